@@ -1,0 +1,504 @@
+//! The resolved configuration: no `Option` that means a default, no text that means a choice.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use domain::{AgentId, Secret, usage::Prices};
+
+/// Everything the system was told, with defaults filled in. Shared as `Arc<Config>`;
+/// a turn takes one snapshot at its start.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The server.
+    pub gateway: Gateway,
+    /// The agents; never empty.
+    pub agents: Agents,
+    /// Model providers.
+    pub models: Models,
+    /// Tool settings that hold for all agents.
+    pub tools: Tools,
+    /// Conversations.
+    pub session: Session,
+    /// Inbound and outbound messages.
+    pub messages: Messages,
+    /// Logs.
+    pub logging: Logging,
+}
+
+/// The server.
+#[derive(Clone, Debug)]
+pub struct Gateway {
+    /// `gateway.mode`; the gateway starts only with `Local` unless told otherwise.
+    pub mode: Option<Mode>,
+    /// TCP port.
+    pub port: u16,
+    /// Address to listen on.
+    pub bind: Bind,
+    /// How clients prove themselves.
+    pub auth: Auth,
+    /// Addresses or CIDR blocks whose forwarding headers are believed.
+    pub trusted_proxies: Vec<String>,
+    /// The page.
+    pub control_ui: ControlUi,
+    /// Whether `POST /v1/chat/completions` is served.
+    pub chat_completions: bool,
+    /// Whether `POST /v1/responses` is served.
+    pub responses: bool,
+    /// What happens when the file changes.
+    pub reload: Reload,
+}
+
+/// `gateway.mode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// This machine runs the gateway.
+    Local,
+    /// The gateway runs elsewhere.
+    Remote,
+}
+
+/// Address to listen on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Bind {
+    /// 127.0.0.1.
+    Loopback,
+    /// 0.0.0.0.
+    Lan,
+    /// The Tailscale address.
+    Tailnet,
+    /// Loopback if free, else LAN.
+    Auto,
+    /// This IPv4 address.
+    Custom(std::net::IpAddr),
+}
+
+/// How clients prove themselves.
+#[derive(Clone, Debug)]
+pub struct Auth {
+    /// Which proof is asked.
+    pub mode: AuthMode,
+    /// Shared token.
+    pub token: Option<Secret>,
+    /// Shared password.
+    pub password: Option<Secret>,
+}
+
+/// Which proof is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthMode {
+    /// The shared token.
+    Token,
+    /// The shared password.
+    Password,
+    /// None, on loopback only.
+    None,
+    /// Headers of a trusted proxy.
+    TrustedProxy,
+}
+
+/// The page.
+#[derive(Clone, Debug)]
+pub struct ControlUi {
+    /// Whether it is served.
+    pub enabled: bool,
+    /// URL prefix: empty, or `/x` without a slash at the end.
+    pub base_path: String,
+    /// Full origins that may connect, lowercase; `*` means any.
+    pub allowed_origins: Vec<String>,
+}
+
+/// What happens when the file changes.
+#[derive(Clone, Debug)]
+pub struct Reload {
+    /// Which changes are applied.
+    pub mode: ReloadMode,
+    /// How long to wait for more changes.
+    pub debounce: Duration,
+}
+
+/// Which changes are applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReloadMode {
+    /// None.
+    Off,
+    /// Those that need no restart.
+    Hot,
+    /// All, by restart.
+    Restart,
+    /// All, by restart where needed.
+    Hybrid,
+}
+
+/// The agents.
+#[derive(Clone, Debug)]
+pub struct Agents {
+    /// In file order; never empty.
+    pub list: Vec<Agent>,
+    /// The one that bare session keys belong to.
+    pub default: AgentId,
+    /// Turns that may run at once in the main lane.
+    pub concurrent_max: usize,
+}
+
+impl Agents {
+    /// The agent called `id`.
+    pub fn get(&self, id: &AgentId) -> Option<&Agent> {
+        self.list.iter().find(|agent| agent.id == *id)
+    }
+}
+
+/// One agent, with the defaults merged in.
+#[derive(Clone, Debug)]
+pub struct Agent {
+    /// Its id.
+    pub id: AgentId,
+    /// Its name, if one was given.
+    pub name: Option<String>,
+    /// How it presents itself.
+    pub identity: Identity,
+    /// Directory of its files.
+    pub workspace: PathBuf,
+    /// Directory of its credentials and model list.
+    pub agent_dir: PathBuf,
+    /// Model refs to try, in order: primary first.
+    pub models: Vec<ModelRef>,
+    /// `agents.defaults.models`: aliases and parameters; empty means any model may be chosen.
+    pub catalogue: BTreeMap<String, CatalogueEntry>,
+    /// Most context tokens to use, below the model's own window.
+    pub context_tokens_max: Option<u64>,
+    /// Thinking level when the session has none; `None`: by the model.
+    pub thinking: Option<String>,
+    /// Verbose level when the session has none: `off`, `on` or `full`.
+    pub verbose: String,
+    /// Longest turn; `None` is without end.
+    pub timeout: Option<Duration>,
+    /// Most characters of one workspace file in the prompt.
+    pub bootstrap_chars_max: usize,
+    /// Whether starter files are left out of a new workspace.
+    pub skip_bootstrap: bool,
+    /// IANA zone of the person; `None` is the host's.
+    pub timezone: Option<String>,
+    /// When the conversation is shortened.
+    pub compaction: Compaction,
+    /// Heartbeat interval; `None` is off.
+    pub heartbeat_every: Option<Duration>,
+    /// Heartbeat interval as written, such as `30m`.
+    pub heartbeat_every_text: String,
+    /// Its own tool layers.
+    pub tools: ToolLayers,
+    /// Its exec settings, global ones merged in.
+    pub exec: Exec,
+}
+
+/// How an agent presents itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// Name.
+    pub name: Option<String>,
+    /// Character.
+    pub theme: Option<String>,
+    /// Emoji.
+    pub emoji: Option<String>,
+    /// URL, data URL or path inside the workspace.
+    pub avatar: Option<String>,
+}
+
+/// `provider/model`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ModelRef {
+    /// Provider id, normalised.
+    pub provider: String,
+    /// Model id.
+    pub model: String,
+}
+
+impl std::fmt::Display for ModelRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.provider, self.model)
+    }
+}
+
+/// One entry of `agents.defaults.models`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CatalogueEntry {
+    /// Short name.
+    pub alias: Option<String>,
+    /// Provider parameters: `temperature`, `maxTokens`, `cacheRetention`, …
+    pub params: serde_json::Map<String, serde_json::Value>,
+}
+
+/// When a conversation is shortened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compaction {
+    /// Tokens kept free for the reply.
+    pub reserve_tokens: u64,
+    /// Tokens of the newest messages that stay verbatim.
+    pub keep_recent_tokens: u64,
+}
+
+/// Model providers.
+#[derive(Clone, Debug)]
+pub struct Models {
+    /// By provider id.
+    pub providers: BTreeMap<String, Provider>,
+    /// Whether built-in providers are left out (`models.mode: "replace"`).
+    pub replace: bool,
+    /// `auth.order`: profile ids by provider.
+    pub auth_order: BTreeMap<String, Vec<String>>,
+}
+
+/// `models.providers.<id>`.
+#[derive(Clone, Debug)]
+pub struct Provider {
+    /// Such as `https://api.example.com/v1`.
+    pub base_url: String,
+    /// Key, already looked up when the file names an environment variable.
+    pub api_key: Option<Secret>,
+    /// Wire dialect; `None`: by provider id, else chat completions.
+    pub api: Option<Api>,
+    /// Extra request headers. Values may be secret.
+    pub headers: BTreeMap<String, Secret>,
+    /// Whether the key goes into `Authorization: Bearer` whatever the dialect's custom.
+    pub auth_header: bool,
+    /// Its models.
+    pub models: Vec<ProviderModel>,
+}
+
+/// One model of a configured provider.
+#[derive(Clone, Debug)]
+pub struct ProviderModel {
+    /// Id at the provider.
+    pub id: String,
+    /// Human name.
+    pub name: String,
+    /// Wire dialect, if it differs from the provider's.
+    pub api: Option<Api>,
+    /// Whether it can think.
+    pub reasoning: bool,
+    /// Whether it takes images.
+    pub images: bool,
+    /// Dollars per million tokens.
+    pub prices: Prices,
+    /// Context window in tokens.
+    pub context_tokens: u64,
+    /// Most tokens per reply.
+    pub output_tokens_max: u64,
+    /// Extra request headers.
+    pub headers: BTreeMap<String, Secret>,
+    /// Deviations from the dialect.
+    pub compat: Compat,
+}
+
+/// Deviations from a dialect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Compat {
+    /// Takes `store`.
+    pub supports_store: Option<bool>,
+    /// Takes the role `developer`.
+    pub supports_developer_role: Option<bool>,
+    /// Takes `reasoning_effort`.
+    pub supports_reasoning_effort: Option<bool>,
+    /// Wants `max_tokens` instead of `max_completion_tokens`.
+    pub max_tokens_field: Option<MaxTokensField>,
+}
+
+/// Name of the output limit in chat completions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MaxTokensField {
+    /// `max_tokens`.
+    MaxTokens,
+    /// `max_completion_tokens`.
+    MaxCompletionTokens,
+}
+
+/// Wire dialect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Api {
+    /// `POST <base>/chat/completions`.
+    OpenaiCompletions,
+    /// `POST <base>/responses`.
+    OpenaiResponses,
+    /// `POST <base>/v1/messages`.
+    AnthropicMessages,
+    /// Google; not built yet.
+    GoogleGenerativeAi,
+    /// GitHub Copilot; not built yet.
+    GithubCopilot,
+    /// Bedrock; not built yet.
+    BedrockConverseStream,
+}
+
+impl Api {
+    /// The name in config files and transcripts.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OpenaiCompletions => "openai-completions",
+            Self::OpenaiResponses => "openai-responses",
+            Self::AnthropicMessages => "anthropic-messages",
+            Self::GoogleGenerativeAi => "google-generative-ai",
+            Self::GithubCopilot => "github-copilot",
+            Self::BedrockConverseStream => "bedrock-converse-stream",
+        }
+    }
+}
+
+/// Tool settings that hold for all agents.
+#[derive(Clone, Debug)]
+pub struct Tools {
+    /// Global tool layers.
+    pub layers: ToolLayers,
+    /// Layer of sandboxed sessions.
+    pub sandbox: ToolLayer,
+    /// Layer of sub-agents, as configured.
+    pub subagents: ToolLayer,
+    /// `tools.exec.applyPatch.enabled`; default true (the newer behaviour).
+    pub apply_patch: bool,
+    /// `tools.exec.applyPatch.allowModels`; empty is all.
+    pub apply_patch_models: Vec<String>,
+    /// `tools.fs.workspaceOnly`.
+    pub workspace_only: bool,
+    /// Whether agents may look at each other's sessions.
+    pub agent_to_agent: bool,
+    /// Agents that may.
+    pub agent_to_agent_allow: Vec<String>,
+}
+
+/// Tool layers of one scope (`tools` or `agents.list[].tools`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ToolLayers {
+    /// `minimal`, `coding`, `messaging` or `full`.
+    pub profile: Option<ToolProfile>,
+    /// The scope's own lists.
+    pub layer: ToolLayer,
+    /// By `provider` or `provider/model`.
+    pub by_provider: BTreeMap<String, (Option<ToolProfile>, ToolLayer)>,
+}
+
+/// One allow and deny list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ToolLayer {
+    /// Names, groups, wildcards; `None` is everything.
+    pub allow: Option<Vec<String>>,
+    /// Added to the profile, or to everything.
+    pub also_allow: Vec<String>,
+    /// Wins over allow.
+    pub deny: Vec<String>,
+}
+
+/// A named allow list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToolProfile {
+    /// Just the status.
+    Minimal,
+    /// Files, commands, sessions, memory.
+    Coding,
+    /// Messages and sessions.
+    Messaging,
+    /// No restriction.
+    Full,
+}
+
+/// `tools.exec`.
+#[derive(Clone, Debug)]
+pub struct Exec {
+    /// Put before `PATH`.
+    pub path_prepend: Vec<String>,
+    /// When a command moves to the background; 10 ms to 120 s.
+    pub yield_after: Duration,
+    /// When a command is killed; `None` is never.
+    pub timeout: Option<Duration>,
+    /// How long a finished background command is remembered.
+    pub finished_kept: Duration,
+    /// Whether the session is told when a background command ends.
+    pub notify_on_exit: bool,
+}
+
+/// Conversations.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// Whether all direct chats are one conversation.
+    pub global_scope: bool,
+    /// Always `main` in practice.
+    pub main_key: String,
+    /// Messages that start a fresh conversation.
+    pub reset_triggers: Vec<String>,
+    /// When a conversation goes stale.
+    pub reset: Reset,
+    /// By `direct`, `group`, `thread`.
+    pub reset_by_type: BTreeMap<String, Reset>,
+    /// By channel id; wins.
+    pub reset_by_channel: BTreeMap<String, Reset>,
+    /// `session.store` with `{agentId}`, expanded; `None` is the default place.
+    pub store: Option<String>,
+}
+
+/// When a conversation goes stale.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reset {
+    /// At this hour of local time, 0 to 23.
+    pub daily_at_hour: Option<i8>,
+    /// After this much silence.
+    pub idle: Option<Duration>,
+}
+
+/// Inbound and outbound messages.
+#[derive(Clone, Debug)]
+pub struct Messages {
+    /// What a message does while a turn runs.
+    pub queue: Queue,
+    /// By channel id.
+    pub queue_by_channel: BTreeMap<String, QueueMode>,
+    /// Debounce by channel id.
+    pub debounce_by_channel: BTreeMap<String, Duration>,
+}
+
+/// What a message does while a turn runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// See [`QueueMode`].
+    pub mode: QueueMode,
+    /// Quiet time before waiting messages become a turn.
+    pub debounce: Duration,
+    /// Most messages that wait.
+    pub cap: usize,
+    /// What happens at the cap.
+    pub drop: QueueDrop,
+}
+
+/// What a message does while a turn runs (`spec: sessions` §7.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueMode {
+    /// Joins the running turn at the next tool boundary.
+    Steer,
+    /// Waits for a turn of its own.
+    Followup,
+    /// Waits, and becomes one turn with the others that wait.
+    Collect,
+    /// Joins the running turn and waits as well.
+    SteerBacklog,
+    /// Stops the running turn.
+    Interrupt,
+}
+
+/// What happens when too many messages wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueDrop {
+    /// The oldest goes.
+    Old,
+    /// The newcomer is refused.
+    New,
+    /// The oldest goes and leaves a one-line summary.
+    Summarize,
+}
+
+/// Logs.
+#[derive(Clone, Debug)]
+pub struct Logging {
+    /// `silent`, `fatal`, `error`, `warn`, `info`, `debug` or `trace`.
+    pub level: String,
+    /// Same, for the console.
+    pub console_level: String,
+    /// `pretty`, `compact` or `json`; `None`: by terminal.
+    pub console_style: Option<String>,
+    /// File; `None` is `/tmp/openclaw/openclaw-<date>.log`.
+    pub file: Option<PathBuf>,
+}

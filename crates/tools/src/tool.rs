@@ -1,0 +1,234 @@
+//! The seam of tools: typed tools, erased once, judged before they run.
+
+use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
+
+use domain::{Call, CallResult, Content, Effect, SessionKey, ToolSpec};
+use futures_util::future::BoxFuture;
+use policy::Permit;
+use sandbox::{Sandbox, SandboxError};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+/// One tool.
+pub trait Tool: Send + Sync + 'static {
+    /// Name the model calls it by.
+    const NAME: &'static str;
+    /// What the model is told.
+    const DESCRIPTION: &'static str;
+    /// Its arguments; their docs are shown to the model.
+    type Args: DeserializeOwned + JsonSchema + Send + 'static;
+
+    /// What a call would do. Pure.
+    fn effect(&self, args: &Self::Args) -> Effect;
+
+    /// Does it.
+    ///
+    /// # Errors
+    ///
+    /// What the model should read as a failure. Dropping the future aborts the call.
+    fn run(
+        &self,
+        args: Self::Args,
+        permit: Permit,
+        cx: &ToolCx,
+    ) -> impl Future<Output = Result<ToolOutput, ToolError>> + Send;
+}
+
+/// What a tool has at hand.
+#[derive(Clone)]
+pub struct ToolCx {
+    /// The conversation that calls.
+    pub session: SessionKey,
+    /// The machine to act on.
+    pub sandbox: Arc<dyn Sandbox>,
+    /// Bounds and settings of the calling agent.
+    pub limits: Arc<Limits>,
+    /// Where intermediate output goes.
+    pub progress: Progress,
+    /// Fires when the turn is stopped.
+    pub cancel: CancellationToken,
+}
+
+/// Bounds and settings of the calling agent, resolved once per turn.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// `tools.exec` of this agent.
+    pub exec: config::Exec,
+    /// Whether commands may move to the background, that is, whether `process` is allowed.
+    pub background: bool,
+    /// Whether file tools are confined to the workspace.
+    pub workspace_only: bool,
+    /// Whether the session runs in a sandbox.
+    pub sandboxed: bool,
+    /// Most characters of a command's output that are kept; the tail stays.
+    pub output_chars_max: usize,
+    /// How often progress is reported at most.
+    pub progress_every: Duration,
+}
+
+/// Takes intermediate results. Full or closed receivers never slow the tool down.
+#[derive(Clone, Default)]
+pub struct Progress(Option<Arc<dyn Fn(CallResult) + Send + Sync>>);
+
+impl Progress {
+    /// Reports to `sink`, which must not block.
+    pub fn new(sink: impl Fn(CallResult) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(sink)))
+    }
+
+    /// Reports what a call has brought so far.
+    pub fn report(&self, so_far: CallResult) {
+        if let Some(sink) = &self.0 {
+            sink(so_far);
+        }
+    }
+}
+
+/// What a call brought.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToolOutput {
+    /// What the model sees.
+    pub content: Content,
+    /// What clients see beside it.
+    pub details: Option<Value>,
+}
+
+impl ToolOutput {
+    /// Just text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self { content: Content::text(text), details: None }
+    }
+
+    /// A JSON payload: pretty-printed for the model, as it is for clients.
+    pub fn json(payload: Value) -> Self {
+        Self { content: Content::text(format!("{payload:#}")), details: Some(payload) }
+    }
+}
+
+/// A failure, as the model reads it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ToolError {
+    /// The arguments make no sense; the text says which and why.
+    #[error("{0}")]
+    Arguments(String),
+    /// The call failed; the text says how.
+    #[error("{0}")]
+    Failed(String),
+    /// The machine failed.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// The turn was stopped.
+    #[error("aborted")]
+    Aborted,
+}
+
+/// A tool without its types.
+trait Erased: Send + Sync {
+    fn spec(&self) -> ToolSpec;
+    fn prepare(self: Arc<Self>, arguments: Value, cx: ToolCx) -> Result<Prepared, ToolError>;
+}
+
+/// A call whose arguments are understood but which was not judged yet.
+pub struct Prepared {
+    /// The tool.
+    pub tool: &'static str,
+    /// What the call would do.
+    pub effect: Effect,
+    run: Box<dyn FnOnce(Permit) -> BoxFuture<'static, Result<ToolOutput, ToolError>> + Send>,
+}
+
+impl Prepared {
+    /// Does it. Failures become results for the model, as JSON with `status: "error"`.
+    pub async fn run(self, permit: Permit) -> CallResult {
+        match (self.run)(permit).await {
+            Ok(output) => {
+                CallResult { content: output.content, details: output.details, is_error: false }
+            }
+            Err(error) => error_result(self.tool, &error),
+        }
+    }
+}
+
+/// A failure as the model reads it.
+pub fn error_result(tool: &str, error: &ToolError) -> CallResult {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    let payload = serde_json::json!({ "status": "error", "tool": tool, "error": text });
+    CallResult {
+        content: Content::text(format!("{payload:#}")),
+        details: Some(payload),
+        is_error: true,
+    }
+}
+
+/// All tools there are, by name.
+#[derive(Clone, Default)]
+pub struct Registry {
+    tools: BTreeMap<&'static str, Arc<dyn Erased>>,
+}
+
+impl Registry {
+    /// Adds a tool.
+    #[must_use]
+    pub fn with<T: Tool>(mut self, tool: T) -> Self {
+        self.tools.insert(T::NAME, Arc::new(Typed(tool)));
+        self
+    }
+
+    /// Names of all tools, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.tools.keys().copied()
+    }
+
+    /// What the model is told of each tool that `offered` accepts.
+    pub fn specs(&self, offered: impl Fn(&str) -> bool) -> Vec<ToolSpec> {
+        self.tools.iter().filter(|(name, _)| offered(name)).map(|(_, tool)| tool.spec()).collect()
+    }
+
+    /// Understands a call. Aliases `bash` and `apply-patch` are known.
+    ///
+    /// # Errors
+    ///
+    /// [`ToolError::Arguments`] for an unknown tool or arguments that do not fit.
+    pub fn prepare(&self, call: &Call, cx: ToolCx) -> Result<Prepared, ToolError> {
+        let wanted = call.name.trim().to_lowercase();
+        let name = match wanted.as_str() {
+            "bash" => "exec",
+            "apply-patch" => "apply_patch",
+            other => other,
+        };
+        let tool = self
+            .tools
+            .get(name)
+            .ok_or_else(|| ToolError::Arguments(format!("there is no tool `{}`", call.name)))?;
+        Arc::clone(tool).prepare(call.arguments.clone(), cx)
+    }
+}
+
+struct Typed<T>(T);
+
+impl<T: Tool> Erased for Typed<T> {
+    fn spec(&self) -> ToolSpec {
+        ToolSpec {
+            name: T::NAME.to_owned(),
+            description: T::DESCRIPTION.to_owned(),
+            parameters: crate::schema::parameters::<T::Args>(),
+        }
+    }
+
+    fn prepare(self: Arc<Self>, arguments: Value, cx: ToolCx) -> Result<Prepared, ToolError> {
+        let args: T::Args = crate::schema::read::<T::Args>(T::NAME, arguments)?;
+        let effect = self.0.effect(&args);
+        let run = Box::new(move |permit| -> BoxFuture<'static, _> {
+            Box::pin(async move { self.0.run(args, permit, &cx).await })
+        });
+        Ok(Prepared { tool: T::NAME, effect, run })
+    }
+}
