@@ -1,0 +1,297 @@
+//! Calls on an open connection, and the task that owns its socket.
+//!
+//! ```text
+//! Client ──Mail──► Task ──frames──► gateway
+//!   ▲               │
+//!   └── oneshot ◄───┴──► events::Queue
+//! ```
+//!
+//! The task ends when the gateway hangs up or the [`Client`] is dropped; every call that
+//! waits then learns how the connection ended.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use futures_util::{SinkExt, StreamExt};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+};
+use tokio_tungstenite::tungstenite::{Error as WsError, Message};
+
+use crate::{CallError, Closed, Event, Refusal, connect::Socket, events::Queue};
+
+/// Calls that may wait for the socket; callers beyond that wait in [`Client::call`].
+const MAIL_MAX: usize = 256;
+
+/// Calls whose future was dropped are swept out when this many are open.
+const SWEEP_AT: usize = 64;
+
+/// An open connection. Dropping it closes the socket.
+#[derive(Debug)]
+pub struct Client {
+    mailbox: mpsc::Sender<Mail>,
+    hello: Arc<Value>,
+    closed: Arc<OnceLock<Closed>>,
+    calls: AtomicU64,
+    task: JoinSet<()>,
+}
+
+enum Mail {
+    Call { id: String, frame: String, wait: Wait, reply: Reply },
+    Close,
+}
+
+type Reply = oneshot::Sender<Result<Value, CallError>>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wait {
+    FirstResponse,
+    FinalResponse,
+}
+
+struct Task {
+    socket: Socket,
+    inbox: mpsc::Receiver<Mail>,
+    events: Arc<Queue>,
+    closed: Arc<OnceLock<Closed>>,
+    open: HashMap<String, (Wait, Reply)>,
+}
+
+impl Client {
+    /// What the gateway said in `hello-ok`.
+    pub fn hello(&self) -> &Value {
+        &self.hello
+    }
+
+    /// Calls `method` and gives the first response.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::Refused`] when the gateway refuses it, [`CallError::Closed`] when the
+    /// connection ends first.
+    pub async fn call(&self, method: &str, params: Value) -> Result<Value, CallError> {
+        self.send(method, params, Wait::FirstResponse).await
+    }
+
+    /// Calls `method` and gives its final response: one with the status `accepted` is skipped.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::call`].
+    pub async fn call_expecting_final(
+        &self,
+        method: &str,
+        params: Value,
+    ) -> Result<Value, CallError> {
+        self.send(method, params, Wait::FinalResponse).await
+    }
+
+    /// Says goodbye and waits until the socket is closed.
+    pub async fn close(mut self) {
+        if self.mailbox.send(Mail::Close).await.is_ok() {
+            drop(self.task.join_next().await);
+        }
+    }
+
+    async fn send(&self, method: &str, params: Value, wait: Wait) -> Result<Value, CallError> {
+        let id = format!("r{}", self.calls.fetch_add(1, Ordering::Relaxed));
+        let frame =
+            json!({"type": "req", "id": id, "method": method, "params": params}).to_string();
+        let (reply, answer) = oneshot::channel();
+        if self.mailbox.send(Mail::Call { id, frame, wait, reply }).await.is_err() {
+            return Err(self.ended());
+        }
+        answer.await.unwrap_or_else(|_| Err(self.ended()))
+    }
+
+    fn ended(&self) -> CallError {
+        let closed = self.closed.get().cloned();
+        CallError::Closed(closed.unwrap_or_else(|| Closed::abnormal("")))
+    }
+}
+
+pub(crate) fn start(socket: Socket, hello: Arc<Value>, events: Arc<Queue>) -> Client {
+    let (mailbox, inbox) = mpsc::channel(MAIL_MAX);
+    let closed = Arc::new(OnceLock::new());
+    let mut task = JoinSet::new();
+    task.spawn(
+        Task { socket, inbox, events, closed: Arc::clone(&closed), open: HashMap::new() }.run(),
+    );
+    Client { mailbox, hello, closed, calls: AtomicU64::new(1), task }
+}
+
+impl Task {
+    async fn run(mut self) {
+        let closed = loop {
+            let step = tokio::select! {
+                biased;
+                message = self.socket.next() => self.hear(message),
+                mail = self.inbox.recv() => self.speak(mail).await,
+            };
+            if let Err(closed) = step {
+                break closed;
+            }
+        };
+        self.closed.set(closed.clone()).ok();
+        self.events.end();
+        for (_, (_, reply)) in self.open.drain() {
+            reply.send(Err(CallError::Closed(closed.clone()))).ok();
+        }
+        // The other side may be gone already; then there is nobody to say goodbye to.
+        self.socket.close(None).await.ok();
+    }
+
+    fn hear(&mut self, message: Option<Result<Message, WsError>>) -> Result<(), Closed> {
+        match read(message)? {
+            Some(Inbound::Event(event)) => self.events.push(event),
+            Some(Inbound::Response(response)) => self.answer(response),
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, response: Response) {
+        let Some((wait, reply)) = self.open.remove(&response.id) else { return };
+        if wait == Wait::FinalResponse && response.is_interim() {
+            self.open.insert(response.id, (wait, reply));
+            return;
+        }
+        let result = response.into_result().map_err(CallError::Refused);
+        // A caller that has gone away needs no answer.
+        reply.send(result).ok();
+    }
+
+    /// Writes what waits in the mailbox, then flushes once.
+    async fn speak(&mut self, first: Option<Mail>) -> Result<(), Closed> {
+        let mut next = first;
+        loop {
+            match next {
+                Some(Mail::Call { id, frame, wait, reply }) => {
+                    self.remember(id, wait, reply);
+                    self.socket.feed(Message::text(frame)).await.map_err(|e| broken(&e))?;
+                }
+                Some(Mail::Close) | None => {
+                    return Err(Closed { code: 1000, reason: "closed by this program".to_owned() });
+                }
+            }
+            match self.inbox.try_recv() {
+                Ok(mail) => next = Some(mail),
+                Err(_) => return self.socket.flush().await.map_err(|e| broken(&e)),
+            }
+        }
+    }
+
+    fn remember(&mut self, id: String, wait: Wait, reply: Reply) {
+        if self.open.len() >= SWEEP_AT {
+            self.open.retain(|_, (_, reply)| !reply.is_closed());
+        }
+        self.open.insert(id, (wait, reply));
+    }
+}
+
+/// A frame of the gateway.
+pub(crate) enum Inbound {
+    Response(Response),
+    Event(Event),
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Response {
+    pub(crate) id: String,
+    #[serde(default)]
+    ok: bool,
+    payload: Option<Value>,
+    error: Option<Error>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Error {
+    code: String,
+    message: String,
+    details: Option<Value>,
+    #[serde(default)]
+    retryable: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+enum Frame {
+    Res(Response),
+    Event {
+        event: String,
+        #[serde(default)]
+        payload: Value,
+        seq: Option<u64>,
+    },
+}
+
+impl Response {
+    fn is_interim(&self) -> bool {
+        let status = self.payload.as_ref().and_then(|payload| payload.get("status"));
+        self.ok && status.and_then(Value::as_str) == Some("accepted")
+    }
+
+    pub(crate) fn into_result(self) -> Result<Value, Box<Refusal>> {
+        if self.ok {
+            return Ok(self.payload.unwrap_or(Value::Null));
+        }
+        let error = self.error.unwrap_or_else(|| Error {
+            code: "UNAVAILABLE".to_owned(),
+            message: "the gateway gave no reason".to_owned(),
+            details: None,
+            retryable: false,
+        });
+        Err(Box::new(Refusal {
+            code: error.code,
+            message: error.message,
+            details: error.details,
+            retryable: error.retryable,
+            payload: self.payload,
+        }))
+    }
+}
+
+/// What a message means; `None` when it means nothing to us.
+pub(crate) fn read(message: Option<Result<Message, WsError>>) -> Result<Option<Inbound>, Closed> {
+    match message {
+        Some(Ok(Message::Text(text))) => Ok(parse(&text)),
+        Some(Ok(Message::Close(Some(frame)))) => {
+            Err(Closed { code: frame.code.into(), reason: frame.reason.to_string() })
+        }
+        Some(Ok(Message::Close(None))) => Err(Closed { code: 1005, reason: String::new() }),
+        Some(Ok(Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {
+            Ok(None)
+        }
+        Some(Err(error)) => Err(broken(&error)),
+        None => Err(Closed::abnormal("")),
+    }
+}
+
+fn parse(text: &str) -> Option<Inbound> {
+    match serde_json::from_str(text) {
+        Ok(Frame::Res(response)) => Some(Inbound::Response(response)),
+        Ok(Frame::Event { event, payload, seq }) => {
+            Some(Inbound::Event(Event { name: event, payload, seq }))
+        }
+        Err(error) => {
+            tracing::debug!(%error, "frame not understood");
+            None
+        }
+    }
+}
+
+fn broken(error: &WsError) -> Closed {
+    if matches!(error, WsError::ConnectionClosed | WsError::AlreadyClosed) {
+        return Closed::abnormal("");
+    }
+    Closed::abnormal(error.to_string())
+}
