@@ -2,24 +2,25 @@
 //! files and never open files.
 
 #![warn(missing_docs)]
+#![expect(clippy::disallowed_methods, reason = "this crate is the rightful home of files")]
 
-/// Why the disk would not.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StoreError {
-    /// A file operation failed.
-    #[error("cannot {verb} `{path}`")]
-    Io {
-        /// What was tried.
-        verb: &'static str,
-        /// On which file.
-        path: String,
-        /// What the system said.
-        #[source]
-        source: std::io::Error,
-    },
-}
+mod atomic;
+mod auth_profiles;
+mod config_file;
+mod entry;
+mod error;
+mod log_file;
+mod sessions;
+mod store;
+mod transcript;
+mod workspace;
 
-/// All of the state directory. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Store {}
+pub use auth_profiles::{AuthProfile, AuthProfiles, Credential, Failure, UsageStats};
+pub use config_file::write_config;
+pub use entry::{DeliveryContext, Origin, SessionEntry};
+pub use error::{OpenError, StoreError};
+pub use log_file::{LogFile, LogTail, tail as tail_log};
+pub use sessions::{Archive, Sessions};
+pub use store::{OpenOptions, Store};
+pub use transcript::{Context, Tail, TailMessage, Transcript};
+pub use workspace::{PromptContent, PromptFile, Seeded, Workspace};
