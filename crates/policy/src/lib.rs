@@ -2,7 +2,12 @@
 
 #![warn(missing_docs)]
 
+pub mod env_guard;
 pub mod judge;
+mod pattern;
+pub mod reset;
+pub mod scope;
 pub mod tool_policy;
 
-pub use judge::{Denied, Judgement, Permit, Question, Subject};
+pub use judge::{Denied, Judgement, Permit, Question, Subject, judge};
+pub use tool_policy::{Decision, Policy, Query};

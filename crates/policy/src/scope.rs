@@ -1,0 +1,168 @@
+//! What a connection may do: roles, operator scopes, and which scope covers which.
+
+use std::fmt;
+
+/// What a connection is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// A person's client, or a program that acts for one.
+    #[default]
+    Operator,
+    /// A device that lends its abilities.
+    Node,
+}
+
+impl Role {
+    /// Reads a role of the wire.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "operator" => Some(Self::Operator),
+            "node" => Some(Self::Node),
+            _ => None,
+        }
+    }
+
+    /// The role on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Node => "node",
+        }
+    }
+}
+
+/// What an operator may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// Look.
+    Read,
+    /// Look and act.
+    Write,
+    /// Everything.
+    Admin,
+    /// Answer exec approvals.
+    Approvals,
+    /// Pair devices and nodes.
+    Pairing,
+    /// Answer questions of agents.
+    Questions,
+    /// Speak.
+    Talk,
+    /// See the secrets of speech services.
+    TalkSecrets,
+    /// Look at sessions only.
+    SessionsRead,
+    /// Change sessions only.
+    SessionsWrite,
+}
+
+impl Scope {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Read,
+        Self::Write,
+        Self::Admin,
+        Self::Approvals,
+        Self::Pairing,
+        Self::Questions,
+        Self::Talk,
+        Self::TalkSecrets,
+        Self::SessionsRead,
+        Self::SessionsWrite,
+    ];
+
+    /// Reads a scope of the wire; `None` when it is unknown, which grants nothing.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.as_str() == text)
+    }
+
+    /// The scope on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "operator.read",
+            Self::Write => "operator.write",
+            Self::Admin => "operator.admin",
+            Self::Approvals => "operator.approvals",
+            Self::Pairing => "operator.pairing",
+            Self::Questions => "operator.questions",
+            Self::Talk => "operator.talk",
+            Self::TalkSecrets => "operator.talk.secrets",
+            Self::SessionsRead => "operator.sessions.read",
+            Self::SessionsWrite => "operator.sessions.write",
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Whether `scopes` grant `needed`: admin covers all, write covers read.
+pub fn permits(scopes: &[Scope], needed: Scope) -> bool {
+    scopes.iter().any(|&scope| {
+        scope == Scope::Admin || scope == needed || (scope == Scope::Write && needed == Scope::Read)
+    })
+}
+
+/// The scopes of a connection that sent `sent`.
+///
+/// An operator of protocol 3 that sends none is an admin; from protocol 4 on it gets none.
+/// A node never has operator scopes.
+pub fn granted(role: Role, protocol: u32, sent: &[Scope]) -> Vec<Scope> {
+    match (role, sent) {
+        (Role::Node, _) => Vec::new(),
+        (Role::Operator, []) if protocol <= 3 => vec![Scope::Admin],
+        (Role::Operator, sent) => sent.to_vec(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{prelude::*, sample};
+
+    use super::*;
+
+    #[test]
+    fn scopes_read_back_as_they_are_written() {
+        for scope in Scope::ALL {
+            assert_eq!(Scope::parse(scope.as_str()), Some(scope));
+        }
+        assert_eq!(Scope::parse("operator.root"), None);
+    }
+
+    #[test]
+    fn admin_covers_all_and_write_covers_read_alone() {
+        for needed in Scope::ALL {
+            assert!(permits(&[Scope::Admin], needed), "{needed}");
+            assert!(!permits(&[], needed), "{needed}");
+            assert_eq!(
+                permits(&[Scope::Write], needed),
+                matches!(needed, Scope::Write | Scope::Read),
+                "{needed}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_protocol_3_makes_a_silent_operator_admin() {
+        assert_eq!(granted(Role::Operator, 3, &[]), [Scope::Admin]);
+        assert_eq!(granted(Role::Operator, 4, &[]), []);
+        assert_eq!(granted(Role::Operator, 3, &[Scope::Read]), [Scope::Read]);
+        assert_eq!(granted(Role::Node, 3, &[Scope::Admin]), []);
+    }
+
+    proptest! {
+        #[test]
+        fn one_more_scope_never_takes_away(
+            scopes in prop::collection::vec(sample::select(Scope::ALL.to_vec()), 0..5),
+            more in sample::select(Scope::ALL.to_vec()),
+            needed in sample::select(Scope::ALL.to_vec()),
+        ) {
+            let before = permits(&scopes, needed);
+            let after = permits(&[scopes, vec![more]].concat(), needed);
+            prop_assert!(after || !before);
+        }
+    }
+}
