@@ -34,10 +34,9 @@ pub(super) fn check(tree: &Tree) -> Vec<Problem> {
         }
         for (at, line) in text.lines().enumerate() {
             let line = line.trim();
-            for found in [reexport(path, line), open_end(line), empty_name(line)] {
-                if let Some(text) = found {
-                    report(at + 1, text);
-                }
+            let found = [reexport(path, line), open_end(line), empty_name(line)];
+            for text in found.into_iter().flatten() {
+                report(at + 1, text);
             }
         }
     }

@@ -1,0 +1,33 @@
+# The menu. `make` alone prints it.
+#
+# PROFILE=release builds what `run` starts with optimisation (slower to build, faster to run).
+
+PROFILE ?= dev
+SHELL := /bin/bash
+export PROFILE
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test bench fmt clean
+
+help: ## Print this menu
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: ## Build, choose safe defaults, start the gateway and print its address
+	@scripts/run.sh
+
+demo: ## See a turn run a real tool, with a scripted model: no API key needed
+	@scripts/demo.sh
+
+test: ## Install what the tests need, then run every check
+	@scripts/test-setup.sh
+	cargo xtask ci
+
+bench: ## Measure the figures of docs/benchmarks.md and write them down
+	cargo xtask bench --write
+
+fmt: ## Format the sources
+	cargo fmt --all
+
+clean: ## Remove everything that was built
+	cargo clean
+	rm -rf tests/peers/node_modules

@@ -1,0 +1,21 @@
+# Sourced by the scripts beside it: builds the named binaries and says where they lie.
+#
+#   . scripts/build.sh; build -p cli --bin openclaw   # sets $bin_dir
+
+profile=${PROFILE:-dev}
+
+build() {
+  command -v cargo >/dev/null || {
+    echo "error: cargo is not installed: get Rust 1.95 or later" >&2
+    exit 1
+  }
+  command -v cc >/dev/null || {
+    echo "error: a C compiler is needed" >&2
+    echo "hint: apt-get install build-essential" >&2
+    exit 1
+  }
+  cargo build --locked --profile "$profile" "$@" >&2
+  local folder=$profile
+  [ "$profile" = dev ] && folder=debug
+  bin_dir="${CARGO_TARGET_DIR:-$PWD/target}/$folder"
+}

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Builds the gateway, sees to it that it has a token, and runs it in the foreground on loopback.
+#
+# An existing config is respected: only what is missing is set.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/build.sh
+
+build -p cli --bin openclaw
+openclaw="$bin_dir/openclaw"
+port=${OPENCLAW_GATEWAY_PORT:-$("$openclaw" config get gateway.port 2>/dev/null || echo 18789)}
+
+if [ -z "${OPENCLAW_GATEWAY_TOKEN:-}${OPENCLAW_GATEWAY_PASSWORD:-}" ] &&
+  ! "$openclaw" config get gateway.auth.token >/dev/null 2>&1 &&
+  ! "$openclaw" config get gateway.auth.password >/dev/null 2>&1; then
+  token=$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')
+  "$openclaw" config set gateway.auth.token "$token" >/dev/null
+  echo "A new token was written to the config." >&2
+fi
+
+cat >&2 <<TEXT
+
+  Page      http://127.0.0.1:$port/
+  Clients   ws://127.0.0.1:$port
+  Token     $openclaw config get gateway.auth.token
+  Model     $openclaw config set agents.defaults.model.primary anthropic/<model>
+            with ANTHROPIC_API_KEY or OPENAI_API_KEY in the environment or in ~/.openclaw/.env
+  Talk      $openclaw agent --agent main -m "Hello"
+  Stop      Ctrl-C
+
+TEXT
+exec "$openclaw" gateway run --allow-unconfigured --port "$port" "$@"

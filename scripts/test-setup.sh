@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Installs what the tests need and is missing, by apt and npm, when root or sudo is there.
+#
+# With neither, it says what to install. Running it twice does nothing the second time.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+NODE_MIN=18           # for npm and the page test
+NODE_PEER_MIN=22.19   # what the published client of the reference asks for
+
+fail() {
+  echo "error: $1" >&2
+  echo "hint: $2" >&2
+  exit 1
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then
+    "$@"
+  elif have sudo && sudo -n true 2>/dev/null; then
+    sudo "$@"
+  else
+    return 1
+  fi
+}
+
+# Whether version $1 is at least $2.
+at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n1)" = "$2" ]; }
+
+packages=()
+have cc || packages+=(build-essential)
+have cmake || packages+=(cmake)
+have chromium || have chromium-browser || have google-chrome || packages+=(chromium)
+have node || packages+=(nodejs)
+have npm || packages+=(npm)
+[ -e /etc/ssl/certs/ca-certificates.crt ] || packages+=(ca-certificates)
+
+if [ ${#packages[@]} -gt 0 ]; then
+  echo "installing: ${packages[*]}"
+  if have apt-get && as_root true; then
+    export DEBIAN_FRONTEND=noninteractive
+    as_root apt-get update -qq </dev/null
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+      --no-install-recommends "${packages[@]}" </dev/null >/dev/null
+  else
+    fail "not installed: ${packages[*]}" "install them, or run this as root on Debian"
+  fi
+fi
+
+have cargo || fail "cargo is not installed" "get Rust 1.95 or later"
+node=$(node --version | tr -d v)
+at_least "$node" "$NODE_MIN" || fail "Node $node is too old" "Node $NODE_MIN or later is needed"
+
+# The published client wants a newer Node than Debian has; the optional packages of the test
+# project bring one, and only then.
+omit=()
+if at_least "$node" "$NODE_PEER_MIN"; then omit=(--omit=optional); fi
+stamp=tests/peers/node_modules/.installed
+if ! cmp -s tests/peers/package-lock.json "$stamp"; then
+  (cd tests/peers && npm ci --no-audit --no-fund --loglevel=error "${omit[@]}" </dev/null)
+  cp tests/peers/package-lock.json "$stamp"
+fi
