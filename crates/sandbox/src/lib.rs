@@ -6,8 +6,10 @@
 #![warn(missing_docs)]
 
 pub mod backend;
+pub mod host;
 
 pub use backend::{
     Backend, Chunk, Command, Exit, FileKind, Running, Sandbox, SandboxError, Size, Spec, Stat,
     Stdin,
 };
+pub use host::Host;

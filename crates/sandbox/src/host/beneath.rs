@@ -1,0 +1,94 @@
+//! Opens a path that must not leave a directory, wherever its links lead.
+//!
+//! The kernel does it where it can (`openat2`). The walk is for kernels and container
+//! profiles without that call: it opens one component after the other, following no link by
+//! itself, so that nothing swapped in meanwhile can lead it outside.
+
+use std::{
+    collections::VecDeque,
+    ffi::{OsStr, OsString},
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::ffi::OsStrExt,
+    },
+    path::{Component, Path},
+};
+
+use rustix::{
+    fs::{FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2, readlinkat},
+    io::Errno,
+};
+
+/// Links that one path may lead over, as in the kernel.
+pub(super) const LINKS_MAX: usize = 40;
+
+/// Tries while other processes rename directories under us.
+const ATTEMPTS_MAX: usize = 16;
+
+/// Opens `path`, relative to `root`, for what `flags` say.
+///
+/// # Errors
+///
+/// `EXDEV` when the path or a link in it leaves `root`; absolute links do, always.
+pub(super) fn open(root: BorrowedFd<'_>, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    for _ in 0..ATTEMPTS_MAX {
+        match openat2(root, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve) {
+            Err(Errno::AGAIN) => {}
+            Err(Errno::NOSYS | Errno::PERM) => return walk(root, path, flags),
+            outcome => return outcome,
+        }
+    }
+    Err(Errno::AGAIN)
+}
+
+/// As [`open`], without the kernel's help.
+fn walk(root: BorrowedFd<'_>, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let mut todo = components(path)?;
+    let mut dirs: Vec<OwnedFd> = Vec::new();
+    let mut links = 0;
+    while let Some(name) = todo.pop_front() {
+        if name == ".." {
+            dirs.pop().ok_or(Errno::XDEV)?;
+            continue;
+        }
+        let top = dirs.last().map_or(root, AsFd::as_fd);
+        let here =
+            openat(top, &name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+        let kind = FileType::from_raw_mode(fstat(&here)?.st_mode);
+        let is_last = todo.is_empty();
+        if kind == FileType::Symlink && !(is_last && flags.contains(OFlags::NOFOLLOW)) {
+            links += 1;
+            if links > LINKS_MAX {
+                return Err(Errno::LOOP);
+            }
+            let target = readlinkat(&here, "", Vec::new())?;
+            let mut ahead = components(Path::new(OsStr::from_bytes(target.as_bytes())))?;
+            ahead.append(&mut todo);
+            todo = ahead;
+        } else if is_last {
+            let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            return openat(top, &name, flags, Mode::empty());
+        } else if kind == FileType::Directory {
+            dirs.push(here);
+        } else {
+            return Err(Errno::NOTDIR);
+        }
+    }
+    let top = dirs.last().map_or(root, AsFd::as_fd);
+    openat(top, ".", flags | OFlags::CLOEXEC, Mode::empty())
+}
+
+fn components(path: &Path) -> Result<VecDeque<OsString>, Errno> {
+    path.components()
+        .filter(|component| *component != Component::CurDir)
+        .map(|component| match component {
+            Component::Normal(name) => Ok(name.to_owned()),
+            Component::ParentDir => Ok(OsString::from("..")),
+            Component::RootDir | Component::Prefix(_) | Component::CurDir => Err(Errno::XDEV),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;
