@@ -31,7 +31,6 @@ at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n1)" = "$2" ]; }
 
 packages=()
 have cc || packages+=(build-essential)
-have cmake || packages+=(cmake)
 have chromium || have chromium-browser || have google-chrome || packages+=(chromium)
 have node || packages+=(nodejs)
 have npm || packages+=(npm)

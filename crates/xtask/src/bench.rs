@@ -1,14 +1,93 @@
-//! Measures the figures of `docs/benchmarks.md`.
+//! Measures the figures of `docs/benchmarks.md`, each in its own module.
+//!
+//! Every figure is taken from outside, on the release binary: a process is started, frames go in
+//! and out, the clock and the kernel's books are read. Where a figure needs a model, it is served
+//! from this very process, so that both ends of an interval are on one clock.
+
+mod binary;
+mod clients;
+mod commands;
+mod history;
+mod idle;
+mod lab;
+mod latency;
+mod memory;
+mod model;
+mod report;
+mod rpc;
+mod start;
+mod turns;
+mod wire;
+
+use anyhow::bail;
+
+use self::{lab::Lab, report::Row};
+
+/// The figures, in the order of the table.
+const FIGURES: [&str; 10] = [
+    "start", "idle", "commands", "latency", "rpc", "clients", "turns", "memory", "history",
+    "binary",
+];
 
 /// Options of `cargo xtask bench`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Measure only the figure of this name
+    /// Measure only these figures: start, idle, commands, latency, rpc, clients, turns, memory,
+    /// history, binary
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+    /// A tenth of the rounds: to see that it works, not what it yields
     #[arg(long)]
-    only: Option<String>,
+    quick: bool,
+    /// Replace the table in docs/benchmarks.md
+    #[arg(long)]
+    write: bool,
+    /// Measure this `openclaw` instead of building one
+    #[arg(long, value_name = "PATH")]
+    binary: Option<std::path::PathBuf>,
 }
 
-/// Measures and prints.
+/// Builds, measures, prints the table.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    anyhow::bail!("nothing to measure yet: {:?}", args.only)
+    if let Some(unknown) = args.only.iter().find(|it| !FIGURES.contains(&it.as_str())) {
+        bail!("no figure `{unknown}`; there are: {}", FIGURES.join(", "));
+    }
+    if args.write && (args.quick || !args.only.is_empty()) {
+        bail!("only a full run is written down: leave out `--quick` and `--only`");
+    }
+    let lab = Lab::prepare(args.binary.clone(), args.quick)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let mut rows = Vec::new();
+    for name in FIGURES {
+        if !args.only.is_empty() && !args.only.iter().any(|it| it == name) {
+            continue;
+        }
+        eprintln!("measuring: {name}");
+        let found = runtime.block_on(measure(name, &lab));
+        rows.extend(found.unwrap_or_else(|error| vec![Row::failed(name, &error)]));
+    }
+    let table = report::table(&rows);
+    println!("{table}");
+    if args.write {
+        report::write(&table)?;
+    }
+    if let Some(failed) = rows.iter().find(|row| row.is_failure()) {
+        bail!("not measured: {failed:?}");
+    }
+    Ok(())
+}
+
+async fn measure(name: &str, lab: &Lab) -> anyhow::Result<Vec<Row>> {
+    match name {
+        "start" => start::measure(lab).await,
+        "idle" => idle::measure(lab).await,
+        "commands" => commands::measure(lab),
+        "latency" => latency::measure(lab).await,
+        "rpc" => rpc::measure(lab).await,
+        "clients" => clients::measure(lab).await,
+        "turns" => turns::measure(lab).await,
+        "memory" => memory::measure(lab).await,
+        "history" => history::measure(lab).await,
+        _ => binary::measure(lab),
+    }
 }

@@ -1,0 +1,172 @@
+//! A model server with no delay, which notes when a request arrived and when its last byte left.
+//!
+//! It speaks just enough HTTP/1.1 and chat completions. It answers in words, or, when it offers a
+//! tool call, first with the call and with words once the result is there.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+use anyhow::{Context as _, bail};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
+
+/// What the model does with a message of the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// Answers in words.
+    Words,
+    /// Calls `exec` with `true`, then answers in words.
+    OneCall,
+}
+
+/// When one request came and its answer left.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Visit {
+    pub(super) arrived: Instant,
+    pub(super) answered: Instant,
+}
+
+/// A running model server; it stops when dropped.
+#[derive(Debug)]
+pub(super) struct Model {
+    pub(super) base_url: String,
+    visits: Arc<Mutex<Vec<Visit>>>,
+    _acceptor: JoinSet<()>,
+}
+
+impl Model {
+    /// Listens on a free port of 127.0.0.1.
+    pub(super) async fn start(manner: Manner) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let base_url = format!("http://{}/v1", listener.local_addr()?);
+        let visits = Arc::new(Mutex::new(Vec::new()));
+        let book = Arc::clone(&visits);
+        let mut acceptor = JoinSet::new();
+        acceptor.spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                let book = Arc::clone(&book);
+                connections.spawn(async move {
+                    // An error is the gateway hanging up, which it may at any time.
+                    drop(serve(stream, manner, &book).await);
+                });
+                while connections.try_join_next().is_some() {}
+            }
+        });
+        Ok(Self { base_url, visits, _acceptor: acceptor })
+    }
+
+    /// The visits since the last time this was asked.
+    pub(super) fn take_visits(&self) -> Vec<Visit> {
+        std::mem::take(&mut *self.visits.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+async fn serve(
+    mut stream: TcpStream,
+    manner: Manner,
+    book: &Mutex<Vec<Visit>>,
+) -> anyhow::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut buffer = Vec::new();
+    loop {
+        let body = request(&mut stream, &mut buffer).await?;
+        let arrived = Instant::now();
+        let answer = match manner {
+            Manner::OneCall if !ends_with_result(&body) => call(),
+            Manner::OneCall | Manner::Words => words(),
+        };
+        stream.write_all(&answer).await?;
+        let answered = Instant::now();
+        book.lock().unwrap_or_else(PoisonError::into_inner).push(Visit { arrived, answered });
+    }
+}
+
+/// Reads one request with a `Content-Length` and returns its body.
+async fn request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Result<Vec<u8>> {
+    let head = loop {
+        if let Some(at) = buffer.windows(4).position(|it| it == b"\r\n\r\n") {
+            break at + 4;
+        }
+        fill(stream, buffer).await?;
+    };
+    let length = content_length(&buffer[..head])?;
+    while buffer.len() < head + length {
+        fill(stream, buffer).await?;
+    }
+    let rest = buffer.split_off(head + length);
+    let body = std::mem::replace(buffer, rest).split_off(head);
+    Ok(body)
+}
+
+async fn fill(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Result<()> {
+    buffer.reserve(64 * 1024);
+    if stream.read_buf(buffer).await? == 0 {
+        bail!("the connection ended");
+    }
+    Ok(())
+}
+
+fn content_length(head: &[u8]) -> anyhow::Result<usize> {
+    let text = str::from_utf8(head)?;
+    let line = text.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then_some(value)
+    });
+    Ok(line.context("no content-length")?.trim().parse()?)
+}
+
+/// Whether the newest message of the request is a tool's result.
+fn ends_with_result(body: &[u8]) -> bool {
+    let last = |role: &str| {
+        let mark = format!("\"role\":\"{role}\"");
+        body.windows(mark.len()).rposition(|it| it == mark.as_bytes())
+    };
+    last("tool") > last("user")
+}
+
+fn words() -> Vec<u8> {
+    stream_of(&json!({ "content": "Done." }), "stop")
+}
+
+fn call() -> Vec<u8> {
+    let function = json!({ "name": "exec", "arguments": "{\"command\":\"true\"}" });
+    let id = format!("call_{}", uuid::Uuid::new_v4().simple());
+    let call = json!({ "index": 0, "id": id, "type": "function", "function": function });
+    stream_of(&json!({ "tool_calls": [call] }), "tool_calls")
+}
+
+/// One delta, the reason to stop, usage and the end mark, as a chunked event stream.
+fn stream_of(delta: &Value, reason: &str) -> Vec<u8> {
+    let chunk = |choice: &Value| {
+        json!({
+            "id": "c", "object": "chat.completion.chunk", "created": 0, "model": "mock-1",
+            "choices": [choice],
+        })
+    };
+    let first = chunk(&json!({ "index": 0, "delta": delta, "finish_reason": null }));
+    let mut last = chunk(&json!({ "index": 0, "delta": {}, "finish_reason": reason }));
+    last["usage"] = json!({ "prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12 });
+    let body = format!("data: {first}\n\ndata: {last}\n\ndata: [DONE]\n\n");
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
+                Transfer-Encoding: chunked\r\n\r\n";
+    format!("{head}{:x}\r\n{body}\r\n0\r\n\r\n", body.len()).into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_role_decides_whether_a_result_is_there() {
+        assert!(!ends_with_result(br#"[{"role":"tool"},{"role":"user","content":"x"}]"#));
+        assert!(ends_with_result(br#"[{"role":"user"},{"role":"tool","content":"x"}]"#));
+        assert!(!ends_with_result(br#"[{"role":"user","content":"\"role\":\"tool\""}]"#));
+    }
+}

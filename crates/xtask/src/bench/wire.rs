@@ -1,0 +1,137 @@
+//! A WebSocket client that does as little as possible, so that it is not what is measured.
+//!
+//! Frames stay text; only what a figure waits for is looked at.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_tungstenite::{
+    WebSocketStream, client_async,
+    tungstenite::{Message, Utf8Bytes},
+};
+
+/// The longest that any single frame is waited for.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Wire {
+    socket: WebSocketStream<TcpStream>,
+    next_id: u64,
+}
+
+impl Wire {
+    /// Connects as an operator in protocol 4 and returns after `hello-ok`.
+    pub(super) async fn connect(port: u16, token: &str) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect(("127.0.0.1", port)).await?;
+        Self::hello(stream, port, token).await
+    }
+
+    /// The same over a stream that is open already.
+    pub(super) async fn hello(stream: TcpStream, port: u16, token: &str) -> anyhow::Result<Self> {
+        stream.set_nodelay(true)?;
+        let (socket, _) = client_async(format!("ws://127.0.0.1:{port}/"), stream).await?;
+        let mut wire = Self { socket, next_id: 1 };
+        wire.until(|text| text.contains("connect.challenge")).await?;
+        let client = json!({ "id": "gateway-client", "version": "1", "platform": "linux", "mode": "backend" });
+        let params = json!({
+            "minProtocol": 4,
+            "maxProtocol": 4,
+            "client": client,
+            "role": "operator",
+            "scopes": ["operator.admin", "operator.read", "operator.write"],
+            "caps": [],
+            "auth": { "token": token },
+        });
+        let hello = wire.call("connect", &params).await?;
+        if !hello.contains("hello-ok") {
+            bail!("not welcome: {hello}");
+        }
+        Ok(wire)
+    }
+
+    /// Sends a request and returns its response as text.
+    pub(super) async fn call(&mut self, method: &str, params: &Value) -> anyhow::Result<Utf8Bytes> {
+        let id = self.send(method, params).await?;
+        let mark = format!("\"id\":\"{id}\"");
+        let response =
+            self.until(|text| text.contains("\"type\":\"res\"") && text.contains(&mark)).await?;
+        if !response.contains("\"ok\":true") {
+            bail!("`{method}` was refused: {response}");
+        }
+        Ok(response)
+    }
+
+    /// Sends a request and returns its id.
+    pub(super) async fn send(&mut self, method: &str, params: &Value) -> anyhow::Result<String> {
+        let id = format!("b{}", self.next_id);
+        self.next_id += 1;
+        let frame = json!({ "type": "req", "id": id, "method": method, "params": params });
+        self.socket.send(Message::text(frame.to_string())).await?;
+        Ok(id)
+    }
+
+    /// Sends `message` in `session` and waits for the end of its turn. `run` names the turn.
+    pub(super) async fn turn(
+        &mut self,
+        session: &str,
+        run: &str,
+        message: &str,
+    ) -> anyhow::Result<()> {
+        self.begin_turn(session, run, message).await?;
+        self.end_of_turn(run).await
+    }
+
+    /// Sends `message` in `session` and returns at once.
+    pub(super) async fn begin_turn(
+        &mut self,
+        session: &str,
+        run: &str,
+        message: &str,
+    ) -> anyhow::Result<()> {
+        let params = json!({ "sessionKey": session, "message": message, "idempotencyKey": run });
+        self.send("chat.send", &params).await?;
+        Ok(())
+    }
+
+    /// Waits until turn `run` is final; its failure is an error.
+    pub(super) async fn end_of_turn(&mut self, run: &str) -> anyhow::Result<()> {
+        let end = self
+            .until(|text| {
+                let is_refusal = text.contains("\"ok\":false");
+                let is_end = ["final", "error", "aborted"]
+                    .iter()
+                    .any(|state| text.contains(&format!("\"state\":\"{state}\"")));
+                is_refusal || (is_end && text.contains("\"event\":\"chat\"") && text.contains(run))
+            })
+            .await?;
+        if !end.contains("\"state\":\"final\"") {
+            bail!("the turn did not end well: {end}");
+        }
+        Ok(())
+    }
+
+    /// Splits the connection, for sending and receiving at once.
+    pub(super) fn into_socket(self) -> WebSocketStream<TcpStream> {
+        self.socket
+    }
+
+    /// Reads until a frame satisfies `wanted`, and returns it.
+    async fn until(&mut self, wanted: impl Fn(&str) -> bool) -> anyhow::Result<Utf8Bytes> {
+        loop {
+            let frame = timeout(PATIENCE, self.socket.next()).await.context("no frame came")?;
+            match frame.context("the gateway closed the connection")?? {
+                Message::Text(text) if wanted(&text) => return Ok(text),
+                Message::Close(frame) => bail!("the gateway closed the connection: {frame:?}"),
+                Message::Text(_)
+                | Message::Binary(_)
+                | Message::Ping(_)
+                | Message::Pong(_)
+                | Message::Frame(_) => {}
+            }
+        }
+    }
+}
