@@ -1,6 +1,12 @@
 //! The seam of tools: typed tools, erased once, judged before they run.
 
-use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    future::Future,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
 
 use domain::{Call, CallResult, Content, Effect, SessionKey, ToolSpec};
 use futures_util::future::BoxFuture;
@@ -10,6 +16,12 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
+
+use crate::schema::{self, Parameters};
+
+/// Selections of tools whose specs are remembered. Sessions differ in a handful of ways; one
+/// more selection than this empties the memory.
+const SELECTIONS_MAX: usize = 64;
 
 /// One tool.
 pub trait Tool: Send + Sync + 'static {
@@ -127,7 +139,7 @@ pub enum ToolError {
 
 /// A tool without its types.
 trait Erased: Send + Sync {
-    fn spec(&self) -> ToolSpec;
+    fn spec(&self) -> Arc<ToolSpec>;
     fn prepare(self: Arc<Self>, arguments: Value, cx: ToolCx) -> Result<Prepared, ToolError>;
 }
 
@@ -172,13 +184,17 @@ pub fn error_result(tool: &str, error: &ToolError) -> CallResult {
 #[derive(Clone, Default)]
 pub struct Registry {
     tools: BTreeMap<&'static str, Arc<dyn Erased>>,
+    selections: Arc<Mutex<Selections>>,
 }
+
+type Selections = BTreeMap<Vec<&'static str>, Arc<[ToolSpec]>>;
 
 impl Registry {
     /// Adds a tool.
     #[must_use]
     pub fn with<T: Tool>(mut self, tool: T) -> Self {
-        self.tools.insert(T::NAME, Arc::new(Typed(tool)));
+        self.tools.insert(T::NAME, Arc::new(Typed { tool, told: OnceLock::new() }));
+        self.selections = Arc::default();
         self
     }
 
@@ -187,9 +203,28 @@ impl Registry {
         self.tools.keys().copied()
     }
 
-    /// What the model is told of each tool that `offered` accepts.
+    /// What the model is told of each tool that `offered` accepts, sorted by name.
     pub fn specs(&self, offered: impl Fn(&str) -> bool) -> Vec<ToolSpec> {
-        self.tools.iter().filter(|(name, _)| offered(name)).map(|(_, tool)| tool.spec()).collect()
+        self.specs_shared(offered).to_vec()
+    }
+
+    /// Same as [`Self::specs`], but the same selection gives the same allocation.
+    pub fn specs_shared(&self, offered: impl Fn(&str) -> bool) -> Arc<[ToolSpec]> {
+        let names: Vec<&'static str> = self.names().filter(|name| offered(name)).collect();
+        let mut selections = self.selections.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(specs) = selections.get(&names) {
+            return Arc::clone(specs);
+        }
+        let specs: Arc<[ToolSpec]> = names
+            .iter()
+            .filter_map(|name| self.tools.get(name))
+            .map(|tool| ToolSpec::clone(&tool.spec()))
+            .collect();
+        if selections.len() >= SELECTIONS_MAX {
+            selections.clear();
+        }
+        selections.insert(names, Arc::clone(&specs));
+        specs
     }
 
     /// Understands a call. Aliases `bash` and `apply-patch` are known.
@@ -212,22 +247,42 @@ impl Registry {
     }
 }
 
-struct Typed<T>(T);
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.tools.keys()).finish()
+    }
+}
+
+struct Typed<T> {
+    tool: T,
+    /// Made at first use, since a process that only prints its version needs no schema.
+    told: OnceLock<(Arc<ToolSpec>, Parameters)>,
+}
+
+impl<T: Tool> Typed<T> {
+    fn told(&self) -> &(Arc<ToolSpec>, Parameters) {
+        self.told.get_or_init(|| {
+            let parameters = schema::parameters::<T::Args>();
+            let spec = ToolSpec {
+                name: T::NAME.to_owned(),
+                description: T::DESCRIPTION.to_owned(),
+                parameters: parameters.shown.clone(),
+            };
+            (Arc::new(spec), parameters)
+        })
+    }
+}
 
 impl<T: Tool> Erased for Typed<T> {
-    fn spec(&self) -> ToolSpec {
-        ToolSpec {
-            name: T::NAME.to_owned(),
-            description: T::DESCRIPTION.to_owned(),
-            parameters: crate::schema::parameters::<T::Args>(),
-        }
+    fn spec(&self) -> Arc<ToolSpec> {
+        Arc::clone(&self.told().0)
     }
 
     fn prepare(self: Arc<Self>, arguments: Value, cx: ToolCx) -> Result<Prepared, ToolError> {
-        let args: T::Args = crate::schema::read::<T::Args>(T::NAME, arguments)?;
-        let effect = self.0.effect(&args);
+        let args: T::Args = schema::read::<T::Args>(T::NAME, &self.told().1, arguments)?;
+        let effect = self.tool.effect(&args);
         let run = Box::new(move |permit| -> BoxFuture<'static, _> {
-            Box::pin(async move { self.0.run(args, permit, &cx).await })
+            Box::pin(async move { self.tool.run(args, permit, &cx).await })
         });
         Ok(Prepared { tool: T::NAME, effect, run })
     }
