@@ -45,6 +45,9 @@ pub(super) fn open(root: BorrowedFd<'_>, path: &Path, flags: OFlags) -> Result<O
 /// As [`open`], without the kernel's help.
 fn walk(root: BorrowedFd<'_>, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
     let mut todo = components(path)?;
+    let bytes = path.as_os_str().as_bytes();
+    let names_a_dir = bytes.ends_with(b"/") || bytes.ends_with(b"/.");
+    let flags = if names_a_dir { flags | OFlags::DIRECTORY } else { flags };
     let mut dirs: Vec<OwnedFd> = Vec::new();
     let mut links = 0;
     while let Some(name) = todo.pop_front() {

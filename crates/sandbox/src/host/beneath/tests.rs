@@ -21,6 +21,7 @@ fn links_inside_are_followed_and_links_outside_are_not() {
         ("abs", Err(Errno::XDEV)),
         ("loop", Err(Errno::LOOP)),
         ("a/file/x", Err(Errno::NOTDIR)),
+        ("a/file/.", Err(Errno::NOTDIR)),
         ("missing", Err(Errno::NOENT)),
     ];
 
