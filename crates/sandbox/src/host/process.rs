@@ -165,8 +165,9 @@ struct Ends {
 
 /// A process that this side has yet to reap.
 struct Owned {
-    child: Child,
+    /// First, so that an owner that is dropped kills before it lets the child be reaped.
     group: Group,
+    child: Child,
     /// Readable once the leader has exited; does not reap it.
     leader: Option<AsyncFd<OwnedFd>>,
 }
@@ -179,6 +180,7 @@ impl Owned {
     }
 
     async fn run(self, ends: Ends, heard: impl Future<Output = ()>, fed: impl Future<Output = ()>) {
+        // In this order, so that the group is dropped before the child here too.
         let Self { mut child, mut group, leader } = self;
         let Ends { mut kill, exit, last_call } = ends;
         {
@@ -359,7 +361,6 @@ async fn feed_terminal(
         let bytes = tokio::select! {
             Some(()) = questions.recv() => Bytes::from_static(CURSOR_AT_HOME),
             bytes = typed(&mut input) => bytes,
-            else => return,
         };
         if terminal.write_all(&bytes).await.is_err() {
             return;

@@ -63,6 +63,33 @@ async fn a_flood_that_nobody_reads_can_be_killed() {
 }
 
 #[tokio::test]
+async fn output_that_nobody_wants_does_not_hold_the_process() {
+    let place = Place::open(Confinement::None).await;
+    let Running { output, exit, killer: _killer, .. } =
+        place.start(command("head -c 1048576 /dev/zero && exit 5")).await;
+
+    drop(output);
+
+    assert_eq!(timeout(PATIENCE, exit).await.unwrap(), Ok(Exit::Code(5)));
+}
+
+#[tokio::test]
+async fn a_runtime_that_goes_down_takes_its_processes_along() {
+    let place = Place::open(Confinement::None).await;
+    let mut fifo = place.fifo();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let line = "exec 3>fifo; echo ready >&3; sleep 1000 & wait";
+    let sandbox = place.sandbox.clone();
+    let started = runtime.spawn(async move { sandbox.exec(command(line)).await.unwrap() });
+    let _running = started.await.unwrap();
+    read_line(&mut fifo).await;
+
+    runtime.shutdown_background();
+
+    assert_all_gone(&mut fifo).await;
+}
+
+#[tokio::test]
 async fn a_kill_takes_the_grandchildren_along() {
     let place = Place::open(Confinement::None).await;
     let mut fifo = place.fifo();
