@@ -5,6 +5,33 @@
 
 #![warn(missing_docs)]
 
+mod defaults;
+mod duration;
+mod env;
+mod file;
+mod include;
+mod inline_env;
+mod legacy;
+mod load;
+mod locations;
+mod merge;
+mod model_ref;
+mod names;
+mod node;
+mod problem;
+mod resolve;
 pub mod resolved;
+mod rules;
+mod spans;
+mod substitute;
+mod syntax;
+mod tree;
 
+pub use duration::{Unit, parse_duration};
+pub use env::Env;
+pub use legacy::{Change, migrate};
+pub use load::{Loaded, Snapshot, hash, load, load_text};
+pub use locations::{Locations, ProfileError};
+pub use model_ref::{DEFAULT_MODEL, normalise_provider, parse_model_ref};
+pub use problem::Problem;
 pub use resolved::*;

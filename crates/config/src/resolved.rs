@@ -502,3 +502,15 @@ pub struct Logging {
     /// File; `None` is `/tmp/openclaw/openclaw-<date>.log`.
     pub file: Option<PathBuf>,
 }
+
+impl ReloadMode {
+    /// The mode of that name; `hybrid` for any other.
+    pub(crate) fn named(name: &str) -> Self {
+        match name {
+            "off" => Self::Off,
+            "hot" => Self::Hot,
+            "restart" => Self::Restart,
+            _ => Self::Hybrid,
+        }
+    }
+}
