@@ -2,7 +2,7 @@
 //!
 //! A tool must pass every layer, so a layer can only remove. The first layer that removes a
 //! tool gives the rule that is named in the refusal, which is a path of the config file.
-//! Knows no single call: that is [`crate::judge`].
+//! Knows no single call: that is [`crate::judge()`].
 
 mod layer;
 mod names;

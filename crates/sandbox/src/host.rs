@@ -1,7 +1,7 @@
 //! The machine that we run on, as a sandbox that encloses nothing.
 //!
-//! Owns how paths and environments are put together; processes are [`process`]'s and files
-//! [`files`]'. Reads no environment of its own: [`Spec`] brings it.
+//! Owns how paths and environments are put together; processes are `process`'s and files
+//! `files`'. Reads no environment of its own: [`Spec`] brings it.
 
 mod beneath;
 mod files;
