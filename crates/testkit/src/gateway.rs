@@ -192,3 +192,25 @@ fn get_status(port: u16, path: &str) -> Option<u16> {
     stream.read_exact(&mut head).ok()?;
     str::from_utf8(&head).ok()?.strip_prefix("HTTP/1.1 ")?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_ends_at_once_is_reported_with_what_it_said() {
+        let home = TempHome::minimal().unwrap();
+
+        // The shell looks for a script named `gateway`, which is not there.
+        let error = Gateway::start(Path::new("/bin/sh"), &home).unwrap_err();
+
+        let text = error.to_string();
+        assert!(text.starts_with("the gateway ended with exit status: "), "{text}");
+        assert!(text.contains("gateway: "), "{text}");
+    }
+
+    #[test]
+    fn nobody_answers_on_a_free_port() {
+        assert_eq!(get_status(free_port().unwrap(), "/readyz"), None);
+    }
+}

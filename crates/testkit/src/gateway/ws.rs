@@ -210,3 +210,75 @@ pub(crate) fn connect_params(token: &str, version: u32) -> Value {
         "auth": { "token": token },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::{net::TcpListener, task::JoinSet};
+    use tokio_tungstenite::accept_async;
+
+    use super::*;
+
+    /// A server that sends the challenge, then answers each request as `answer` says.
+    async fn server(
+        tasks: &mut JoinSet<()>,
+        answer: impl Fn(&Value) -> Vec<Value> + Send + 'static,
+    ) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("ws://{}", listener.local_addr().unwrap());
+        tasks.spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut socket = accept_async(stream).await.unwrap();
+            let challenge = json!({ "type": "event", "event": "connect.challenge" });
+            socket.send(Message::text(challenge.to_string())).await.unwrap();
+            while let Some(Ok(Message::Text(text))) = socket.next().await {
+                for frame in answer(&serde_json::from_str(&text).unwrap()) {
+                    socket.send(Message::text(frame.to_string())).await.unwrap();
+                }
+            }
+        });
+        url
+    }
+
+    fn respond(request: &Value, ok: bool, body: &Value) -> Value {
+        let key = if ok { "payload" } else { "error" };
+        json!({ "type": "res", "id": request["id"], "ok": ok, key: body })
+    }
+
+    #[tokio::test]
+    async fn events_that_overtake_a_response_are_kept_in_order() {
+        let mut tasks = JoinSet::new();
+        let event = |seq: u32| json!({ "type": "event", "event": "tick", "payload": { "n": seq } });
+        let url = server(&mut tasks, move |request| {
+            vec![event(1), event(2), respond(request, true, &json!({ "of": request["method"] }))]
+        })
+        .await;
+
+        let mut client = WsClient::connect(&url, "t", 4).await.unwrap();
+        let second = client.event("tick", PATIENCE, |it| it["n"] == 2).await.unwrap();
+
+        assert_eq!(client.hello(), &json!({ "of": "connect" }));
+        assert_eq!(second, json!({ "n": 2 }));
+        assert_eq!(client.take_backlog(), [event(1)]);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_told_apart_from_a_loss() {
+        let mut tasks = JoinSet::new();
+        let url = server(&mut tasks, |request| {
+            if request["method"] == "connect" {
+                vec![respond(request, true, &json!({}))]
+            } else {
+                vec![respond(request, false, &json!({ "code": "INVALID_REQUEST" }))]
+            }
+        })
+        .await;
+
+        let mut client = WsClient::connect(&url, "t", 3).await.unwrap();
+        let refused = client.call("nope", json!({})).await.unwrap_err();
+        tasks.shutdown().await;
+        let lost = client.call("nope", json!({})).await.unwrap_err();
+
+        assert!(matches!(refused, CallError::Refused(error) if error["code"] == "INVALID_REQUEST"));
+        assert!(matches!(lost, CallError::Lost(_)), "{lost}");
+    }
+}
