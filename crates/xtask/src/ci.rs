@@ -12,47 +12,64 @@ use crate::{
     workspace::{self, Tree},
 };
 
-/// Runs all steps.
-pub(crate) fn run() -> anyhow::Result<()> {
-    let begin = Instant::now();
-    step("format", || cargo(&["fmt", "--all", "--check"], &[]))?;
-    step("tidy", tidy::run)?;
-    step("licences", licences::run)?;
-    step("clippy", || {
-        let flags = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
-        cargo(&flags, &[])
-    })?;
-    step("rustdoc", || {
-        let flags = ["doc", "--workspace", "--no-deps", "--document-private-items", "--locked"];
-        cargo(&flags, &[("RUSTDOCFLAGS", "-D warnings")])
-    })?;
-    step("npm", npm)?;
-    step("doctests", || cargo(&["test", "--workspace", "--doc", "--locked"], &[]))?;
-    step("tests", tests)?;
-    println!("ci: every step passed in {:.0} s", begin.elapsed().as_secs_f64());
-    Ok(())
+type Step = (&'static str, fn() -> anyhow::Result<()>);
+
+const STEPS: [Step; 8] = [
+    ("format", format),
+    ("tidy", tidy::run),
+    ("licences", licences::run),
+    ("clippy", clippy),
+    ("rustdoc", rustdoc),
+    ("npm", npm),
+    ("doctests", doctests),
+    ("tests", tests),
+];
+
+/// Options of `cargo xtask ci`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Only these steps: format, tidy, licences, clippy, rustdoc, npm, doctests, tests
+    #[arg(value_name = "STEP")]
+    steps: Vec<String>,
 }
 
-fn step(name: &str, work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
-    println!("== {name}");
-    let begin = Instant::now();
-    work().with_context(|| format!("step `{name}`"))?;
-    println!("== {name}: passed in {:.1} s", begin.elapsed().as_secs_f64());
-    Ok(())
-}
-
-fn cargo(args: &[&str], env: &[(&str, &str)]) -> anyhow::Result<()> {
-    let mut command = Command::new("cargo");
-    command.args(args).envs(env.iter().copied()).current_dir(workspace::root());
-    finish(&mut command)
-}
-
-fn finish(command: &mut Command) -> anyhow::Result<()> {
-    let status = command.status().with_context(|| format!("cannot run {command:?}"))?;
-    if !status.success() {
-        bail!("{command:?} ended with {status}");
+/// Runs all steps, or those that are named.
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let is_known = |name: &String| STEPS.iter().any(|(it, _)| it == name);
+    if let Some(unknown) = args.steps.iter().find(|name| !is_known(name)) {
+        bail!("no step `{unknown}`; there are: {}", STEPS.map(|(name, _)| name).join(", "));
     }
+    let begin = Instant::now();
+    let mut times = Vec::new();
+    for (name, step) in STEPS {
+        if !args.steps.is_empty() && !args.steps.iter().any(|it| it == name) {
+            continue;
+        }
+        println!("== {name}");
+        let begin = Instant::now();
+        step().with_context(|| format!("step `{name}`"))?;
+        times.push(format!("{name} {:.1} s", begin.elapsed().as_secs_f64()));
+    }
+    println!("== passed in {:.0} s: {}", begin.elapsed().as_secs_f64(), times.join(", "));
     Ok(())
+}
+
+fn format() -> anyhow::Result<()> {
+    cargo(&["fmt", "--all", "--check"])
+}
+
+fn clippy() -> anyhow::Result<()> {
+    cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
+}
+
+fn rustdoc() -> anyhow::Result<()> {
+    let mut command = command("cargo");
+    command.args(["doc", "--workspace", "--no-deps", "--document-private-items", "--locked"]);
+    finish(command.env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+fn doctests() -> anyhow::Result<()> {
+    cargo(&["test", "--workspace", "--doc", "--locked"])
 }
 
 /// Runs the tests, with nextest where it is installed.
@@ -60,22 +77,21 @@ fn finish(command: &mut Command) -> anyhow::Result<()> {
 /// The binaries that end-to-end tests start are built first: a test of one crate may run the
 /// program of another.
 fn tests() -> anyhow::Result<()> {
-    cargo(&["build", "--workspace", "--bins", "--locked"], &[])?;
+    cargo(&["build", "--workspace", "--bins", "--locked"])?;
     let has_nextest = Command::new("cargo")
         .args(["nextest", "--version"])
         .output()
         .is_ok_and(|output| output.status.success());
     if has_nextest {
-        cargo(&["nextest", "run", "--workspace", "--locked"], &[])
+        cargo(&["nextest", "run", "--workspace", "--locked"])
     } else {
-        cargo(&["test", "--workspace", "--all-targets", "--locked"], &[])
+        cargo(&["test", "--workspace", "--lib", "--bins", "--tests", "--locked"])
     }
 }
 
 /// Runs the `check` script of every npm project that has one.
 fn npm() -> anyhow::Result<()> {
-    let root = workspace::root();
-    let tree = Tree::read(&root)?;
+    let tree = Tree::read(&workspace::root())?;
     for (path, text) in tree.files() {
         let Some(folder) = path.strip_suffix("/package.json") else {
             continue;
@@ -83,9 +99,29 @@ fn npm() -> anyhow::Result<()> {
         let manifest: serde_json::Value =
             serde_json::from_str(text).with_context(|| format!("`{path}` is not JSON"))?;
         if manifest["scripts"]["check"].is_string() {
-            let folder = root.join(folder);
-            finish(Command::new("npm").args(["run", "--silent", "check"]).current_dir(folder))?;
+            println!("{folder}");
+            let mut npm = command("npm");
+            finish(npm.args(["run", "--silent", "check", "--prefix", folder]))?;
         }
+    }
+    Ok(())
+}
+
+fn cargo(args: &[&str]) -> anyhow::Result<()> {
+    finish(command("cargo").args(args))
+}
+
+/// `program`, to be run at the root of the project.
+fn command(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(workspace::root());
+    command
+}
+
+fn finish(command: &mut Command) -> anyhow::Result<()> {
+    let status = command.status().with_context(|| format!("cannot run {command:?}"))?;
+    if !status.success() {
+        bail!("{command:?} ended with {status}");
     }
     Ok(())
 }

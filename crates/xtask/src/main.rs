@@ -24,8 +24,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Run every check that a change must pass
-    Ci,
+    /// Run every check that a change must pass, or only some steps of it
+    Ci(ci::Args),
     /// Check the rules that the compiler does not know
     Tidy,
     /// Measure the figures of docs/benchmarks.md
@@ -34,7 +34,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().task {
-        Task::Ci => ci::run(),
+        Task::Ci(args) => ci::run(&args),
         Task::Tidy => tidy::run(),
         Task::Bench(args) => bench::run(&args),
     };
