@@ -1,13 +1,34 @@
 //! Model APIs: own wire types, streaming, retry and fallback.
 //!
 //! Knows no tool beyond its [`domain::ToolSpec`], no session and no transcript file.
+//! One dialect is one file and one line in [`PROVIDERS`].
 
 #![warn(missing_docs)]
 
+mod anthropic;
+mod catalog;
+mod credentials;
+mod dialect;
+mod draft;
+mod endpoint;
+mod fallback;
+mod fault;
+pub mod http;
+mod hub;
+mod names;
+mod openai_chat;
+mod openai_responses;
 pub mod provider;
+mod relay;
+mod resolve;
+mod retry;
+pub mod sse;
+mod turns;
 
+pub use fallback::{Candidates, Cooldowns};
+pub use hub::{Limits, Models, Settings};
 pub use provider::{Delta, ErrorKind, Model, ModelError, Provider, Request, Thinking};
 
-/// All model APIs, resolved by reference. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Models {}
+/// The dialects that are built.
+const PROVIDERS: &[&dialect::Dialect] =
+    &[&openai_chat::ENTRY, &openai_responses::ENTRY, &anthropic::ENTRY];

@@ -72,6 +72,13 @@ pub enum Thinking {
 /// A piece of a reply.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Delta {
+    /// A candidate of [`crate::Models::stream_with_fallback`] begins; what follows is its.
+    Model {
+        /// Provider id.
+        provider: String,
+        /// Model id.
+        model: String,
+    },
     /// More text.
     Text(String),
     /// More thinking.
@@ -124,4 +131,18 @@ pub enum ErrorKind {
     ContextOverflow,
     /// The answer could not be understood.
     Garbage,
+}
+
+impl ErrorKind {
+    /// The reason as clients and `usageStats` know it.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Auth => "auth",
+            Self::Billing => "billing",
+            Self::RateLimit => "rate_limit",
+            Self::Timeout => "timeout",
+            Self::Format => "format",
+            Self::Server | Self::ContextOverflow | Self::Garbage => "unknown",
+        }
+    }
 }

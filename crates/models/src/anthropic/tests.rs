@@ -1,0 +1,1 @@
+//! Requests and decoders of this dialect.
