@@ -169,4 +169,30 @@ mod tests {
         assert!(ends_with_result(br#"[{"role":"user"},{"role":"tool","content":"x"}]"#));
         assert!(!ends_with_result(br#"[{"role":"user","content":"\"role\":\"tool\""}]"#));
     }
+
+    #[tokio::test]
+    async fn a_call_is_offered_first_and_words_once_its_result_is_there() {
+        let model = Model::start(Manner::OneCall).await.unwrap();
+        let address = model.base_url.trim_start_matches("http://").trim_end_matches("/v1");
+        let mut stream = TcpStream::connect(address).await.unwrap();
+
+        let first = ask(&mut stream, r#"[{"role":"user","content":"x"}]"#).await;
+        let second = ask(&mut stream, r#"[{"role":"user"},{"role":"tool"}]"#).await;
+
+        assert!(first.contains("tool_calls") && first.contains("exec"), "{first}");
+        assert!(second.contains("Done.") && second.contains("[DONE]"), "{second}");
+        let visits = model.take_visits();
+        assert_eq!(visits.len(), 2);
+        assert!(visits[0].answered <= visits[1].arrived);
+    }
+
+    async fn ask(stream: &mut TcpStream, body: &str) -> String {
+        let head = format!("POST /v1/x HTTP/1.1\r\ncontent-length: {}\r\n\r\n", body.len());
+        stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"0\r\n\r\n") {
+            assert_ne!(stream.read_buf(&mut answer).await.unwrap(), 0);
+        }
+        String::from_utf8(answer).unwrap()
+    }
 }
