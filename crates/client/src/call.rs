@@ -18,8 +18,11 @@ use std::{
 };
 
 use futures_util::{SinkExt, StreamExt};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use protocol::frame::{self, FromServer};
+use serde_json::{
+    Value,
+    value::{RawValue, to_raw_value},
+};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinSet,
@@ -94,6 +97,12 @@ impl Client {
         self.send(method, params, Wait::FinalResponse).await
     }
 
+    /// Returns when the connection is over, and tells how it ended.
+    pub async fn closed(&self) -> Closed {
+        self.mailbox.closed().await;
+        self.closed.get().cloned().unwrap_or_else(|| Closed::abnormal(""))
+    }
+
     /// Says goodbye and waits until the socket is closed.
     pub async fn close(mut self) {
         if self.mailbox.send(Mail::Close).await.is_ok() {
@@ -103,8 +112,7 @@ impl Client {
 
     async fn send(&self, method: &str, params: Value, wait: Wait) -> Result<Value, CallError> {
         let id = format!("r{}", self.calls.fetch_add(1, Ordering::Relaxed));
-        let frame =
-            json!({"type": "req", "id": id, "method": method, "params": params}).to_string();
+        let frame = request(&id, method, &params);
         let (reply, answer) = oneshot::channel();
         if self.mailbox.send(Mail::Call { id, frame, wait, reply }).await.is_err() {
             return Err(self.ended());
@@ -164,7 +172,7 @@ impl Task {
             self.open.insert(response.id, (wait, reply));
             return;
         }
-        let result = response.into_result().map_err(CallError::Refused);
+        let result = response.result.map_err(CallError::Refused);
         // A caller that has gone away needs no answer.
         reply.send(result).ok();
     }
@@ -203,61 +211,21 @@ pub(crate) enum Inbound {
     Event(Event),
 }
 
-#[derive(Deserialize)]
 pub(crate) struct Response {
     pub(crate) id: String,
-    #[serde(default)]
-    ok: bool,
-    payload: Option<Value>,
-    error: Option<Error>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Error {
-    code: String,
-    message: String,
-    details: Option<Value>,
-    #[serde(default)]
-    retryable: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "lowercase")]
-enum Frame {
-    Res(Response),
-    Event {
-        event: String,
-        #[serde(default)]
-        payload: Value,
-        seq: Option<u64>,
-    },
+    pub(crate) result: Result<Value, Box<Refusal>>,
 }
 
 impl Response {
     fn is_interim(&self) -> bool {
-        let status = self.payload.as_ref().and_then(|payload| payload.get("status"));
-        self.ok && status.and_then(Value::as_str) == Some("accepted")
+        self.result.as_ref().is_ok_and(|payload| payload["status"] == "accepted")
     }
+}
 
-    pub(crate) fn into_result(self) -> Result<Value, Box<Refusal>> {
-        if self.ok {
-            return Ok(self.payload.unwrap_or(Value::Null));
-        }
-        let error = self.error.unwrap_or_else(|| Error {
-            code: "UNAVAILABLE".to_owned(),
-            message: "the gateway gave no reason".to_owned(),
-            details: None,
-            retryable: false,
-        });
-        Err(Box::new(Refusal {
-            code: error.code,
-            message: error.message,
-            details: error.details,
-            retryable: error.retryable,
-            payload: self.payload,
-        }))
-    }
+pub(crate) fn request(id: &str, method: &str, params: &Value) -> String {
+    #[expect(clippy::expect_used, reason = "a JSON value always has a text")]
+    let params = to_raw_value(params).expect("a value is JSON already");
+    frame::request(id, method, &params)
 }
 
 /// What a message means; `None` when it means nothing to us.
@@ -277,16 +245,29 @@ pub(crate) fn read(message: Option<Result<Message, WsError>>) -> Result<Option<I
 }
 
 fn parse(text: &str) -> Option<Inbound> {
-    match serde_json::from_str(text) {
-        Ok(Frame::Res(response)) => Some(Inbound::Response(response)),
-        Ok(Frame::Event { event, payload, seq }) => {
-            Some(Inbound::Event(Event { name: event, payload, seq }))
+    let Some(frame) = frame::parse_from_server(text) else {
+        tracing::debug!(bytes = text.len(), "frame not understood");
+        return None;
+    };
+    Some(match frame {
+        FromServer::Response { id, result } => {
+            let result = match result {
+                Ok(payload) => Ok(value(payload)),
+                Err((error, payload)) => {
+                    Err(Box::new(Refusal { error, payload: payload.map(|it| value(Some(it))) }))
+                }
+            };
+            Inbound::Response(Response { id: id.into_owned(), result })
         }
-        Err(error) => {
-            tracing::debug!(%error, "frame not understood");
-            None
+        FromServer::Event { event, payload, seq, .. } => {
+            Inbound::Event(Event { name: event.into_owned(), payload: value(payload), seq })
         }
-    }
+    })
+}
+
+/// Raw JSON was read as part of a frame, so it is JSON; absent is `null`.
+fn value(raw: Option<&RawValue>) -> Value {
+    raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
 }
 
 fn broken(error: &WsError) -> Closed {

@@ -4,6 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use domain::Secret;
 use futures_util::{SinkExt, StreamExt};
+use protocol::{
+    Version,
+    handshake::{ClientId, Mode},
+};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
@@ -23,8 +27,6 @@ pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 /// gateways may be larger.
 const MESSAGE_BYTES_MAX: usize = 64 << 20;
 const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
-const PROTOCOL_MIN: u8 = 3;
-const PROTOCOL_MAX: u8 = 4;
 const CONNECT_ID: &str = "connect";
 
 /// Where to connect, and as whom.
@@ -45,10 +47,10 @@ pub struct Options {
 /// Who connects.
 #[derive(Clone, Debug)]
 pub struct Identity {
-    /// Client id of the protocol, such as `cli`.
-    pub id: &'static str,
-    /// Client mode of the protocol, such as `cli` or `probe`.
-    pub mode: &'static str,
+    /// Which program.
+    pub id: ClientId,
+    /// What it is there for.
+    pub mode: Mode,
     /// The program's version.
     pub version: String,
     /// Capabilities, such as `tool-events`.
@@ -64,7 +66,8 @@ impl Client {
     pub async fn connect(options: Options) -> Result<(Self, Events), ConnectError> {
         let mut socket = open(&options.url).await?;
         wait_for_challenge(&mut socket).await?;
-        send(&mut socket, &connect_request(&options)).await?;
+        let request = call::request(CONNECT_ID, "connect", &connect_params(&options));
+        send(&mut socket, request).await?;
         let hello = wait_for_hello(&mut socket).await?;
         let (events, queue) = Events::new(options.events_max);
         Ok((call::start(socket, Arc::new(hello), queue), events))
@@ -110,7 +113,7 @@ async fn wait_for_hello(socket: &mut Socket) -> Result<Value, ConnectError> {
         if response.id != CONNECT_ID {
             continue;
         }
-        match response.into_result() {
+        match response.result {
             Ok(hello) => return Ok(hello),
             Err(refusal) => {
                 let closed = closing(socket).await;
@@ -147,18 +150,18 @@ async fn receive(socket: &mut Socket) -> Result<Inbound, ConnectError> {
     }
 }
 
-async fn send(socket: &mut Socket, frame: &Value) -> Result<(), ConnectError> {
+async fn send(socket: &mut Socket, frame: String) -> Result<(), ConnectError> {
     socket
-        .send(Message::text(frame.to_string()))
+        .send(Message::text(frame))
         .await
         .map_err(|error| ConnectError::Closed(Closed::abnormal(error.to_string())))
 }
 
-fn connect_request(options: &Options) -> Value {
+fn connect_params(options: &Options) -> Value {
     let identity = &options.identity;
     let mut params = json!({
-        "minProtocol": PROTOCOL_MIN,
-        "maxProtocol": PROTOCOL_MAX,
+        "minProtocol": Version::V3.number(),
+        "maxProtocol": Version::NEWEST.number(),
         "client": {
             "id": identity.id,
             "version": identity.version,
@@ -184,5 +187,5 @@ fn connect_request(options: &Options) -> Value {
     if !auth.is_empty() {
         params["auth"] = Value::Object(auth);
     }
-    json!({"type": "req", "id": CONNECT_ID, "method": "connect", "params": params})
+    params
 }

@@ -2,19 +2,14 @@
 
 use std::fmt;
 
+use protocol::Error;
 use serde_json::Value;
 
 /// What the gateway said when it refused a request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Refusal {
-    /// Such as `INVALID_REQUEST`.
-    pub code: String,
-    /// What it says to people.
-    pub message: String,
-    /// More, for programs.
-    pub details: Option<Value>,
-    /// Whether the same request may work later.
-    pub retryable: bool,
+    /// What is wrong.
+    pub error: Error,
     /// What came beside the error; method `agent` reports the run there.
     pub payload: Option<Value>,
 }
@@ -69,7 +64,7 @@ pub enum ConnectError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The gateway refused the handshake.
-    #[error("gateway closed ({}): {}", .closed.code, .refusal.message)]
+    #[error("gateway closed ({}): {}", .closed.code, .refusal.error.message)]
     Refused {
         /// What it said.
         refusal: Box<Refusal>,
@@ -93,7 +88,7 @@ fn unreachable_text(source: &std::io::Error) -> String {
 #[non_exhaustive]
 pub enum CallError {
     /// The gateway refused it.
-    #[error("{}: {}", .0.code, .0.message)]
+    #[error("{}", .0.error.message)]
     Refused(Box<Refusal>),
     /// The connection ended first.
     #[error("{0}")]

@@ -1,8 +1,11 @@
 //! The client against a gateway made of a few frames, over real sockets.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use client::{CallError, Client, ConnectError, Identity, Options};
 use domain::Secret;
 use futures_util::{SinkExt, StreamExt};
+use protocol::handshake::{ClientId, Mode};
 use serde_json::{Value, json};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -23,7 +26,12 @@ fn options(url: String) -> Options {
         url,
         token: Some(Secret::new("sesame")),
         password: None,
-        identity: Identity { id: "cli", mode: "cli", version: "1".into(), caps: &["tool-events"] },
+        identity: Identity {
+            id: ClientId::Cli,
+            mode: Mode::Cli,
+            version: "1".into(),
+            caps: &["tool-events"],
+        },
         events_max: 16,
     }
 }
