@@ -8,5 +8,27 @@
 pub mod event;
 pub mod sessions;
 
+mod answer;
+mod brief;
+mod commands;
+mod compact;
+mod conversations;
+mod dispatch;
+mod emitter;
+mod halt;
+mod io;
+mod lane;
+mod notices;
+mod prompt;
+mod queue;
+mod session;
+mod speech;
+mod status;
+mod table;
+mod turn;
+
 pub use event::{CallEnd, Event, EventBody, Outcome, Stop};
-pub use sessions::{Aborted, Lookup, Parts, Sessions, Submission, SubmitError, Submitted};
+pub use io::Place;
+pub use sessions::{
+    Aborted, Lookup, Parts, Quiet, Sessions, Submission, SubmitError, Submitted, Transcripts,
+};

@@ -1,13 +1,36 @@
 //! The hub: the one door by which turns enter.
+//!
+//! It finds or starts the task that owns a conversation and hands it mail. It holds no
+//! conversation itself, so one slow conversation never holds up another.
 
 use std::{sync::Arc, time::Duration};
 
 use config::Config;
-use domain::{Clock, Content, SessionId, SessionKey, TurnId};
-use store::Store;
-use tokio::sync::{mpsc, watch};
+use domain::{AgentId, Clock, Content, EntryId, SessionKey, TurnId};
+use store::{SessionEntry, Store};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::{Instant, timeout, timeout_at},
+};
+use tokio_util::task::TaskTracker;
+use tracing::{Instrument as _, info_span};
 
-use crate::{Event, Outcome};
+use crate::{
+    Event, Outcome, Place, answer, commands,
+    conversations::StoredConversations,
+    io::Io,
+    lane::Lane,
+    notices::Notices,
+    session::{MAIL_MAX, Mail, Session},
+    table::{Admission, Table},
+};
+
+/// Events that may wait for whoever watches. When that is full, text is merged into the next
+/// piece, progress is dropped, and everything else waits.
+const EVENTS_MAX: usize = 1024;
+
+/// How long a session has to let go of its files.
+const QUIET_WITHIN: Duration = Duration::from_secs(15);
 
 /// What the hub is made of.
 pub struct Parts {
@@ -21,6 +44,8 @@ pub struct Parts {
     pub backend: Arc<dyn sandbox::Backend>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Where the process runs.
+    pub place: Place,
 }
 
 /// Takes turns in. Cheap to clone.
@@ -29,7 +54,12 @@ pub struct Sessions {
     hub: Arc<Hub>,
 }
 
-struct Hub {}
+struct Hub {
+    io: Arc<Io>,
+    table: Arc<Table>,
+    tasks: TaskTracker,
+    processes: tools::Processes,
+}
 
 /// A message for a conversation.
 #[derive(Clone, Debug)]
@@ -50,6 +80,22 @@ pub struct Submission {
     pub timeout: Option<Duration>,
     /// Queue mode for this message; `None`: session, channel, config.
     pub queue: Option<config::QueueMode>,
+}
+
+impl Submission {
+    /// A message with nothing special about it.
+    pub fn of(turn: TurnId, session: SessionKey, content: Content) -> Self {
+        Self {
+            turn,
+            session,
+            content,
+            channel: "webchat".to_owned(),
+            thinking: None,
+            extra_system: None,
+            timeout: None,
+            queue: None,
+        }
+    }
 }
 
 /// What became of a submission.
@@ -81,6 +127,9 @@ pub enum SubmitError {
     /// Too many messages wait in this conversation (queue drop `new`).
     #[error("too many queued messages")]
     QueueFull,
+    /// The conversation would not come to rest.
+    #[error("session is still active")]
+    Busy,
     /// The disk refused.
     #[error("cannot store the conversation")]
     Store(#[from] store::StoreError),
@@ -104,31 +153,154 @@ pub enum Lookup {
     Done(Arc<Outcome>),
 }
 
+/// Holds a conversation still: no turn of it starts until this is dropped.
+#[derive(Debug)]
+pub struct Quiet {
+    _done: Option<oneshot::Sender<()>>,
+}
+
 impl Sessions {
-    /// Starts the hub. Events arrive on the receiver: bounded; when it is full, text deltas
-    /// are merged into the next one and everything else waits.
+    /// Starts the hub. Events arrive on the receiver, which is bounded: when it is full, text
+    /// is merged into the next piece, progress is dropped, and everything else waits.
     pub fn start(parts: Parts) -> (Self, mpsc::Receiver<Event>) {
-        let (_events, inbox) = mpsc::channel(1024);
-        let _ = parts;
-        (Self { hub: Arc::new(Hub {}) }, inbox)
+        let (events, inbox) = mpsc::channel(EVENTS_MAX);
+        let tasks = TaskTracker::new();
+        let notices = Arc::new(Notices::default());
+        let left = Arc::clone(&notices);
+        let processes = tools::Processes::new(
+            tasks.clone(),
+            Arc::new(move |ended: tools::ExecEnded| left.leave(&ended.session, ended.text)),
+        );
+        let conversations = StoredConversations::default();
+        let tools = tools::builtin(tools::Deps {
+            conversations: Arc::new(conversations.clone()),
+            processes: processes.clone(),
+            clock: Arc::clone(&parts.clock),
+        });
+        let concurrent_max = parts.config.borrow().agents.concurrent_max;
+        let io = Arc::new(Io {
+            config: parts.config,
+            store: parts.store,
+            models: parts.models,
+            backend: parts.backend,
+            clock: parts.clock,
+            tools,
+            events,
+            lane: Lane::new(concurrent_max),
+            notices,
+            place: Arc::new(parts.place),
+        });
+        conversations.connect(&io);
+        let hub = Hub { io, table: Arc::default(), tasks, processes };
+        (Self { hub: Arc::new(hub) }, inbox)
     }
 
-    /// Puts a message into its conversation's queue.
+    /// Puts a message into its conversation's queue. When it starts a turn at once, the
+    /// message is on disk before this returns.
     pub async fn submit(&self, submission: Submission) -> Result<Submitted, SubmitError> {
-        let _ = (submission, &self.hub);
-        Err(SubmitError::Closing)
+        let text = submission.content.joined_text();
+        if submission.content.0.is_empty() || (text.trim().is_empty() && is_text_only(&submission))
+        {
+            return Err(SubmitError::Empty);
+        }
+        match self.hub.table.admit(&submission.turn, &submission.session) {
+            Admission::New => {}
+            Admission::InFlight => return Ok(Submitted::InFlight),
+            Admission::Done(outcome) => return Ok(Submitted::Done(outcome)),
+            Admission::Closing => return Err(SubmitError::Closing),
+        }
+        let turn = submission.turn.clone();
+        if commands::is_stop(&text) {
+            self.hub.table.forget(&turn);
+            return Ok(Submitted::Stopped(self.stop(&submission.session, None, "stop").await));
+        }
+        let agent = self.agent_of(&submission.session);
+        let result = match agent {
+            Ok(agent) => self.deliver(agent, submission).await,
+            Err(error) => Err(error),
+        };
+        if result.is_err() {
+            self.hub.table.forget(&turn);
+        }
+        result
+    }
+
+    async fn deliver(
+        &self,
+        agent: AgentId,
+        submission: Submission,
+    ) -> Result<Submitted, SubmitError> {
+        let key = submission.session.clone();
+        let (reply, answer) = oneshot::channel();
+        let mail = Mail::Submit { submission: Box::new(submission), reply };
+        self.post(&key, &agent, mail).await;
+        answer.await.unwrap_or(Err(SubmitError::Closing))
+    }
+
+    /// Hands mail to the task that owns the conversation, starting it if need be.
+    async fn post(&self, key: &SessionKey, agent: &AgentId, mut mail: Mail) {
+        loop {
+            let mailbox = self.hub.table.mailbox_or(key, || self.spawn(key, agent));
+            match mailbox.send(mail).await {
+                Ok(()) => return,
+                // It left in between; the next one reads what it did not.
+                Err(unread) => mail = unread.0,
+            }
+        }
+    }
+
+    fn spawn(&self, key: &SessionKey, agent: &AgentId) -> mpsc::Sender<Mail> {
+        let (mailbox, inbox) = mpsc::channel(MAIL_MAX);
+        let shared = (Arc::clone(&self.hub.io), Arc::clone(&self.hub.table));
+        let session = Session::new(key.clone(), agent.clone(), shared, inbox);
+        self.hub.tasks.spawn(session.run().instrument(info_span!("session", %key)));
+        mailbox
+    }
+
+    /// The agent that holds a conversation.
+    fn agent_of(&self, key: &SessionKey) -> Result<AgentId, SubmitError> {
+        let config = self.hub.io.config();
+        let agent = key.agent().unwrap_or_else(|| config.agents.default.clone());
+        match config.agents.get(&agent) {
+            Some(agent) => Ok(agent.id.clone()),
+            None => Err(SubmitError::UnknownAgent(agent.to_string())),
+        }
     }
 
     /// Stops the named turn, or all turns of the conversation, and empties its queue.
     pub async fn abort(&self, session: &SessionKey, turn: Option<&TurnId>) -> Aborted {
-        let _ = (session, turn);
-        Aborted::Turns(Vec::new())
+        if let Some(turn) = turn {
+            match self.hub.table.session_of(turn) {
+                Some(other) if other != *session => return Aborted::OtherSession,
+                Some(_) => {}
+                None => return Aborted::Turns(Vec::new()),
+            }
+        }
+        Aborted::Turns(self.stop(session, turn, "rpc").await)
+    }
+
+    async fn stop(
+        &self,
+        session: &SessionKey,
+        turn: Option<&TurnId>,
+        reason: &'static str,
+    ) -> Vec<TurnId> {
+        let Some(mailbox) = self.hub.table.mailbox(session) else { return Vec::new() };
+        let (reply, answer) = oneshot::channel();
+        let mail = Mail::Abort { turn: turn.cloned(), reason, reply };
+        if mailbox.send(mail).await.is_err() {
+            return Vec::new();
+        }
+        answer.await.unwrap_or_default()
     }
 
     /// Waits at most `patience` for a turn to end. Ended turns are remembered for 10 minutes.
     pub async fn wait(&self, turn: &TurnId, patience: Duration) -> Lookup {
-        let _ = (turn, patience);
-        Lookup::Pending
+        let Some(mut state) = self.hub.table.follow(turn) else { return Lookup::Pending };
+        match timeout(patience, state.wait_for(Option::is_some)).await {
+            Ok(Ok(outcome)) => outcome.clone().map_or(Lookup::Pending, Lookup::Done),
+            Ok(Err(_)) | Err(_) => Lookup::Pending,
+        }
     }
 
     /// Puts a message of the assistant into a conversation without asking a model.
@@ -137,29 +309,131 @@ impl Sessions {
         &self,
         session: &SessionKey,
         text: &str,
-    ) -> Result<Option<domain::EntryId>, SubmitError> {
-        let _ = (session, text);
-        Ok(None)
+    ) -> Result<Option<EntryId>, SubmitError> {
+        let agent = self.agent_of(session)?;
+        if self.hub.io.store.sessions(&agent).get(session).is_none() {
+            return Ok(None);
+        }
+        let message = Box::new(answer::injected(text, self.hub.io.clock.now()));
+        let (reply, answer) = oneshot::channel();
+        self.post(session, &agent, Mail::Inject { message, reply }).await;
+        match answer.await {
+            Ok(stored) => Ok(Some(stored?)),
+            Err(_) => Err(SubmitError::Busy),
+        }
     }
 
-    /// Stops what runs in a conversation and waits at most `patience` for it to be quiet, so
-    /// that its files may be reset, deleted or compacted. False when it would not stop.
-    pub async fn quiesce(&self, session: &SessionKey, patience: Duration) -> bool {
-        let _ = (session, patience);
-        true
+    /// Stops what runs in a conversation and holds it still, so that its files may be reset,
+    /// deleted or rewritten. `None` when it did not come to rest within `patience`.
+    pub async fn quiesce(&self, session: &SessionKey, patience: Duration) -> Option<Quiet> {
+        let Some(mailbox) = self.hub.table.mailbox(session) else {
+            return Some(Quiet { _done: None });
+        };
+        let (quiet, ready) = oneshot::channel();
+        if mailbox.send(Mail::Quiesce { quiet }).await.is_err() {
+            return Some(Quiet { _done: None });
+        }
+        let done = timeout(patience, ready).await.ok()?.ok()?;
+        Some(Quiet { _done: Some(done) })
+    }
+
+    /// Starts a conversation afresh under a new session id (`sessions.reset`).
+    pub async fn reset(&self, session: &SessionKey) -> Result<Arc<SessionEntry>, SubmitError> {
+        let agent = self.agent_of(session)?;
+        let _quiet = self.quiesce(session, QUIET_WITHIN).await.ok_or(SubmitError::Busy)?;
+        let now = self.hub.io.clock.now();
+        let sessions = self.hub.io.store.sessions(&agent);
+        Ok(sessions.update(session, |entry| *entry = entry.reset_keeping(now)).await?)
+    }
+
+    /// Forgets a conversation (`sessions.delete`). `None` when there was none; otherwise the
+    /// paths to which its transcripts were moved, if `transcript` says to.
+    pub async fn delete(
+        &self,
+        session: &SessionKey,
+        transcript: Transcripts,
+    ) -> Result<Option<Vec<String>>, SubmitError> {
+        let agent = self.agent_of(session)?;
+        let _quiet = self.quiesce(session, QUIET_WITHIN).await.ok_or(SubmitError::Busy)?;
+        let sessions = self.hub.io.store.sessions(&agent);
+        let Some(entry) = sessions.remove(session).await? else { return Ok(None) };
+        match transcript {
+            Transcripts::Keep => Ok(Some(Vec::new())),
+            Transcripts::Archive => {
+                Ok(Some(sessions.archive(&entry, store::Archive::Deleted).await?))
+            }
+        }
+    }
+
+    /// Cuts a transcript to its last `lines` lines (`sessions.compact` of protocol 3). Gives
+    /// how many stay and where the whole file is kept; `None` when there was nothing to cut.
+    pub async fn truncate(
+        &self,
+        session: &SessionKey,
+        lines: usize,
+    ) -> Result<Option<(usize, String)>, SubmitError> {
+        let agent = self.agent_of(session)?;
+        let _quiet = self.quiesce(session, QUIET_WITHIN).await.ok_or(SubmitError::Busy)?;
+        let sessions = self.hub.io.store.sessions(&agent);
+        let Some(entry) = sessions.get(session) else { return Ok(None) };
+        Ok(sessions.truncate_lines(&entry, lines).await?)
+    }
+
+    /// Leaves a note that goes before the conversation's next message.
+    pub fn notify(&self, session: &SessionKey, text: String) {
+        self.hub.io.notices.leave(session, text);
+    }
+
+    /// Notes that wait in a conversation.
+    pub fn notes(&self, session: &SessionKey) -> Vec<String> {
+        self.hub.io.notices.peek(session)
     }
 
     /// Turns that run now.
     pub fn running(&self) -> Vec<(SessionKey, TurnId)> {
-        Vec::new()
+        self.hub.table.running()
     }
 
     /// Refuses new turns, gives running ones `grace`, then stops them; returns when all is
-    /// quiet and written.
+    /// quiet, every process is gone and every line is on the disk.
     pub async fn close(&self, grace: Duration) {
-        let _ = grace;
+        let mailboxes = self.hub.table.close();
+        let deadline = Instant::now() + grace;
+        for (_, turn) in self.running() {
+            if let Some(mut state) = self.hub.table.follow(&turn) {
+                // Past the deadline the turn is stopped below.
+                let _ended = timeout_at(deadline, state.wait_for(Option::is_some)).await;
+            }
+        }
+        for mailbox in mailboxes {
+            let (reply, answer) = oneshot::channel();
+            let mail = Mail::Abort { turn: None, reason: "shutdown", reply };
+            if mailbox.send(mail).await.is_ok() {
+                // The session may have left; then nothing of it runs.
+                let _stopped = answer.await;
+            }
+        }
+        for (_, turn) in self.running() {
+            if let Some(mut state) = self.hub.table.follow(&turn) {
+                let _ended = timeout(QUIET_WITHIN, state.wait_for(Option::is_some)).await;
+            }
+        }
+        self.hub.processes.close();
+        if let Err(error) = self.hub.io.store.flush().await {
+            tracing::error!(error = &error as &dyn std::error::Error, "cannot flush the store");
+        }
     }
 }
 
-#[doc(hidden)]
-pub type _Unused = SessionId;
+/// What becomes of the transcripts of a deleted conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transcripts {
+    /// They stay where they are.
+    Keep,
+    /// They are renamed to `….deleted.<time>`.
+    Archive,
+}
+
+fn is_text_only(submission: &Submission) -> bool {
+    submission.content.0.iter().all(|part| matches!(part, domain::Part::Text { .. }))
+}

@@ -1,0 +1,156 @@
+//! What one turn tells models: system prompt, tools and conversation, per model.
+//!
+//! Tools and prompt depend on the model that answers (tool policy may differ by provider),
+//! so they are made when a candidate is tried and kept for the rest of the turn.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use config::{Agent, Config, ModelRef};
+use domain::{AgentId, Message, SessionKey, ToolSpec};
+use models::{Model, Request, Thinking};
+use policy::tool_policy::{Decision, Policy, Query};
+
+use crate::{io::Place, prompt};
+
+/// The unchanging part of a turn's requests.
+pub(crate) struct Brief {
+    pub(crate) config: Arc<Config>,
+    pub(crate) agent: AgentId,
+    pub(crate) session: SessionKey,
+    pub(crate) files: Vec<prompt::File>,
+    pub(crate) workdir: String,
+    pub(crate) channel: String,
+    pub(crate) extra: Option<String>,
+    /// Level asked for by the turn or the session; `None`: by agent and model.
+    pub(crate) thinking: Option<String>,
+    pub(crate) cache_key: String,
+    pub(crate) place: Arc<Place>,
+    pub(crate) tools: tools::Registry,
+    pub(crate) kits: Mutex<BTreeMap<ModelRef, Arc<Kit>>>,
+}
+
+/// What one model gets.
+pub(crate) struct Kit {
+    pub(crate) policy: Policy,
+    pub(crate) specs: Arc<[ToolSpec]>,
+    pub(crate) system: Arc<str>,
+    pub(crate) thinking: Thinking,
+}
+
+impl Brief {
+    /// The agent's settings.
+    ///
+    /// Falls back to the default agent when a reload took the agent away in between; the
+    /// list is never empty.
+    pub(crate) fn agent(&self) -> &Agent {
+        let agents = &self.config.agents;
+        agents.get(&self.agent).unwrap_or(&agents.list[0])
+    }
+
+    /// The request to `model` with `messages`.
+    pub(crate) fn request(&self, model: Arc<Model>, messages: Vec<Arc<Message>>) -> Request {
+        let kit = self.kit(&model);
+        Request {
+            system: Arc::clone(&kit.system),
+            messages,
+            tools: Arc::clone(&kit.specs),
+            thinking: kit.thinking,
+            cache_key: self.cache_key.clone(),
+            model,
+        }
+    }
+
+    /// What `model` gets, made once per turn.
+    pub(crate) fn kit(&self, model: &Model) -> Arc<Kit> {
+        let name = ModelRef { provider: model.provider.clone(), model: model.id.clone() };
+        let mut kits = self.kits.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(kits.entry(name).or_insert_with_key(|name| Arc::new(self.make(name, model))))
+    }
+
+    /// The tool policy for calls of a model that was asked in this turn.
+    pub(crate) fn policy_of(&self, provider: &str, model: &str) -> Policy {
+        let name = ModelRef { provider: provider.to_owned(), model: model.to_owned() };
+        let kits = self.kits.lock().unwrap_or_else(PoisonError::into_inner);
+        kits.get(&name).map_or_else(|| self.policy(provider, model), |kit| kit.policy.clone())
+    }
+
+    fn policy(&self, provider: &str, model: &str) -> Policy {
+        Policy::build(&Query {
+            tools: &self.config.tools,
+            agent: &self.agent().tools,
+            provider,
+            model,
+            sandboxed: false,
+            subagent: self.session.is_subagent(),
+            owner: true,
+        })
+    }
+
+    fn make(&self, name: &ModelRef, model: &Model) -> Kit {
+        let agent = self.agent();
+        let policy = self.policy(&name.provider, &name.model);
+        let specs: Arc<[ToolSpec]> =
+            self.tools.specs_shared(|tool| policy.decide(tool) == Decision::Allowed);
+        let thinking = thinking(self.thinking.as_deref().or(agent.thinking.as_deref()), model);
+        let system = prompt::system(&prompt::Facts {
+            agent: self.agent.as_str(),
+            name: agent.identity.name.as_deref().or(agent.name.as_deref()),
+            tools: &specs,
+            workdir: &self.workdir,
+            files: &self.files,
+            timezone: agent.timezone.as_deref().unwrap_or(&self.place.timezone),
+            model: &name.to_string(),
+            thinking: thinking_name(thinking),
+            channel: &self.channel,
+            os: &self.place.os,
+            host: &self.place.host,
+            subagent: self.session.is_subagent(),
+            extra: self.extra.as_deref(),
+        });
+        Kit { policy, specs, system, thinking }
+    }
+}
+
+/// The level for `model`: as asked, never more than it can, `low` for thinking models when
+/// nobody asked.
+pub(crate) fn thinking(asked: Option<&str>, model: &Model) -> Thinking {
+    if !model.reasoning {
+        return Thinking::Off;
+    }
+    match asked {
+        Some("off") => Thinking::Off,
+        Some("minimal") => Thinking::Minimal,
+        Some("medium") => Thinking::Medium,
+        Some("high") => Thinking::High,
+        Some("xhigh") => Thinking::XHigh,
+        Some(_) | None => Thinking::Low,
+    }
+}
+
+/// The name of a level in files and prompts.
+pub(crate) fn thinking_name(level: Thinking) -> &'static str {
+    match level {
+        Thinking::Off => "off",
+        Thinking::Minimal => "minimal",
+        Thinking::Low => "low",
+        Thinking::Medium => "medium",
+        Thinking::High => "high",
+        Thinking::XHigh => "xhigh",
+    }
+}
+
+/// Models to try, in order: what the session chose, then the agent's list.
+pub(crate) fn candidates(agent: &Agent, chosen: Option<ModelRef>) -> Vec<ModelRef> {
+    let Some(chosen) = chosen else { return agent.models.clone() };
+    let mut list = vec![chosen];
+    // Fall-backs before the primary: the primary is the last resort of a chosen model.
+    for model in agent.models.iter().skip(1).chain(agent.models.first()) {
+        if !list.contains(model) {
+            list.push(model.clone());
+        }
+    }
+    list
+}

@@ -1,0 +1,229 @@
+//! Shortening a conversation that outgrows its model: older messages become a summary.
+//!
+//! The file keeps every line; a `compaction` line says from where the context goes on. When
+//! the model cannot write the summary, a plain note takes its place: a turn must not fail
+//! because its past is long.
+
+use std::{fmt::Write as _, sync::Arc};
+
+use domain::{Content, EntryId, Message, Part, User, transcript::Body};
+use futures_util::StreamExt as _;
+use models::{Delta, Request, Thinking};
+use serde_json::Value;
+use store::StoreError;
+
+use crate::{EventBody, io::Io, turn::Turn};
+
+/// Characters per token, by rule of thumb, erring to the long side.
+const CHARS_PER_TOKEN: u64 = 4;
+
+/// What an image counts, in characters.
+const IMAGE_CHARS: u64 = 4_800;
+
+/// Longest piece of one message that the summariser reads, in characters.
+const EXCERPT_CHARS_MAX: usize = 4_000;
+
+const INSTRUCTIONS: &str = "\
+Summarise the conversation below for yourself, who will continue it without seeing it again. Keep: what the person \
+wants and has decided, facts and names, paths, commands and their outcomes, what is done, what is open, and what was \
+promised. Leave out pleasantries and dead ends. Write plain text under short headings, at most 800 words.";
+
+/// Whether the context has outgrown the model's window less its reserve.
+pub(crate) fn is_due(turn: &Turn) -> bool {
+    let agent = turn.brief.agent();
+    let Some(window) = window(turn) else { return false };
+    tokens(&turn.transcript.context().messages)
+        > window.saturating_sub(agent.compaction.reserve_tokens)
+}
+
+/// The window of the models that may be asked: a kit exists only for those asked before, so
+/// the first request of a turn goes by the configured cap.
+fn window(turn: &Turn) -> Option<u64> {
+    let agent = turn.brief.agent();
+    let configured = turn.candidates.first().and_then(|model| {
+        let provider = turn.brief.config.models.providers.get(&model.provider)?;
+        provider.models.iter().find(|it| it.id == model.model).map(|it| it.context_tokens)
+    });
+    match (configured, agent.context_tokens_max) {
+        (Some(window), Some(cap)) => Some(window.min(cap)),
+        (window, cap) => window.or(cap).or(Some(200_000)),
+    }
+}
+
+/// Shortens the conversation. Gives how many compactions were made: none when there is
+/// nothing old enough to fold.
+pub(crate) async fn run(turn: &mut Turn, io: &Io, wish: &str) -> Result<u64, StoreError> {
+    let keep = turn.brief.agent().compaction.keep_recent_tokens;
+    let context = turn.transcript.context();
+    let tokens_before = tokens(&context.messages);
+    let Some(cut) = cut(&context.messages, keep.min(tokens_before / 2)) else { return Ok(0) };
+    let Some(first_kept_entry_id) = entry_at(&context.entry_ids, cut) else { return Ok(0) };
+    let old: Vec<Arc<Message>> = context.messages[..cut].to_vec();
+    turn.emitter.send(EventBody::Compaction { begins: true }).await;
+    let summary = match summarise(turn, io, &old, wish).await {
+        Some(summary) => summary,
+        None => fallback(&old),
+    };
+    let body = Body::Compaction { summary, first_kept_entry_id, tokens_before };
+    let stored = turn.transcript.append(vec![body]).await;
+    turn.emitter.send(EventBody::Compaction { begins: false }).await;
+    stored.map(|_ids| 1)
+}
+
+fn entry_at(ids: &[EntryId], index: usize) -> Option<EntryId> {
+    ids.get(index).cloned()
+}
+
+/// Where the kept part begins: at a message of the person, so that no call loses its result.
+fn cut(messages: &[Arc<Message>], keep_tokens: u64) -> Option<usize> {
+    let mut kept = 0;
+    let mut cut = None;
+    for (index, message) in messages.iter().enumerate().skip(1).rev() {
+        kept += tokens_of(message);
+        if matches!(**message, Message::User(_)) {
+            cut = Some(index);
+            if kept >= keep_tokens {
+                break;
+            }
+        }
+    }
+    cut
+}
+
+async fn summarise(turn: &Turn, io: &Io, old: &[Arc<Message>], wish: &str) -> Option<String> {
+    let mut text = format!("{INSTRUCTIONS}\n");
+    if !wish.trim().is_empty() {
+        // Writing to a `String` cannot fail.
+        let _written = writeln!(text, "Keep in mind above all: {}", wish.trim());
+    }
+    text.push_str(&transcript_text(old));
+    let now = io.clock.now();
+    let user = Arc::new(Message::User(User { content: Content::text(text), timestamp: now }));
+    let cache_key = format!("{}:compact", turn.brief.cache_key);
+    let mut stream = io.models.stream_with_fallback(
+        &turn.brief.config,
+        turn.brief.agent(),
+        turn.candidates.clone(),
+        move |model| Request {
+            model,
+            system: Arc::from("You write summaries that another reader can work from."),
+            messages: vec![Arc::clone(&user)],
+            tools: Arc::from([]),
+            thinking: Thinking::Off,
+            cache_key: cache_key.clone(),
+        },
+    );
+    loop {
+        let next = tokio::select! {
+            biased;
+            _reason = turn.halt.reached() => return None,
+            next = stream.next() => next?,
+        };
+        match next {
+            Ok(Delta::Done(reply)) => {
+                let text = reply.content.joined_text();
+                return (!text.trim().is_empty()).then_some(text);
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(%error, "summary failed, a plain note takes its place");
+                return None;
+            }
+        }
+    }
+}
+
+fn fallback(old: &[Arc<Message>]) -> String {
+    format!(
+        "({} earlier messages are no longer in view and could not be summarised; ask the person when something is missing.)",
+        old.len()
+    )
+}
+
+fn transcript_text(messages: &[Arc<Message>]) -> String {
+    let mut out = String::new();
+    for message in messages {
+        let (who, content) = match &**message {
+            Message::User(it) => ("Person", &it.content),
+            Message::Assistant(it) => ("You", &it.content),
+            Message::ToolResult(it) => ("Tool", &it.content),
+            Message::BashExecution(_) => continue,
+        };
+        for part in &content.0 {
+            let text = match part {
+                Part::Text { text, .. } => excerpt(text),
+                Part::ToolCall { name, arguments, .. } => {
+                    excerpt(&format!("[calls {name} {arguments}]"))
+                }
+                Part::Image { .. } => "[image]".to_owned(),
+                Part::Thinking { .. } => continue,
+            };
+            // Writing to a `String` cannot fail.
+            let _written = writeln!(out, "\n{who}: {text}");
+        }
+    }
+    out
+}
+
+fn excerpt(text: &str) -> String {
+    text.chars().take(EXCERPT_CHARS_MAX).collect()
+}
+
+/// Tokens of a conversation, by rule of thumb.
+pub(crate) fn tokens(messages: &[Arc<Message>]) -> u64 {
+    messages.iter().map(|message| tokens_of(message)).sum()
+}
+
+fn tokens_of(message: &Message) -> u64 {
+    let content = match message {
+        Message::User(it) => &it.content,
+        Message::Assistant(it) => &it.content,
+        Message::ToolResult(it) => &it.content,
+        Message::BashExecution(it) => {
+            return (it.command.len() + it.output.len()) as u64 / CHARS_PER_TOKEN;
+        }
+    };
+    let chars: u64 = content
+        .0
+        .iter()
+        .map(|part| match part {
+            Part::Text { text, .. } => text.len() as u64,
+            Part::Thinking { thinking, .. } => thinking.len() as u64,
+            Part::Image { .. } => IMAGE_CHARS,
+            Part::ToolCall { name, arguments, .. } => name.len() as u64 + json_chars(arguments),
+        })
+        .sum();
+    chars / CHARS_PER_TOKEN + 1
+}
+
+/// About as many characters as `value` has as JSON, without writing it.
+fn json_chars(value: &Value) -> u64 {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 5,
+        Value::String(text) => text.len() as u64 + 2,
+        Value::Array(items) => items.iter().map(|item| json_chars(item) + 1).sum(),
+        Value::Object(fields) => {
+            fields.iter().map(|(key, item)| key.len() as u64 + json_chars(item) + 4).sum()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{UnixMillis, User};
+
+    use super::*;
+
+    #[test]
+    fn the_cut_is_at_a_message_of_the_person() {
+        let said = |text: &str| {
+            let content = Content::text(text);
+            Arc::new(Message::User(User { content, timestamp: UnixMillis(0) }))
+        };
+        let messages = [said("old"), said("older still"), said(&"x".repeat(400)), said("new")];
+
+        assert_eq!(cut(&messages, 50), Some(2));
+        assert_eq!(cut(&messages, 1), Some(3));
+        assert_eq!(cut(&messages[..1], 1), None);
+    }
+}

@@ -1,0 +1,166 @@
+//! The door of effects: prepare, judge, permit, run. Nothing a model asks for happens
+//! anywhere else.
+//!
+//! Calls of one reply run one after the other, in the model's order, and each result is
+//! stored as soon as it is there. A message that joins in between skips the calls that did
+//! not begin; so does a stop. Every call gets a result, whatever happens.
+
+use std::sync::Arc;
+
+use domain::{Assistant, Call, CallResult, Content, Message, ToolResult};
+use policy::{Judgement, Subject, tool_policy::Decision};
+use store::StoreError;
+use tokio::time::Instant;
+use tools::ToolCx;
+
+use crate::{
+    EventBody,
+    event::CallEnd,
+    io::Io,
+    turn::{Turn, append},
+};
+
+/// Most characters of a command's output that are kept.
+const OUTPUT_CHARS_MAX: usize = 200_000;
+
+/// How often a running call may report.
+const PROGRESS_EVERY: std::time::Duration = std::time::Duration::from_millis(100);
+
+/// Longest one-line summary of a call, in characters.
+const SUMMARY_CHARS_MAX: usize = 200;
+
+/// Runs `calls` and stores their results. Gives the reason when the turn must stop.
+pub(crate) async fn all(
+    calls: Vec<Call>,
+    turn: &mut Turn,
+    io: &Io,
+    reply: Option<&Assistant>,
+) -> Result<Option<&'static str>, StoreError> {
+    let (provider, model) = reply.map(|it| (&*it.provider, &*it.model)).unwrap_or_default();
+    let subject = Subject { tools: turn.brief.policy_of(provider, model) };
+    let mut cx = None;
+    for call in calls {
+        let result = if turn.halt.is_reached().is_some() {
+            skipped("not run: the turn was stopped")
+        } else if !turn.inbox.is_empty() {
+            skipped("not run: a new message arrived first")
+        } else {
+            match context(&mut cx, turn, io, &subject).await {
+                Ok(cx) => one(&call, turn, io, (cx, &subject)).await,
+                Err(error) => tools::tool::error_result(&call.name, &error.into()),
+            }
+        };
+        let result = ToolResult {
+            tool_call_id: call.id,
+            tool_name: call.name,
+            content: result.content,
+            details: result.details,
+            is_error: result.is_error,
+            timestamp: io.clock.now(),
+        };
+        append(&mut turn.transcript, Message::ToolResult(result)).await?;
+    }
+    Ok(turn.halt.is_reached())
+}
+
+/// Opens the sandbox at the first call of a reply.
+async fn context<'c>(
+    cx: &'c mut Option<ToolCx>,
+    turn: &Turn,
+    io: &Io,
+    subject: &Subject,
+) -> Result<&'c ToolCx, sandbox::SandboxError> {
+    let made = match cx.take() {
+        Some(made) => made,
+        None => open(turn, io, subject).await?,
+    };
+    Ok(cx.insert(made))
+}
+
+async fn open(turn: &Turn, io: &Io, subject: &Subject) -> Result<ToolCx, sandbox::SandboxError> {
+    let brief = &turn.brief;
+    let agent = brief.agent();
+    let sandbox = io
+        .backend
+        .open(&sandbox::Spec {
+            workspace: agent.workspace.clone(),
+            home: brief.place.home.clone(),
+            env: brief.place.env.clone(),
+        })
+        .await?;
+    let limits = tools::Limits {
+        exec: agent.exec.clone(),
+        background: subject.tools.decide("process") == Decision::Allowed,
+        workspace_only: brief.config.tools.workspace_only,
+        sandboxed: false,
+        output_chars_max: OUTPUT_CHARS_MAX,
+        progress_every: PROGRESS_EVERY,
+    };
+    Ok(ToolCx {
+        session: brief.session.clone(),
+        sandbox,
+        limits: Arc::new(limits),
+        progress: tools::Progress::default(),
+        cancel: turn.halt.token().clone(),
+    })
+}
+
+async fn one(call: &Call, turn: &Turn, io: &Io, (cx, subject): (&ToolCx, &Subject)) -> CallResult {
+    let arguments = Arc::new(call.arguments.clone());
+    let summary = summary(call);
+    let (id, name) = (call.id.clone(), call.name.clone());
+    turn.emitter.send(EventBody::CallStarted { id, name, arguments }).await;
+    let started = Instant::now();
+    let result = Arc::new(tokio::select! {
+        biased;
+        result = judged(call, turn, io, (cx, subject)) => result,
+        _reason = turn.halt.reached() => skipped("stopped while it ran"),
+    });
+    let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let (id, name) = (call.id.clone(), call.name.clone());
+    let end = CallEnd { id, name, summary, result: Arc::clone(&result), took_ms };
+    turn.emitter.send(EventBody::CallEnded(end)).await;
+    Arc::unwrap_or_clone(result)
+}
+
+async fn judged(
+    call: &Call,
+    turn: &Turn,
+    io: &Io,
+    (cx, subject): (&ToolCx, &Subject),
+) -> CallResult {
+    let (emitter, id, name) = (Arc::clone(&turn.emitter), call.id.clone(), call.name.clone());
+    let progress = tools::Progress::new(move |so_far| {
+        let (id, name, so_far) = (id.clone(), name.clone(), Arc::new(so_far));
+        // No room: the next report says more anyway.
+        let _sent = emitter.offer(EventBody::CallProgress { id, name, so_far });
+    });
+    let prepared = match io.tools.prepare(call, ToolCx { progress, ..cx.clone() }) {
+        Ok(prepared) => prepared,
+        Err(bad) => return tools::tool::error_result(&call.name, &bad),
+    };
+    match policy::judge(prepared.tool, &prepared.effect, subject) {
+        Judgement::Allow(permit) => prepared.run(permit).await,
+        Judgement::Deny(denied) => {
+            tracing::debug!(tool = prepared.tool, rule = %denied.rule, "call denied");
+            skipped(&denied.to_string())
+        }
+        // Nobody can be asked yet, and silence is not consent.
+        Judgement::Ask(question) => {
+            skipped(&format!("denied: `{}` needs an approval that nobody can give", question.tool))
+        }
+    }
+}
+
+fn skipped(why: &str) -> CallResult {
+    CallResult { content: Content::text(why), details: None, is_error: true }
+}
+
+/// One line that says what a call is about: its most telling argument.
+fn summary(call: &Call) -> String {
+    let telling = ["command", "path", "file_path", "action", "sessionKey", "input"]
+        .iter()
+        .find_map(|key| call.arguments.get(key)?.as_str());
+    let line = telling.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+    line.chars().take(SUMMARY_CHARS_MAX).collect()
+}

@@ -1,0 +1,51 @@
+//! What turns act through. Shared by all sessions; holds handles, never a session's state.
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+use config::Config;
+use domain::Clock;
+use store::Store;
+use tokio::sync::{mpsc, watch};
+
+use crate::{Event, lane::Lane, notices::Notices};
+
+/// Handles to the world.
+pub(crate) struct Io {
+    pub(crate) config: watch::Receiver<Arc<Config>>,
+    pub(crate) store: Store,
+    pub(crate) models: models::Models,
+    pub(crate) backend: Arc<dyn sandbox::Backend>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) tools: tools::Registry,
+    pub(crate) events: mpsc::Sender<Event>,
+    pub(crate) lane: Lane,
+    pub(crate) notices: Arc<Notices>,
+    pub(crate) place: Arc<Place>,
+}
+
+impl Io {
+    /// The configuration as it is now.
+    pub(crate) fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config.borrow())
+    }
+
+    /// The host's time zone, for resets and for the time in front of messages.
+    pub(crate) fn zone(&self) -> jiff::tz::TimeZone {
+        jiff::tz::TimeZone::get(&self.place.timezone).unwrap_or(jiff::tz::TimeZone::UTC)
+    }
+}
+
+/// Where the process runs: plain facts, read once by whoever starts it.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Environment for commands on the host.
+    pub env: BTreeMap<String, String>,
+    /// Home directory.
+    pub home: PathBuf,
+    /// Host name.
+    pub host: String,
+    /// Operating system and architecture, such as `linux (x86_64)`.
+    pub os: String,
+    /// IANA name of the host's time zone.
+    pub timezone: String,
+}

@@ -1,0 +1,60 @@
+//! How many turns run at once, over all conversations.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Admits a configured number of turns at once; the rest wait in order of arrival.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    permits: Arc<Semaphore>,
+    size: Mutex<usize>,
+}
+
+impl Lane {
+    pub(crate) fn new(size: usize) -> Self {
+        let size = size.max(1);
+        Self { permits: Arc::new(Semaphore::new(size)), size: Mutex::new(size) }
+    }
+
+    /// Follows a changed setting. Running turns are not stopped: a smaller lane fills up again
+    /// only once enough of them ended.
+    pub(crate) fn resize(&self, wanted: usize) {
+        let wanted = wanted.max(1);
+        let mut size = self.size.lock().unwrap_or_else(PoisonError::into_inner);
+        if wanted > *size {
+            self.permits.add_permits(wanted - *size);
+            *size = wanted;
+        } else if wanted < *size {
+            *size -= self.permits.forget_permits(*size - wanted);
+        }
+    }
+
+    /// Waits for a place. `None` when the lane was closed.
+    pub(crate) async fn enter(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.permits).acquire_owned().await.ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_grown_lane_admits_more_and_a_shrunk_one_fewer() {
+        let lane = Lane::new(1);
+        let first = lane.enter().await;
+        assert!(lane.enter().now_or_never().is_none());
+
+        lane.resize(2);
+        let second = lane.enter().now_or_never().flatten();
+        assert!(second.is_some());
+
+        drop((first, second));
+        lane.resize(1);
+        let _held = lane.enter().await;
+        assert!(lane.enter().now_or_never().is_none());
+    }
+}

@@ -1,0 +1,233 @@
+//! The beginning of a turn: which conversation, which model, and the message on disk.
+
+use std::sync::Arc;
+
+use config::{Config, ModelRef};
+use domain::{Content, Message, Part, SessionId, TurnId, UnixMillis, User, transcript::Body};
+use store::{Context, SessionEntry, StoreError, Transcript};
+use tokio::{sync::mpsc, time::Instant};
+
+use super::{Current, Session};
+use crate::{
+    EventBody, Submission, SubmitError, brief,
+    brief::Brief,
+    halt::Halt,
+    io::Io,
+    prompt,
+    queue::Batch,
+    turn::{self, Finished, Turn},
+};
+
+impl Session {
+    /// Stores the message and starts the turn. The message is on disk when this returns.
+    pub(super) async fn begin(&mut self, batch: Batch) -> Result<(), SubmitError> {
+        let config = self.io.config();
+        let agent = config
+            .agents
+            .get(&self.agent)
+            .ok_or_else(|| SubmitError::UnknownAgent(self.agent.to_string()))?;
+        self.io.lane.resize(config.agents.concurrent_max);
+        let now = self.io.clock.now();
+        let Batch { submission, merged } = batch;
+        let entry = self.fresh_entry(&config, now, &submission.channel).await?;
+        let candidates = brief::candidates(agent, chosen(&entry));
+        let thinking = submission.thinking.clone().or_else(|| entry.thinking_level.clone());
+        let mut transcript = self.open(&entry, agent).await?;
+        let mut lines = changes(transcript.context(), candidates.first(), thinking.as_deref());
+        let content = self.envelope(&submission.content, now);
+        lines.push(Body::Message { message: Message::User(User { content, timestamp: now }) });
+        if let Err(error) = transcript.append(lines).await {
+            self.transcript = Some(transcript);
+            return Err(error.into());
+        }
+        let limit = submission.timeout.or(agent.timeout).filter(|limit| !limit.is_zero());
+        let halt = Halt::new(limit.map(|limit| Instant::now() + limit));
+        let verbose = entry.verbose_level.as_deref().unwrap_or(&agent.verbose);
+        let session_id = entry.session_id.clone();
+        let emitter = Arc::new(self.emitter(&submission.turn, session_id.clone(), verbose));
+        let (interject, inbox) = mpsc::channel(config.messages.queue.cap.max(1));
+        let brief = self.brief(&config, agent, &submission, (thinking, &session_id));
+        let turn = Turn {
+            brief: Arc::new(brief),
+            candidates,
+            transcript,
+            emitter: Arc::clone(&emitter),
+            halt: halt.clone(),
+            inbox,
+        };
+        let turn_id = submission.turn;
+        self.table.started(&turn_id, &self.key);
+        let started = now;
+        self.current =
+            Some(Current { turn: turn_id, merged, halt, interject, emitter, session_id, started });
+        self.turns.spawn(in_lane(turn, Arc::clone(&self.io)));
+        Ok(())
+    }
+
+    /// A turn that asks no model by itself, for work on an idle conversation; `None` when there
+    /// is no conversation yet.
+    pub(crate) async fn idle_turn(&mut self) -> Result<Option<Turn>, SubmitError> {
+        let config = self.io.config();
+        let Some(entry) = self.io.store.sessions(&self.agent).get(&self.key) else {
+            return Ok(None);
+        };
+        let agent = config
+            .agents
+            .get(&self.agent)
+            .ok_or_else(|| SubmitError::UnknownAgent(self.agent.to_string()))?;
+        let transcript = self.open(&entry, agent).await?;
+        let nobody = Submission::of(TurnId::random(), self.key.clone(), Content::default());
+        let brief = self.brief(&config, agent, &nobody, (None, &entry.session_id));
+        let emitter = Arc::new(self.emitter(&nobody.turn, entry.session_id.clone(), "off"));
+        let (_, inbox) = mpsc::channel(1);
+        Ok(Some(Turn {
+            brief: Arc::new(brief),
+            candidates: brief::candidates(agent, chosen(&entry)),
+            transcript,
+            emitter,
+            halt: Halt::new(None),
+            inbox,
+        }))
+    }
+
+    /// Takes the transcript of an idle turn back.
+    pub(crate) fn take_back(&mut self, turn: Turn) {
+        self.transcript = Some(turn.transcript);
+    }
+
+    fn brief(
+        &self,
+        config: &Arc<Config>,
+        agent: &config::Agent,
+        submission: &Submission,
+        (thinking, session_id): (Option<String>, &SessionId),
+    ) -> Brief {
+        let workspace = self.io.store.workspace(&agent.workspace);
+        let files = workspace
+            .prompt_files(&prompt::FILES, agent.bootstrap_chars_max)
+            .into_iter()
+            .filter_map(prompt_file)
+            .collect();
+        Brief {
+            config: Arc::clone(config),
+            agent: agent.id.clone(),
+            session: self.key.clone(),
+            files,
+            workdir: agent.workspace.display().to_string(),
+            channel: submission.channel.clone(),
+            extra: submission.extra_system.clone(),
+            thinking,
+            cache_key: session_id.to_string(),
+            place: Arc::clone(&self.io.place),
+            tools: self.io.tools.clone(),
+            kits: std::sync::Mutex::default(),
+        }
+    }
+
+    /// The index entry, with a new session id when the conversation went stale.
+    async fn fresh_entry(
+        &self,
+        config: &Config,
+        now: UnixMillis,
+        channel: &str,
+    ) -> Result<Arc<SessionEntry>, StoreError> {
+        let sessions = self.io.store.sessions(&self.agent);
+        let stale = sessions.get(&self.key).is_some_and(|entry| {
+            let reset = policy::reset::which_reset(&config.session, &self.key, Some(channel));
+            policy::reset::is_stale(&reset, entry.updated_at, now, &self.io.zone())
+        });
+        sessions
+            .update(&self.key, |entry| {
+                if stale {
+                    *entry = entry.reset_keeping(now);
+                }
+                entry.updated_at = entry.updated_at.max(now);
+                entry.system_sent = Some(true);
+                entry.aborted_last_run = Some(false);
+                entry.chat_type.get_or_insert_with(|| "direct".to_owned());
+                entry.last_channel = Some(channel.to_owned());
+                entry.delivery_context.get_or_insert_default().channel = Some(channel.to_owned());
+            })
+            .await
+    }
+
+    /// The transcript of `entry`: the one at hand, or from disk.
+    pub(super) async fn open(
+        &mut self,
+        entry: &SessionEntry,
+        agent: &config::Agent,
+    ) -> Result<Transcript, StoreError> {
+        if let Some(transcript) = self.transcript.take()
+            && *transcript.id() == entry.session_id
+        {
+            return Ok(transcript);
+        }
+        if !self.seeded {
+            self.seeded = true;
+            let texts: &[(&str, &str)] = if agent.skip_bootstrap { &[] } else { &prompt::SEEDS };
+            self.io.store.workspace(&agent.workspace).seed(texts)?;
+        }
+        let sessions = self.io.store.sessions(&self.agent);
+        sessions.open(&self.key, entry, &agent.workspace.display().to_string()).await
+    }
+
+    /// The message with its time, after the notes that waited for it.
+    fn envelope(&self, content: &Content, now: UnixMillis) -> Content {
+        let zone = self.io.zone();
+        let mut parts = content.0.clone();
+        if let Some(Part::Text { text, .. }) =
+            parts.iter_mut().find(|part| matches!(part, Part::Text { .. }))
+        {
+            *text = prompt::stamp(text, now, &zone);
+        }
+        let notes = self.io.notices.take(&self.key);
+        if !notes.is_empty() {
+            let lines: Vec<String> = notes.iter().map(|note| format!("System: {note}")).collect();
+            parts.insert(0, Part::text(lines.join("\n")));
+        }
+        Content(parts)
+    }
+}
+
+/// Lines that say which model and thinking level a turn has, where they changed.
+fn changes(context: &Context, model: Option<&ModelRef>, thinking: Option<&str>) -> Vec<Body> {
+    let mut lines = Vec::new();
+    if let Some(model) = model {
+        let (provider, model_id) = (model.provider.clone(), model.model.clone());
+        if context.model.as_ref().is_none_or(|it| it.0 != provider || it.1 != model_id) {
+            lines.push(Body::ModelChange { provider, model_id });
+        }
+    }
+    let level = thinking.unwrap_or("off");
+    if context.thinking.as_deref() != Some(level) {
+        lines.push(Body::ThinkingLevelChange { thinking_level: level.to_owned() });
+    }
+    lines
+}
+
+/// Waits for a place among the running turns, then runs.
+async fn in_lane(turn: Turn, io: Arc<Io>) -> Finished {
+    let _place = tokio::select! {
+        biased;
+        place = io.lane.enter() => place,
+        _reason = turn.halt.reached() => None,
+    };
+    turn.emitter.send(EventBody::Started).await;
+    turn::run(turn, &io).await
+}
+
+/// The model that a person chose for this conversation.
+pub(crate) fn chosen(entry: &SessionEntry) -> Option<ModelRef> {
+    let model = entry.model_override.clone()?;
+    let provider = entry.provider_override.clone()?;
+    Some(ModelRef { provider, model })
+}
+
+fn prompt_file(file: store::PromptFile) -> Option<prompt::File> {
+    let text = match file.content {
+        store::PromptContent::Found(text) => Some(text),
+        store::PromptContent::Missing => None,
+        store::PromptContent::Empty => return None,
+    };
+    Some(prompt::File { name: file.name, path: file.path.display().to_string(), text })
+}

@@ -1,0 +1,138 @@
+//! The end of a turn: what it left behind, and who is told.
+
+use std::sync::Arc;
+
+use domain::{SessionId, TurnId, UnixMillis, Usage};
+use tokio::task::JoinError;
+
+use super::{Current, Session};
+use crate::{EventBody, Outcome, Stop, turn::Finished};
+
+impl Session {
+    /// Takes back what a turn had, tells how it went, and sees to what waits.
+    pub(super) async fn ended(&mut self, joined: Result<Finished, JoinError>) {
+        let Some(current) = self.current.take() else { return };
+        let finished = match joined {
+            Ok(finished) => finished,
+            Err(panic) => {
+                tracing::error!(%panic, turn = %current.turn, "turn panicked");
+                let error = "internal error; the turn was given up".to_owned();
+                let stop = Stop::Failed { kind: "unknown", error };
+                return self.conclude(current, stop, None).await;
+            }
+        };
+        let stop = finished.stop.clone();
+        self.conclude(current, stop, Some(finished)).await;
+    }
+
+    async fn conclude(&mut self, current: Current, stop: Stop, finished: Option<Finished>) {
+        let ended = self.io.clock.now();
+        let mut outcome = Outcome {
+            turn: current.turn.clone(),
+            session: self.key.clone(),
+            session_id: current.session_id,
+            agent: self.agent.clone(),
+            stop,
+            texts: Vec::new(),
+            provider: String::new(),
+            model: String::new(),
+            usage: Usage::default(),
+            started: current.started,
+            ended,
+        };
+        let mut joined = current.merged;
+        if let Some(finished) = finished {
+            self.remember(&finished, &outcome.stop, ended).await;
+            if let Some(last) = finished.last {
+                (outcome.provider, outcome.model) = (last.provider, last.model);
+            }
+            outcome.usage = finished.usage;
+            outcome.texts = finished.texts;
+            joined.extend(finished.steered);
+            self.transcript = Some(finished.transcript);
+            self.queue.put_back(finished.unread);
+        }
+        let outcome = Arc::new(outcome);
+        self.table.finish(&current.turn, &outcome);
+        current.emitter.send(EventBody::Ended(Arc::clone(&outcome))).await;
+        self.end_joined(joined, &outcome).await;
+        if !self.quiet.is_empty() {
+            return self.be_quiet().await;
+        }
+        if !self.queue.is_empty() {
+            let config = self.io.config();
+            self.due = Some(self.last_offer + config.messages.queue.debounce);
+        }
+    }
+
+    /// Ends turns whose messages were answered by another: who waits for them gets its
+    /// outcome, who watches sees them end without a text of their own.
+    async fn end_joined(&self, joined: Vec<TurnId>, outcome: &Arc<Outcome>) {
+        for turn in joined {
+            let own = Arc::new(Outcome { turn: turn.clone(), ..(**outcome).clone() });
+            self.table.finish(&turn, &own);
+            let silent = Arc::new(Outcome { texts: Vec::new(), ..(*own).clone() });
+            let emitter = self.emitter(&turn, outcome.session_id.clone(), "off");
+            emitter.send(EventBody::Ended(silent)).await;
+        }
+    }
+
+    /// Writes what the turn left behind into the index. Failure is logged: the conversation
+    /// itself is stored.
+    async fn remember(&self, finished: &Finished, stop: &Stop, now: UnixMillis) {
+        let aborted = matches!(stop, Stop::Aborted { .. });
+        let updated = self
+            .io
+            .store
+            .sessions(&self.agent)
+            .update(&self.key, |entry| {
+                entry.updated_at = entry.updated_at.max(now);
+                entry.aborted_last_run = Some(aborted);
+                if finished.compactions > 0 {
+                    let count = entry.compaction_count.unwrap_or(0) + finished.compactions;
+                    entry.compaction_count = Some(count);
+                }
+                if let Some(last) = &finished.last {
+                    entry.model_provider = Some(last.provider.clone());
+                    entry.model = Some(last.model.clone());
+                    entry.input_tokens = Some(finished.usage.input);
+                    entry.output_tokens = Some(finished.usage.output);
+                    entry.total_tokens = Some(last.usage.context_tokens());
+                }
+            })
+            .await;
+        if let Err(error) = updated {
+            tracing::error!(error = &error as &dyn std::error::Error, "cannot update the index");
+        }
+    }
+
+    /// Ends turns that never ran.
+    pub(super) async fn end_unrun(&self, turns: &[TurnId]) {
+        for turn in turns {
+            let stop = Stop::Aborted { reason: "rpc" };
+            self.finish_alone(turn, stop, Vec::new()).await;
+        }
+    }
+
+    /// Ends a turn that the loop never saw, with its one event.
+    pub(super) async fn finish_alone(&self, turn: &TurnId, stop: Stop, texts: Vec<String>) {
+        let now = self.io.clock.now();
+        let entry = self.io.store.sessions(&self.agent).get(&self.key);
+        let session_id = entry.map_or_else(|| SessionId::new(""), |it| it.session_id.clone());
+        let outcome = Arc::new(Outcome {
+            turn: turn.clone(),
+            session: self.key.clone(),
+            session_id: session_id.clone(),
+            agent: self.agent.clone(),
+            stop,
+            texts,
+            provider: String::new(),
+            model: String::new(),
+            usage: Usage::default(),
+            started: now,
+            ended: now,
+        });
+        self.table.finish(turn, &outcome);
+        self.emitter(turn, session_id, "off").send(EventBody::Ended(outcome)).await;
+    }
+}

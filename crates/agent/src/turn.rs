@@ -1,0 +1,338 @@
+//! The loop: ask the model, run what it calls, until it is done.
+//!
+//! ```text
+//!   steers ─► compact? ─► ask ─► store reply ─► calls? ─no─► done
+//!     ▲                    │                      │ yes
+//!     │                    └ failed / halted      ▼
+//!     └────────────── store results ◄──────── dispatch
+//! ```
+//!
+//! The turn owns the transcript while it runs and hands it back with what it did not get to.
+//! Invariant: whatever is in a request to the model is on disk before it is sent.
+
+use std::sync::Arc;
+
+use config::ModelRef;
+use domain::{Assistant, Call, Content, Message, Part, StopReason, Usage, User, transcript::Body};
+use futures_util::StreamExt as _;
+use models::{Delta, ErrorKind, ModelError};
+use store::{StoreError, Transcript};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    EventBody, Stop, Submission, brief::Brief, compact, dispatch, emitter::Emitter, halt::Halt,
+    io::Io, prompt, speech::Speech,
+};
+
+/// Model requests in one turn, a guard against endless loops.
+const STEPS_MAX: usize = 400;
+
+/// A turn about to run. Its message is in the transcript already.
+pub(crate) struct Turn {
+    pub(crate) brief: Arc<Brief>,
+    pub(crate) candidates: Vec<ModelRef>,
+    pub(crate) transcript: Transcript,
+    pub(crate) emitter: Arc<Emitter>,
+    pub(crate) halt: Halt,
+    /// Messages that join at the next boundary. Bounded by the queue's cap; when it is full
+    /// the session keeps the message for a turn of its own.
+    pub(crate) inbox: mpsc::Receiver<Interjection>,
+}
+
+/// Something that joins a running turn.
+pub(crate) enum Interjection {
+    /// A person's message, for the model to see.
+    Steer(Submission),
+    /// A message put in the assistant's mouth.
+    Inject { message: Message, stored: oneshot::Sender<Result<domain::EntryId, StoreError>> },
+}
+
+/// A turn that ended.
+pub(crate) struct Finished {
+    pub(crate) transcript: Transcript,
+    pub(crate) stop: Stop,
+    pub(crate) texts: Vec<String>,
+    pub(crate) last: Option<Assistant>,
+    pub(crate) usage: Usage,
+    /// Turns whose messages joined this one.
+    pub(crate) steered: Vec<domain::TurnId>,
+    /// Messages that came too late.
+    pub(crate) unread: Vec<Submission>,
+    pub(crate) compactions: u64,
+}
+
+/// What came of one model request.
+enum Reply {
+    Whole(Box<Assistant>),
+    Halted { reason: &'static str, partial: String },
+    Failed { error: ModelError, partial: String },
+}
+
+#[derive(Default)]
+struct Progress {
+    texts: Vec<String>,
+    last: Option<Assistant>,
+    usage: Usage,
+    steered: Vec<domain::TurnId>,
+    compactions: u64,
+}
+
+/// Runs a turn to its end. Never fails: what goes wrong is its [`Stop`].
+pub(crate) async fn run(mut turn: Turn, io: &Io) -> Finished {
+    let mut progress = Progress::default();
+    let stop = match steps(&mut turn, io, &mut progress).await {
+        Ok(stop) => stop,
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "cannot store the turn");
+            Stop::Failed { kind: "unknown", error: with_causes(&error) }
+        }
+    };
+    let unread = close(&mut turn.inbox).await;
+    Finished {
+        transcript: turn.transcript,
+        stop,
+        texts: progress.texts,
+        last: progress.last,
+        usage: progress.usage,
+        steered: progress.steered,
+        unread,
+        compactions: progress.compactions,
+    }
+}
+
+async fn steps(turn: &mut Turn, io: &Io, done: &mut Progress) -> Result<Stop, StoreError> {
+    let mut overflowed = false;
+    for _ in 0..STEPS_MAX {
+        take_interjections(turn, io, done).await?;
+        if compact::is_due(turn) {
+            done.compactions += compact::run(turn, io, "").await?;
+        }
+        match ask(turn, io).await {
+            Reply::Whole(reply) => {
+                let calls = calls(&reply);
+                store_reply(turn, *reply, done).await?;
+                if calls.is_empty() {
+                    if turn.inbox.is_empty() {
+                        return Ok(Stop::Done);
+                    }
+                    continue;
+                }
+                if let Some(reason) = dispatch::all(calls, turn, io, done.last.as_ref()).await? {
+                    return Ok(Stop::Aborted { reason });
+                }
+            }
+            Reply::Halted { reason, partial } => {
+                store_broken(turn, io, &partial, StopReason::Aborted, None).await?;
+                done.texts.extend(Speech::spoken(&partial));
+                return Ok(Stop::Aborted { reason });
+            }
+            Reply::Failed { error, .. } if overflows(&error) && !overflowed => {
+                overflowed = true;
+                done.compactions += compact::run(turn, io, "").await?;
+            }
+            Reply::Failed { error, partial } => {
+                let text = error.to_string();
+                store_broken(turn, io, &partial, StopReason::Error, Some(text.clone())).await?;
+                return Ok(Stop::Failed { kind: kind(&error), error: text });
+            }
+        }
+    }
+    let error = format!("stopped after {STEPS_MAX} model requests without an end");
+    Ok(Stop::Failed { kind: "unknown", error })
+}
+
+/// Asks the model and tells what it says while it says it.
+async fn ask(turn: &Turn, io: &Io) -> Reply {
+    let brief = Arc::clone(&turn.brief);
+    let messages = prompt::messages(&turn.transcript.context().messages);
+    let mut stream = io.models.stream_with_fallback(
+        &turn.brief.config,
+        turn.brief.agent(),
+        turn.candidates.clone(),
+        move |model| brief.request(model, messages.clone()),
+    );
+    let mut speech = Speech::default();
+    loop {
+        let next = tokio::select! {
+            biased;
+            reason = turn.halt.reached() => {
+                return Reply::Halted { reason, partial: speech.into_text() };
+            }
+            next = stream.next() => next,
+        };
+        match next {
+            Some(Ok(Delta::Done(reply))) => {
+                turn.emitter.flush_text(speech.audible()).await;
+                return Reply::Whole(reply);
+            }
+            Some(Ok(delta)) => tell(delta, &mut speech, &turn.emitter).await,
+            Some(Err(error)) => return Reply::Failed { error, partial: speech.into_text() },
+            None => return Reply::Failed { error: ended_early(turn), partial: speech.into_text() },
+        }
+    }
+}
+
+async fn tell(delta: Delta, speech: &mut Speech, emitter: &Emitter) {
+    match delta {
+        Delta::Text(text) => {
+            if let Some(new) = speech.hear(&text) {
+                emitter.text(speech.audible(), &new);
+            }
+        }
+        Delta::Thinking(delta) => {
+            // Thinking is for the eye only: with no room it is dropped.
+            let _sent = emitter.offer(EventBody::Thinking { delta });
+        }
+        Delta::Model { provider, model } => {
+            emitter.send(EventBody::Model { provider, model }).await;
+        }
+        // The call is told of when it starts to run; `Done` ends the stream before this.
+        Delta::CallStarted { .. } | Delta::Done(_) => {}
+    }
+}
+
+async fn take_interjections(
+    turn: &mut Turn,
+    io: &Io,
+    done: &mut Progress,
+) -> Result<(), StoreError> {
+    while let Ok(interjection) = turn.inbox.try_recv() {
+        match interjection {
+            Interjection::Steer(submission) => {
+                let content = submission.content;
+                let user = User { content, timestamp: io.clock.now() };
+                append(&mut turn.transcript, Message::User(user)).await?;
+                done.steered.push(submission.turn);
+            }
+            Interjection::Inject { message, stored } => {
+                let result = append(&mut turn.transcript, message).await;
+                // The asker may have gone; the line is stored all the same.
+                let _sent = stored.send(result);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Appends one message.
+pub(crate) async fn append(
+    transcript: &mut Transcript,
+    message: Message,
+) -> Result<domain::EntryId, StoreError> {
+    let ids = transcript.append(vec![Body::Message { message }]).await?;
+    Ok(ids.into_iter().next().unwrap_or_else(|| domain::EntryId::new("")))
+}
+
+async fn store_reply(
+    turn: &mut Turn,
+    reply: Assistant,
+    done: &mut Progress,
+) -> Result<(), StoreError> {
+    append(&mut turn.transcript, Message::Assistant(reply.clone())).await?;
+    turn.emitter.send(EventBody::Usage(reply.usage)).await;
+    done.usage += reply.usage;
+    done.texts.extend(Speech::spoken(&text_of(&reply.content)));
+    done.last = Some(reply);
+    Ok(())
+}
+
+/// Keeps what a broken reply brought, so that neither person nor model wonders.
+async fn store_broken(
+    turn: &mut Turn,
+    io: &Io,
+    partial: &str,
+    stop_reason: StopReason,
+    error_message: Option<String>,
+) -> Result<(), StoreError> {
+    if partial.is_empty() && error_message.is_none() {
+        return Ok(());
+    }
+    let model = turn.candidates.first();
+    let content = if partial.is_empty() { Content::default() } else { Content::text(partial) };
+    let reply = Assistant {
+        content,
+        api: String::new(),
+        provider: model.map(|it| it.provider.clone()).unwrap_or_default(),
+        model: model.map(|it| it.model.clone()).unwrap_or_default(),
+        usage: Usage::default(),
+        stop_reason,
+        error_message,
+        timestamp: io.clock.now(),
+    };
+    append(&mut turn.transcript, Message::Assistant(reply)).await?;
+    Ok(())
+}
+
+fn calls(reply: &Assistant) -> Vec<Call> {
+    let call = |part: &Part| match part {
+        Part::ToolCall { id, name, arguments, .. } => {
+            Some(Call { id: id.clone(), name: name.clone(), arguments: arguments.clone() })
+        }
+        Part::Text { .. } | Part::Thinking { .. } | Part::Image { .. } => None,
+    };
+    reply.content.0.iter().filter_map(call).collect()
+}
+
+/// All text of a reply in one piece, as it was streamed.
+fn text_of(content: &Content) -> String {
+    let text = |part: &Part| match part {
+        Part::Text { text, .. } => Some(text.clone()),
+        Part::Thinking { .. } | Part::Image { .. } | Part::ToolCall { .. } => None,
+    };
+    content.0.iter().filter_map(text).collect()
+}
+
+/// Hands back what nobody read. Closing first makes sure that nothing arrives in between.
+async fn close(inbox: &mut mpsc::Receiver<Interjection>) -> Vec<Submission> {
+    inbox.close();
+    let mut unread = Vec::new();
+    while let Some(interjection) = inbox.recv().await {
+        match interjection {
+            Interjection::Steer(submission) => unread.push(submission),
+            // Dropping `stored` tells the session to do it itself.
+            Interjection::Inject { .. } => {}
+        }
+    }
+    unread
+}
+
+fn overflows(error: &ModelError) -> bool {
+    error.kind == ErrorKind::ContextOverflow
+}
+
+fn ended_early(turn: &Turn) -> ModelError {
+    let model = turn.candidates.first();
+    ModelError {
+        kind: ErrorKind::Garbage,
+        provider: model.map(|it| it.provider.clone()).unwrap_or_default(),
+        model: model.map(|it| it.model.clone()).unwrap_or_default(),
+        text: "the reply ended before it was complete".to_owned(),
+        status: None,
+        retry_after: None,
+    }
+}
+
+/// The wire's word for a failure (`spec: gateway-protocol` §11.2).
+fn kind(error: &ModelError) -> &'static str {
+    match error.kind {
+        ErrorKind::RateLimit => "rate_limit",
+        ErrorKind::Timeout => "timeout",
+        ErrorKind::ContextOverflow => "context_length",
+        ErrorKind::Auth
+        | ErrorKind::Billing
+        | ErrorKind::Server
+        | ErrorKind::Format
+        | ErrorKind::Garbage => "unknown",
+    }
+}
+
+/// An error and its causes on one line.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
+}

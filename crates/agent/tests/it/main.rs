@@ -1,0 +1,5 @@
+//! The loop over real parts.
+
+mod harness;
+mod queueing;
+mod turns;

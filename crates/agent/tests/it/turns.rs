@@ -1,0 +1,251 @@
+//! One message becomes one turn.
+
+use agent::{Aborted, EventBody, Stop, Submitted};
+use domain::{SessionKey, TurnId};
+use serde_json::json;
+use testkit::llm::{Llm, calls, calls_many, closes_mid_stream, fails, hangs, says, slow};
+
+use crate::harness::{Harness, MAIN, message};
+
+#[tokio::test]
+async fn a_turn_runs_a_real_tool_and_everything_is_on_disk() {
+    let llm = Llm::script([calls("exec", json!({"command": "echo hi"})), says("It said hi.")]);
+    let mut harness = Harness::start(llm).await;
+
+    let outcome = harness.say("t1", "run it").await;
+
+    assert_eq!(outcome.stop, Stop::Done);
+    assert_eq!(outcome.texts, ["It said hi."]);
+    assert_eq!(harness.llm.request(1).result_of("exec"), "hi");
+    let kinds: Vec<String> = harness
+        .transcript()
+        .iter()
+        .map(|line| {
+            let role = line["message"]["role"].as_str().unwrap_or_default();
+            format!("{} {role}", line["type"].as_str().unwrap()).trim().to_owned()
+        })
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            "session",
+            "model_change",
+            "thinking_level_change",
+            "message user",
+            "message assistant",
+            "message toolResult",
+            "message assistant",
+        ]
+    );
+    let trail = harness.trail("t1").await;
+    assert_eq!(trail.first().map(String::as_str), Some("started"));
+    assert!(trail.contains(&"call exec".to_owned()), "{trail:?}");
+    assert!(trail.contains(&"called exec (ok)".to_owned()), "{trail:?}");
+    assert_eq!(trail.last().map(String::as_str), Some("ended Done"));
+}
+
+#[tokio::test]
+async fn several_calls_of_one_reply_run_in_order() {
+    let llm = Llm::script([
+        calls_many(vec![
+            ("exec", json!({"command": "echo one > f"})),
+            ("exec", json!({"command": "cat f"})),
+            ("read", json!({"path": "f"})),
+        ]),
+        says("done"),
+    ]);
+    let harness = Harness::start(llm).await;
+
+    let outcome = harness.say("t1", "go").await;
+
+    assert_eq!(outcome.stop, Stop::Done);
+    assert_eq!(harness.llm.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn a_denied_call_is_told_to_the_model_and_never_runs() {
+    let llm = Llm::script([calls("exec", json!({"command": "touch ran"})), says("I may not.")]);
+    let settings = json!({"tools": {"deny": ["exec"]}});
+    let harness = Harness::with(llm, settings).await;
+
+    let outcome = harness.say("t1", "clean up").await;
+
+    assert_eq!(outcome.texts, ["I may not."]);
+    assert_eq!(harness.llm.request(1).result_of("exec"), "denied: `exec` (rule `tools.deny`)");
+    assert!(!harness.home.state_dir().join("workspace/ran").exists());
+    let offered = harness.llm.request(0).tool_names();
+    assert!(!offered.contains(&"exec".to_owned()), "{offered:?}");
+}
+
+#[tokio::test]
+async fn unknown_tools_and_broken_arguments_are_results() {
+    let llm = Llm::script([
+        calls_many(vec![("teleport", json!({})), ("exec", json!("{not json"))]),
+        says("sorry"),
+    ]);
+    let harness = Harness::start(llm).await;
+
+    let outcome = harness.say("t1", "go").await;
+
+    assert_eq!(outcome.stop, Stop::Done);
+    let request = harness.llm.request(1);
+    assert!(request.result_of("teleport").contains("there is no tool `teleport`"));
+    assert!(request.result_of("exec").contains("JSON object"));
+}
+
+#[tokio::test]
+async fn the_same_id_twice_is_one_turn() {
+    let llm = Llm::script([says("once")]);
+    let harness = Harness::start(llm).await;
+    harness.say("t1", "hello").await;
+
+    let again = harness.submit("t1", "other text").await;
+
+    assert!(matches!(again, Submitted::Done(outcome) if outcome.texts == ["once"]));
+    assert_eq!(harness.llm.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn an_abort_keeps_what_was_said_and_the_next_turn_works() {
+    let llm = Llm::script([slow("one two three four five six", 60_000), says("still here")]);
+    let mut harness = Harness::start(llm).await;
+    harness.submit("t1", "count").await;
+    harness.until(|event| matches!(event.body, EventBody::Text { .. })).await;
+
+    let aborted = harness.sessions.abort(&SessionKey::stored(MAIN), None).await;
+
+    assert_eq!(aborted, Aborted::Turns(vec![TurnId::new("t1")]));
+    assert_eq!(harness.outcome("t1").await.stop, Stop::Aborted { reason: "rpc" });
+    let kept = harness.transcript();
+    assert_eq!(kept.last().unwrap()["message"]["stopReason"], "aborted");
+    assert_eq!(harness.say("t2", "and now?").await.texts, ["still here"]);
+}
+
+#[tokio::test]
+async fn an_abort_kills_the_running_command() {
+    let llm =
+        Llm::script([calls("exec", json!({"command": "echo $$ > pid; sleep 1000"})), says("ok")]);
+    let mut harness = Harness::start(llm).await;
+    harness.submit("t1", "sleep").await;
+    harness.until(|event| matches!(event.body, EventBody::CallStarted { .. })).await;
+
+    assert!(matches!(harness.submit("t2", "/stop").await, Submitted::Stopped(_)));
+
+    assert_eq!(harness.outcome("t1").await.stop, Stop::Aborted { reason: "stop" });
+    let results = harness.transcript();
+    assert_eq!(results.last().unwrap()["message"]["role"], "toolResult");
+    assert_eq!(harness.say("t3", "next").await.texts, ["ok"]);
+}
+
+#[tokio::test]
+async fn a_turn_of_another_conversation_is_not_aborted() {
+    let llm = Llm::script([says("hi")]);
+    let harness = Harness::start(llm).await;
+    harness.say("t1", "hello").await;
+    let other = SessionKey::stored("agent:main:other");
+
+    assert_eq!(
+        harness.sessions.abort(&other, Some(&TurnId::new("t1"))).await,
+        Aborted::OtherSession
+    );
+    let unknown = harness.sessions.abort(&other, Some(&TurnId::new("t9"))).await;
+    assert_eq!(unknown, Aborted::Turns(vec![]));
+}
+
+#[tokio::test]
+async fn failures_of_the_model_end_the_turn_with_a_reason() {
+    let llm = Llm::script([fails(401, None), closes_mid_stream(), says("back")]);
+    let harness = Harness::start(llm).await;
+
+    let refused = harness.say("t1", "one").await;
+    let broken = harness.say("t2", "two").await;
+    let fine = harness.say("t3", "three").await;
+
+    assert!(matches!(&refused.stop, Stop::Failed { error, .. } if error.contains("mock")));
+    assert!(matches!(broken.stop, Stop::Failed { .. }));
+    assert_eq!(fine.texts, ["back"]);
+}
+
+#[tokio::test]
+async fn a_time_limit_stops_a_hanging_model() {
+    let llm = Llm::script([hangs()]);
+    let harness = Harness::start(llm).await;
+    let limit = Some(std::time::Duration::from_millis(200));
+    let hanging = agent::Submission { timeout: limit, ..message("t1", "hello?") };
+
+    harness.sessions.submit(hanging).await.unwrap();
+
+    assert_eq!(harness.outcome("t1").await.stop, Stop::Aborted { reason: "timeout" });
+}
+
+#[tokio::test]
+async fn silence_is_kept_from_the_person() {
+    let llm = Llm::script([says("NO_REPLY")]);
+    let mut harness = Harness::start(llm).await;
+
+    let outcome = harness.say("t1", "fyi").await;
+
+    assert_eq!(outcome.texts, Vec::<String>::new());
+    let trail = harness.trail("t1").await;
+    assert!(!trail.iter().any(|word| word.starts_with("text")), "{trail:?}");
+}
+
+#[tokio::test]
+async fn reset_starts_a_new_file_and_the_old_one_stays() {
+    let llm = Llm::script([says("one"), says("hello again")]);
+    let harness = Harness::start(llm).await;
+    harness.say("t1", "hi").await;
+    let before = harness.transcript();
+
+    harness.say("t2", "/new").await;
+
+    let after = harness.transcript();
+    assert_ne!(before[0]["id"], after[0]["id"]);
+    assert_eq!(harness.llm.request(1).messages().len(), 1);
+    let old = format!("agents/main/sessions/{}.jsonl", before[0]["id"].as_str().unwrap());
+    assert!(harness.home.state_dir().join(old).exists());
+}
+
+#[tokio::test]
+async fn commands_answer_without_a_model() {
+    let harness = Harness::start(Llm::script([])).await;
+
+    let status = harness.say("t1", "/status").await;
+    let think = harness.say("t2", "/think high").await;
+    let bad = harness.say("t3", "/think sideways").await;
+
+    assert!(status.text().contains("Model: mock/"), "{}", status.text());
+    assert_eq!(think.texts, ["Set to high."]);
+    assert!(bad.text().contains("not a choice"));
+    assert_eq!(harness.llm.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn injected_messages_are_in_the_conversation() {
+    let llm = Llm::script([says("one"), says("two")]);
+    let harness = Harness::start(llm).await;
+    harness.say("t1", "hi").await;
+
+    let id = harness.sessions.inject(&SessionKey::stored(MAIN), "by hand").await.unwrap();
+
+    assert!(id.is_some());
+    harness.say("t2", "what did you say?").await;
+    let texts = harness.llm.request(1).texts();
+    assert!(texts.iter().any(|text| text == "by hand"), "{texts:?}");
+    let nowhere = harness.sessions.inject(&SessionKey::stored("agent:main:none"), "x").await;
+    assert_eq!(nowhere.unwrap(), None);
+}
+
+#[tokio::test]
+async fn closing_refuses_new_turns_and_lets_running_ones_end() {
+    let llm = Llm::script([slow("a b c", 20), says("never")]);
+    let mut harness = Harness::start(llm).await;
+    harness.submit("t1", "count").await;
+    harness.until(|event| matches!(event.body, EventBody::Text { .. })).await;
+
+    harness.sessions.close(std::time::Duration::from_secs(10)).await;
+
+    assert_eq!(harness.outcome("t1").await.stop, Stop::Done);
+    let refused = harness.sessions.submit(message("t2", "late")).await;
+    assert!(matches!(refused, Err(agent::SubmitError::Closing)));
+}
