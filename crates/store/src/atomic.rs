@@ -8,22 +8,53 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use domain::UnixMillis;
+
 use crate::{StoreError, error::At};
 
 /// Replaces `path` by a private (0600) file with these bytes, on the disk before it is named.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let temp = temp_beside(path);
-    let placed = fill(&temp, bytes).and_then(|()| fs::rename(&temp, path).at("replace", path));
-    if placed.is_err() {
-        // The error that matters is the first one.
-        fs::remove_file(&temp).ok();
-        return placed;
-    }
+    let filled = fill(&temp, bytes).and_then(|file| file.sync_data().at("sync", &temp));
+    place(&temp, path, filled)?;
     sync_dir_of(path);
     Ok(())
 }
 
-fn fill(temp: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+/// Like [`write`], but leaves the sync to the caller: whole for every process, yet not safe
+/// from a power cut before the returned file is synced.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<File, StoreError> {
+    let temp = temp_beside(path);
+    let filled = fill(&temp, bytes);
+    place(&temp, path, filled)
+}
+
+/// Keeps `bytes`, which were found damaged in `path`, under a name of their own beside it.
+pub(crate) fn keep_copy(path: &Path, bytes: &[u8], now: UnixMillis) -> Result<PathBuf, StoreError> {
+    let mut millis = now.0;
+    let copy = loop {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".bak-{}-{millis}", std::process::id()));
+        let copy = PathBuf::from(name);
+        if !copy.exists() {
+            break copy;
+        }
+        millis += 1;
+    };
+    write(&copy, bytes)?;
+    Ok(copy)
+}
+
+fn place<T>(temp: &Path, path: &Path, filled: Result<T, StoreError>) -> Result<T, StoreError> {
+    let placed = filled.and_then(|file| fs::rename(temp, path).at("replace", path).map(|()| file));
+    if placed.is_err() {
+        // The error that matters is the first one.
+        fs::remove_file(temp).ok();
+    }
+    placed
+}
+
+fn fill(temp: &Path, bytes: &[u8]) -> Result<File, StoreError> {
     let mut file = fs::OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -31,7 +62,7 @@ fn fill(temp: &Path, bytes: &[u8]) -> Result<(), StoreError> {
         .open(temp)
         .at("create", temp)?;
     file.write_all(bytes).at("write", temp)?;
-    file.sync_data().at("sync", temp)
+    Ok(file)
 }
 
 /// Makes the name itself durable. Some file systems cannot; the content is safe either way.

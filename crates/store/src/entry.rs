@@ -309,8 +309,8 @@ impl SessionEntry {
     }
 
     /// Reads one value of `sessions.json`; `None` when it is not an entry.
-    pub(crate) fn read(value: Value) -> Option<Self> {
-        let Value::Object(mut fields) = value else { return None };
+    pub(crate) fn read(value: &Value) -> Option<Self> {
+        let mut fields = value.as_object()?.clone();
         for (old, new) in RENAMED {
             if let Some(value) = fields.shift_remove(old)
                 && !fields.contains_key(new)
@@ -334,7 +334,7 @@ mod tests {
 
     #[test]
     fn old_names_are_read_as_the_new_ones_and_unknown_fields_stay() {
-        let entry = SessionEntry::read(json!({
+        let entry = SessionEntry::read(&json!({
             "sessionId": "s", "updatedAt": 5, "provider": "telegram", "lastProvider": "telegram",
             "room": "#r", "futureField": {"a": [1, 2]}, "lastThreadId": 7,
         }))

@@ -65,11 +65,10 @@ impl StoreError {
 
     pub(crate) fn io(verb: &'static str, path: &Path, source: io::Error) -> Self {
         let path = path.display().to_string();
-        match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                Self::Full { verb, path, source }
-            }
-            _ => Self::Io { verb, path, source },
+        if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+            Self::Full { verb, path, source }
+        } else {
+            Self::Io { verb, path, source }
         }
     }
 }

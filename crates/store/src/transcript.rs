@@ -1,34 +1,70 @@
 //! One conversation's file, open for appending.
+//!
+//! Lines are only ever added at the end, with one write, under the transcript's lock. A line
+//! that `append` has returned survives the death of this process at once, and a power cut
+//! 100 ms later. A write that fails leaves no half line behind.
 
-use std::sync::Arc;
+pub(crate) mod context;
+pub(crate) mod line;
+pub(crate) mod repair;
+pub(crate) mod tail;
 
-use domain::{EntryId, Message, SessionId, transcript::Body};
-use serde_json::value::RawValue;
+use std::{
+    collections::HashSet,
+    fs::{self, File},
+    io::{self, Write},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
-use crate::StoreError;
+use domain::{
+    Clock, EntryId, SessionId,
+    transcript::{Body, Entry},
+};
 
-/// What the model is to see of a conversation.
-#[derive(Clone, Debug, Default)]
-pub struct Context {
-    /// Messages, oldest first; every call has its result.
-    pub messages: Vec<Arc<Message>>,
-    /// The line each message comes from.
-    pub entry_ids: Vec<EntryId>,
-    /// Last chosen provider and model.
-    pub model: Option<(String, String)>,
-    /// Last chosen thinking level.
-    pub thinking: Option<String>,
-    /// Context size of the last model request on this path, in tokens.
-    pub tokens: Option<u64>,
-    /// Summary that stands for older messages; also the first of `messages`.
-    pub summary: Option<String>,
-}
+use self::{context::Context, line::Lines};
+use crate::{
+    StoreError,
+    error::At,
+    lock_file::{Share, lock},
+    syncer::{Dirty, Syncer},
+};
 
 /// An open conversation. One owner appends.
 #[derive(Debug)]
 pub struct Transcript {
     id: SessionId,
+    path: PathBuf,
+    cwd: String,
     context: Context,
+    /// Absent until the first line is written.
+    file: Option<Arc<Appended>>,
+    /// Where the file ends, as far as we know.
+    end: u64,
+    leaf: Option<EntryId>,
+    /// Ids in the file, those that look like ours.
+    ids: HashSet<u32>,
+    share: Share,
+    surroundings: Surroundings,
+}
+
+/// What a transcript needs from the store.
+#[derive(Clone, Debug)]
+pub(crate) struct Surroundings {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) syncer: Syncer,
+    pub(crate) closed: Arc<AtomicBool>,
+}
+
+#[derive(Debug)]
+struct Appended {
+    file: File,
+    path: PathBuf,
+    queued: AtomicBool,
 }
 
 impl Transcript {
@@ -37,35 +73,169 @@ impl Transcript {
         &self.context
     }
 
-    /// Adds lines at the end, with one write.
-    #[expect(clippy::unused_async, reason = "contract")]
-    pub async fn append(&mut self, bodies: Vec<Body>) -> Result<Vec<EntryId>, StoreError> {
-        drop(bodies);
-        Err(StoreError::Closed)
-    }
-
     /// The session id.
     pub fn id(&self) -> &SessionId {
         &self.id
     }
+
+    /// Adds lines at the end, with one write, and to the context.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], with [`StoreError::Full`] for a full disk: then none of the lines is
+    /// in the file, and the next append is not harmed.
+    #[expect(clippy::unused_async, reason = "callers must not count on it never waiting")]
+    pub async fn append(&mut self, bodies: Vec<Body>) -> Result<Vec<EntryId>, StoreError> {
+        if self.surroundings.closed.load(Ordering::Acquire) {
+            return Err(StoreError::Closed);
+        }
+        if bodies.is_empty() {
+            return Ok(Vec::new());
+        }
+        let gate = Arc::clone(&self.share.gate);
+        let _appending = lock(&gate.appending);
+        let file = self.file_at_its_end()?;
+        let now = self.surroundings.clock.now();
+        let timestamp = now.to_iso();
+        let mut text = match self.end {
+            0 => repair::header_line(&self.id, &self.cwd, now),
+            _ => Vec::new(),
+        };
+        let mut parent_id = self.leaf.clone();
+        let mut entries = Vec::with_capacity(bodies.len());
+        for body in bodies {
+            let id = self.free_id()?;
+            let entry = Entry { id: id.clone(), parent_id, timestamp: timestamp.clone(), body };
+            serde_json::to_writer(&mut text, &entry)
+                .map_err(|error| StoreError::io("write", &self.path, error.into()))?;
+            text.push(b'\n');
+            parent_id = Some(id);
+            entries.push(entry);
+        }
+        file.append(&text, self.end)?;
+        self.end += text.len() as u64;
+        self.leaf = parent_id;
+        if !file.queued.swap(true, Ordering::AcqRel) {
+            self.surroundings.syncer.mark(file);
+        }
+        let mut is_current = true;
+        for entry in &entries {
+            is_current &= self.context.add(&entry.id, &entry.body, now);
+        }
+        if !is_current {
+            self.read()?;
+        }
+        Ok(entries.into_iter().map(|entry| entry.id).collect())
+    }
+
+    /// Opens the file at `path`, in order and read. Blocks.
+    pub(crate) fn open(
+        id: SessionId,
+        path: PathBuf,
+        cwd: &str,
+        share: Share,
+        surroundings: Surroundings,
+    ) -> Result<Self, StoreError> {
+        let mut transcript = Self {
+            id,
+            path,
+            cwd: cwd.to_owned(),
+            context: Context::default(),
+            file: None,
+            end: 0,
+            leaf: None,
+            ids: HashSet::new(),
+            share,
+            surroundings,
+        };
+        let gate = Arc::clone(&transcript.share.gate);
+        let _appending = lock(&gate.appending);
+        if transcript.path.exists() {
+            transcript.read()?;
+        }
+        Ok(transcript)
+    }
+
+    /// Reads the file anew, repaired if need be.
+    fn read(&mut self) -> Result<(), StoreError> {
+        let found = fs::read(&self.path).at("read", &self.path)?;
+        let now = self.surroundings.clock.now();
+        let repaired = repair::repair(&self.path, &found, &self.id, &self.cwd, now)?;
+        let bytes = repaired.unwrap_or(found);
+        let lines = Lines::parse(&bytes);
+        self.context = Context::of(&lines);
+        self.leaf = lines.entries.iter().rev().find_map(|line| line.fields.id()).map(EntryId::new);
+        let ids = lines.entries.iter().filter_map(|line| line.fields.id());
+        self.ids = ids.filter_map(|id| u32::from_str_radix(id, 16).ok()).collect();
+        self.end = bytes.len() as u64;
+        self.file = Some(Appended::open(&self.path)?);
+        Ok(())
+    }
+
+    /// The open file, with our picture of it up to date: an old gateway, or another owner in
+    /// this process (`chat.inject`), may have added lines or put another file in its place.
+    fn file_at_its_end(&mut self) -> Result<Arc<Appended>, StoreError> {
+        if let Some(file) = &self.file {
+            let ours = file.file.metadata().at("look at", &self.path)?;
+            let is_in_place = match fs::metadata(&self.path) {
+                Ok(named) => named.ino() == ours.ino() && named.dev() == ours.dev(),
+                // Archived under our feet: the last lines go along with it.
+                Err(error) => error.kind() == io::ErrorKind::NotFound,
+            };
+            if is_in_place && ours.len() == self.end {
+                return Ok(Arc::clone(file));
+            }
+            self.read()?;
+        } else if self.path.exists() {
+            self.read()?;
+        }
+        if let Some(file) = &self.file {
+            return Ok(Arc::clone(file));
+        }
+        let file = Appended::open(&self.path)?;
+        self.file = Some(Arc::clone(&file));
+        Ok(file)
+    }
+
+    fn free_id(&mut self) -> Result<EntryId, StoreError> {
+        loop {
+            let id = getrandom::u32().map_err(|error| {
+                StoreError::io("name a line of", &self.path, io::Error::other(error.to_string()))
+            })?;
+            if self.ids.insert(id) {
+                return Ok(EntryId::new(format!("{id:08x}")));
+            }
+        }
+    }
 }
 
-/// The newest messages of a transcript, in file order.
-#[derive(Debug, Default)]
-pub struct Tail {
-    /// Oldest first.
-    pub messages: Vec<TailMessage>,
-    /// Whether older messages were left out.
-    pub truncated: bool,
+impl Appended {
+    fn open(path: &Path) -> Result<Arc<Self>, StoreError> {
+        let file = fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(path)
+            .at("open", path)?;
+        Ok(Arc::new(Self { file, path: path.to_owned(), queued: AtomicBool::new(false) }))
+    }
+
+    /// Writes all of `text` behind `end`, or nothing.
+    fn append(&self, text: &[u8], end: u64) -> Result<(), StoreError> {
+        (&self.file).write_all(text).map_err(|error| {
+            if let Err(worse) = self.file.set_len(end) {
+                // The half line is then dropped by the next reader as any torn line is, and
+                // `file_at_its_end` makes that the next append.
+                tracing::error!(path = %self.path.display(), error = %worse, "cannot undo a half write");
+            }
+            StoreError::io("write", &self.path, error)
+        })
+    }
 }
 
-/// One message as the file has it.
-#[derive(Debug)]
-pub struct TailMessage {
-    /// Its line; absent in files of version 1.
-    pub id: Option<EntryId>,
-    /// When the line was written, ISO 8601.
-    pub timestamp: Option<String>,
-    /// The `message` field.
-    pub message: Box<RawValue>,
+impl Dirty for Appended {
+    fn write_back(&self) -> Result<(), StoreError> {
+        self.queued.store(false, Ordering::Release);
+        self.file.sync_data().at("sync", &self.path)
+    }
 }

@@ -1,13 +1,34 @@
 //! Files of a workspace that the prompt shows, and their first versions.
+//!
+//! What they say and in which order they come is `agent`'s business. A tool may write in the
+//! workspace, so a link in it does not make the prompt show a file from elsewhere.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::HashMap,
+    fs::{self, DirBuilder, File, Metadata},
+    io::{self, Read, Write},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
 
-use crate::StoreError;
+use crate::{StoreError, error::At, lock_file::lock};
+
+/// A workspace without any of these is brand-new.
+const USUAL: [&str; 6] =
+    ["AGENTS.md", "SOUL.md", "TOOLS.md", "IDENTITY.md", "USER.md", "HEARTBEAT.md"];
+/// Seeded only in a brand-new workspace.
+const FIRST_RUN: &str = "BOOTSTRAP.md";
+/// Of a larger file only this much is read.
+const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Files remembered; past that the memory is emptied.
+const CACHED_MAX: usize = 256;
 
 /// The files of one workspace that have a meaning to us.
 #[derive(Clone, Debug)]
 pub struct Workspace {
     dir: PathBuf,
+    cache: Arc<PromptCache>,
 }
 
 /// One file as the prompt shows it.
@@ -43,20 +64,249 @@ pub struct Seeded {
     pub created: Vec<String>,
 }
 
+/// Files as they were when last read, so that a turn costs a look at each.
+#[derive(Debug, Default)]
+pub(crate) struct PromptCache(Mutex<HashMap<PathBuf, Cached>>);
+
+#[derive(Clone, Debug)]
+struct Cached {
+    stamp: Stamp,
+    chars_max: usize,
+    content: PromptContent,
+    truncated: bool,
+}
+
+/// Device, inode, size, modified, changed.
+type Stamp = (u64, u64, u64, (i64, i64), (i64, i64));
+
 impl Workspace {
-    pub(crate) fn new(dir: &Path) -> Self {
-        Self { dir: dir.to_owned() }
+    pub(crate) fn new(dir: &Path, cache: Arc<PromptCache>) -> Self {
+        Self { dir: dir.to_owned(), cache }
     }
 
-    /// The files called `names`, in that order, each cut to `chars_max` characters.
+    /// The files called `names`, in that order, each cut to about `chars_max` characters.
+    ///
+    /// Two names of one file (`MEMORY.md` and `memory.md` where case does not matter) give it
+    /// once.
     pub fn prompt_files(&self, names: &[&str], chars_max: usize) -> Vec<PromptFile> {
-        let _ = (names, chars_max, &self.dir);
-        Vec::new()
+        let mut seen: Vec<(u64, u64)> = Vec::new();
+        let mut files = Vec::with_capacity(names.len());
+        for name in names {
+            let path = self.dir.join(name);
+            let data = fs::metadata(&path).ok().filter(Metadata::is_file);
+            if let Some(data) = &data {
+                if seen.contains(&(data.dev(), data.ino())) {
+                    continue;
+                }
+                seen.push((data.dev(), data.ino()));
+            }
+            let found = data.map(|data| self.cached(&path, &data, chars_max));
+            let (content, truncated) = found.unwrap_or((PromptContent::Missing, false));
+            files.push(PromptFile { name: (*name).to_owned(), path, content, truncated });
+        }
+        files
     }
 
     /// Makes the workspace and those of `texts` (name, text) that are missing.
+    ///
+    /// `BOOTSTRAP.md` is made only in a brand-new workspace, since a person or the agent
+    /// removes it when it has done its work.
     pub fn seed(&self, texts: &[(&str, &str)]) -> Result<Seeded, StoreError> {
-        let _ = texts;
-        Ok(Seeded { brand_new: false, created: Vec::new() })
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.dir)
+            .at("make directory", &self.dir)?;
+        let brand_new = USUAL.iter().all(|name| fs::symlink_metadata(self.dir.join(name)).is_err());
+        let mut created = Vec::new();
+        for (name, text) in texts {
+            if *name == FIRST_RUN && !brand_new {
+                continue;
+            }
+            let path = self.dir.join(name);
+            match fs::OpenOptions::new().write(true).create_new(true).open(&path) {
+                Ok(mut file) => {
+                    file.write_all(text.as_bytes()).at("write", &path)?;
+                    created.push((*name).to_owned());
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(StoreError::io("create", &path, error)),
+            }
+        }
+        Ok(Seeded { brand_new, created })
+    }
+
+    fn cached(&self, path: &Path, data: &Metadata, chars_max: usize) -> (PromptContent, bool) {
+        let stamp = (
+            data.dev(),
+            data.ino(),
+            data.size(),
+            (data.mtime(), data.mtime_nsec()),
+            (data.ctime(), data.ctime_nsec()),
+        );
+        let known = lock(&self.cache.0).get(path).cloned();
+        if let Some(known) = known
+            && known.stamp == stamp
+            && known.chars_max == chars_max
+        {
+            return (known.content, known.truncated);
+        }
+        let (content, truncated) = match self.read(path, chars_max) {
+            Ok(Some((text, truncated))) if !text.trim().is_empty() => {
+                (PromptContent::Found(text), truncated)
+            }
+            Ok(Some(_)) => (PromptContent::Empty, false),
+            Ok(None) => (PromptContent::Missing, false),
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "cannot read a workspace file");
+                return (PromptContent::Missing, false);
+            }
+        };
+        if truncated {
+            tracing::warn!(path = %path.display(), chars_max, "workspace file is cut in the prompt");
+        }
+        let mut cache = lock(&self.cache.0);
+        if cache.len() >= CACHED_MAX {
+            cache.clear();
+        }
+        let cached = Cached { stamp, chars_max, content: content.clone(), truncated };
+        cache.insert(path.to_owned(), cached);
+        (content, truncated)
+    }
+
+    /// The text and whether it is cut; `None` for what leads out of the workspace.
+    fn read(&self, path: &Path, chars_max: usize) -> io::Result<Option<(String, bool)>> {
+        let real = fs::canonicalize(path)?;
+        if !real.starts_with(fs::canonicalize(&self.dir)?) {
+            tracing::warn!(path = %path.display(), "workspace file leads elsewhere; it is not shown");
+            return Ok(None);
+        }
+        // Between the look and the opening, a tool may put a pipe or a link there.
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        let file = fs::OpenOptions::new()
+            .read(true)
+            .custom_flags(i32::try_from(flags.bits()).unwrap_or_default())
+            .open(real)?;
+        if !file.metadata()?.is_file() {
+            return Ok(None);
+        }
+        read_cut(file, chars_max).map(Some)
+    }
+}
+
+fn read_cut(file: File, chars_max: usize) -> io::Result<(String, bool)> {
+    let mut bytes = Vec::new();
+    let is_huge = file.metadata()?.len() > FILE_BYTES_MAX;
+    file.take(FILE_BYTES_MAX).read_to_end(&mut bytes)?;
+    let text = String::from_utf8(bytes)
+        .unwrap_or_else(|bad| String::from_utf8_lossy(bad.as_bytes()).into_owned());
+    let cut = cut(&text, chars_max);
+    Ok((cut.clone().unwrap_or(text), cut.is_some() || is_huge))
+}
+
+/// The first 70 % and the last 20 % of the limit with a mark between; `None` when it fits.
+fn cut(text: &str, chars_max: usize) -> Option<String> {
+    if text.len() <= chars_max {
+        return None;
+    }
+    let count = text.chars().count();
+    if count <= chars_max {
+        return None;
+    }
+    let (head, tail) = (chars_max * 7 / 10, chars_max * 2 / 10);
+    let at = |n: usize| text.char_indices().nth(n).map_or(text.len(), |(at, _)| at);
+    let (head_end, tail_begin) = (at(head), at(count - tail));
+    let (first, last) = (&text[..head_end], &text[tail_begin..]);
+    Some(format!("{first}\n\n[... {} characters left out ...]\n\n{last}", count - head - tail))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn workspace(dir: &Path) -> Workspace {
+        Workspace::new(dir, Arc::default())
+    }
+
+    fn found(text: &str) -> PromptContent {
+        PromptContent::Found(text.to_owned())
+    }
+
+    #[test]
+    fn seeding_never_overwrites_and_the_first_run_file_is_for_new_workspaces() {
+        let home = tempfile::tempdir().unwrap();
+        let workspace = workspace(&home.path().join("w"));
+        let texts = [("AGENTS.md", "rules"), ("SOUL.md", "soul"), ("BOOTSTRAP.md", "first")];
+
+        let first = workspace.seed(&texts).unwrap();
+        fs::remove_file(workspace.dir.join("BOOTSTRAP.md")).unwrap();
+        fs::remove_file(workspace.dir.join("SOUL.md")).unwrap();
+        fs::write(workspace.dir.join("AGENTS.md"), "mine").unwrap();
+        let second = workspace.seed(&texts).unwrap();
+
+        let names = texts.map(|(name, _)| name.to_owned()).to_vec();
+        assert_eq!(first, Seeded { brand_new: true, created: names });
+        assert_eq!(second, Seeded { brand_new: false, created: vec!["SOUL.md".to_owned()] });
+        assert_eq!(workspace.prompt_files(&["AGENTS.md"], 100)[0].content, found("mine"));
+    }
+
+    #[test]
+    fn changed_missing_empty_and_long_files_are_told_apart() {
+        let home = tempfile::tempdir().unwrap();
+        let workspace = workspace(home.path());
+        fs::write(home.path().join("a"), "one").unwrap();
+        fs::write(home.path().join("e"), " \n").unwrap();
+        fs::write(home.path().join("l"), "ä".repeat(50) + &"z".repeat(51)).unwrap();
+
+        let first = workspace.prompt_files(&["a", "e", "l", "m"], 100);
+        fs::write(home.path().join("a"), "two!").unwrap();
+        let second = workspace.prompt_files(&["a"], 100);
+
+        let contents: Vec<_> = first.iter().map(|file| file.content.clone()).collect();
+        let long = format!(
+            "{}{}\n\n[... 11 characters left out ...]\n\n{}",
+            "ä".repeat(50),
+            "z".repeat(20),
+            "z".repeat(20)
+        );
+        let expected = [found("one"), PromptContent::Empty, found(&long), PromptContent::Missing];
+        assert_eq!(contents, expected);
+        assert_eq!(
+            first.iter().map(|file| file.truncated).collect::<Vec<_>>(),
+            [false, false, true, false]
+        );
+        assert_eq!(second[0].content, found("two!"));
+    }
+
+    #[test]
+    fn links_out_of_the_workspace_and_pipes_are_not_read_and_one_file_comes_once() {
+        let home = tempfile::tempdir().unwrap();
+        let outside = home.path().join("secret");
+        fs::write(&outside, "secret").unwrap();
+        let dir = home.path().join("w");
+        fs::create_dir(&dir).unwrap();
+        fs::write(dir.join("MEMORY.md"), "memory").unwrap();
+        std::os::unix::fs::symlink(&outside, dir.join("SOUL.md")).unwrap();
+        std::os::unix::fs::symlink(dir.join("MEMORY.md"), dir.join("memory.md")).unwrap();
+        let pipe = dir.join("USER.md");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &pipe,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR,
+            0,
+        )
+        .unwrap();
+
+        let files =
+            workspace(&dir).prompt_files(&["SOUL.md", "USER.md", "MEMORY.md", "memory.md"], 99);
+
+        let shown: Vec<_> = files.into_iter().map(|file| (file.name, file.content)).collect();
+        let expected = [
+            ("SOUL.md".to_owned(), PromptContent::Missing),
+            ("USER.md".to_owned(), PromptContent::Missing),
+            ("MEMORY.md".to_owned(), found("memory")),
+        ];
+        assert_eq!(shown, expected);
     }
 }

@@ -1,0 +1,98 @@
+//! The lock of the whole state directory: one process at a time.
+//!
+//! A kernel lock on a file that also holds the owner's pid, so it goes with the process,
+//! however that ends, and works between containers that share the directory.
+
+use std::{
+    fs::{self, File},
+    io::{Read, Seek, Write},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    path::Path,
+};
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::{OpenError, StoreError};
+
+const NAME: &str = "state.lock";
+
+/// The state directory is ours while this lives.
+#[derive(Debug)]
+pub(crate) struct StateLock(File);
+
+impl StateLock {
+    pub(crate) fn take(state_dir: &Path) -> Result<Self, OpenError> {
+        let path = state_dir.join(NAME);
+        let mut file = fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|error| explain("write", &path, error))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                let mut text = String::new();
+                file.read_to_string(&mut text).ok();
+                let path = state_dir.display().to_string();
+                return Err(OpenError::Locked { path, pid: text.trim().parse().ok() });
+            }
+            Err(errno) => return Err(explain("lock", &path, errno.into())),
+        }
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| writeln!(file, "{}", std::process::id()))
+            .map_err(|error| explain("write", &path, error))?;
+        Ok(Self(file))
+    }
+}
+
+impl Drop for StateLock {
+    fn drop(&mut self) {
+        // The file stays, since removing it would race with the next owner.
+        self.0.set_len(0).ok();
+    }
+}
+
+/// The process that has `state_dir` open for itself, if one has.
+///
+/// A name that a killed process left behind does not count.
+pub fn lock_holder(state_dir: &Path) -> Option<u32> {
+    let mut file = File::open(state_dir.join(NAME)).ok()?;
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
+    let pid = text.trim().parse().ok()?;
+    let is_held = flock(&file, FlockOperation::NonBlockingLockShared).is_err();
+    is_held.then_some(pid)
+}
+
+/// Makes a directory and its parents for their owner only.
+pub(crate) fn make_dir(path: &Path) -> Result<(), OpenError> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|error| explain("make directory", path, error))
+}
+
+/// Says who owns what we may not touch, and what to do about it.
+pub(crate) fn explain(verb: &'static str, path: &Path, source: std::io::Error) -> OpenError {
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    if !matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem) {
+        return StoreError::io(verb, path, source).into();
+    }
+    let ours = rustix::process::geteuid().as_raw();
+    // The culprit is the nearest thing that exists: the file, or a directory above it.
+    let culprit = path.ancestors().find_map(|at| Some((at, fs::metadata(at).ok()?.uid())));
+    let (at, owner) = culprit.unwrap_or((path, ours));
+    let fix = if source.kind() == ReadOnlyFilesystem {
+        "mount it writable, or set OPENCLAW_STATE_DIR to another directory".to_owned()
+    } else if owner == ours {
+        format!("run `chmod -R u+rwX '{}'`", at.display())
+    } else {
+        format!("run `sudo chown -R {ours} '{}'`, or start as uid {owner}", at.display())
+    };
+    OpenError::Unusable { verb, path: path.display().to_string(), owner, ours, fix, source }
+}
