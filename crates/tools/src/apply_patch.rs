@@ -26,8 +26,7 @@ const FILE_BYTES_MAX: u64 = 16 << 20;
 pub(crate) struct ApplyPatch;
 
 /// Arguments of `apply_patch`.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct Args {
     /// The patch, from the line `*** Begin Patch` to the line `*** End Patch`.
     #[schemars(required)]
@@ -125,9 +124,8 @@ impl Plan {
         if let Some(planned) = self.files.get(&path::absolute(base, path)) {
             return planned.clone().ok_or_else(not_found);
         }
-        let bytes = cx.sandbox.read(path, FILE_BYTES_MAX).await.map_err(|error| match error {
-            SandboxError::NotFound { .. } => not_found(),
-            other => other.into(),
+        let bytes = cx.sandbox.read(path, FILE_BYTES_MAX).await.map_err(|error| {
+            if matches!(error, SandboxError::NotFound { .. }) { not_found() } else { error.into() }
         })?;
         String::from_utf8(bytes)
             .map_err(|_| ToolError::Failed(format!("{path} is not UTF-8 text.")))
@@ -159,9 +157,9 @@ impl Plan {
 
     fn report(&self) -> ToolOutput {
         let mut text = "The patch was applied.".to_owned();
-        for (sign, paths) in [('A', &self.added), ('M', &self.modified), ('D', &self.deleted)] {
+        for (sign, paths) in [("A", &self.added), ("M", &self.modified), ("D", &self.deleted)] {
             for path in paths {
-                text.push_str(&format!("\n{sign} {path}"));
+                text.extend(["\n", sign, " ", path.as_str()]);
             }
         }
         let summary =

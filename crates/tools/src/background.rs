@@ -12,7 +12,6 @@
 mod driver;
 mod record;
 mod slug;
-mod terminal;
 
 use std::{
     collections::BTreeMap,
@@ -26,6 +25,9 @@ use sandbox::Running;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use record::{Ending, How, Process};
+
+/// Most processes that run at once, in the foreground and in the background.
+const RUNNING_MAX: usize = 256;
 
 /// Most finished processes that are remembered; the oldest goes first.
 const FINISHED_MAX: usize = 100;
@@ -58,7 +60,6 @@ pub(crate) struct Launch {
     pub(crate) session: SessionKey,
     pub(crate) command: String,
     pub(crate) cwd: String,
-    pub(crate) pty: bool,
     pub(crate) timeout: Option<Duration>,
     pub(crate) finished_kept: Duration,
     pub(crate) notify_on_exit: bool,
@@ -83,6 +84,14 @@ impl Processes {
     /// owner of the task tracker waits for. What is started later is killed at once.
     pub fn close(&self) {
         self.shared.closed.cancel();
+    }
+
+    /// Whether one more process would be too many.
+    pub(crate) fn is_full(&self) -> bool {
+        let table = self.shared.table();
+        // The table holds few finished ones, so most calls need not look at each.
+        table.len() >= RUNNING_MAX
+            && table.values().filter(|process| process.ending().is_none()).count() >= RUNNING_MAX
     }
 
     /// Takes charge of a process.

@@ -24,8 +24,7 @@ const FILE_BYTES_MAX: u64 = 16 << 20;
 pub(crate) struct Edit;
 
 /// Arguments of `edit`.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct Args {
     /// File to change, relative to the workspace or absolute.
     path: Option<String>,
@@ -46,8 +45,7 @@ pub(crate) struct Args {
 }
 
 /// One replacement.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct Pair {
     /// Text to replace; it must occur exactly once.
     #[serde(rename = "oldText", alias = "old_string")]
@@ -101,9 +99,12 @@ impl Tool for Edit {
         if cx.limits.workspace_only {
             path::confine(cx.sandbox.workdir(), &path)?;
         }
-        let bytes = cx.sandbox.read(&path, FILE_BYTES_MAX).await.map_err(|error| match error {
-            SandboxError::NotFound { .. } => ToolError::Failed(format!("File not found: {path}")),
-            other => other.into(),
+        let bytes = cx.sandbox.read(&path, FILE_BYTES_MAX).await.map_err(|error| {
+            if matches!(error, SandboxError::NotFound { .. }) {
+                ToolError::Failed(format!("File not found: {path}"))
+            } else {
+                error.into()
+            }
         })?;
         let before = String::from_utf8(bytes)
             .map_err(|_| ToolError::Failed(format!("{path} is not UTF-8 text.")))?;

@@ -28,7 +28,7 @@ const TERMINAL: Size = Size { columns: 120, rows: 30 };
 const YIELD_MS: std::ops::RangeInclusive<u64> = 10..=120_000;
 
 /// Longest wait for something that never comes.
-const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
+const FOREVER: Duration = Duration::from_hours(365 * 24);
 
 /// Runs shell commands.
 pub(crate) struct Exec {
@@ -37,8 +37,8 @@ pub(crate) struct Exec {
 }
 
 /// Arguments of `exec`.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Args {
     /// Shell command line to run.
     #[schemars(required)]
@@ -83,15 +83,19 @@ impl Tool for Exec {
         let mut warnings = Warnings::default();
         check_host(args.host.as_deref(), cx)?;
         let plan = Plan::of(&args, cx, &mut warnings)?;
+        if self.processes.is_full() {
+            return Err(ToolError::Failed(
+                "Too many commands are running; end some with the process tool.".to_owned(),
+            ));
+        }
         let (command, cwd) = command(args, &plan, cx, &mut warnings).await?;
         let line = command.1;
-        let (running, pty) = start(command.0, cx, &mut warnings).await?;
+        let running = start(command.0, cx, &mut warnings).await?;
         let process = self.processes.adopt(Launch {
             running,
             session: cx.session.clone(),
             command: line,
             cwd,
-            pty,
             timeout: plan.timeout,
             finished_kept: cx.limits.exec.finished_kept,
             notify_on_exit: cx.limits.exec.notify_on_exit,
@@ -107,10 +111,12 @@ impl Tool for Exec {
             return Ok(still_running(&process, &warnings));
         }
         let snapshot = process.snapshot();
-        match snapshot.ending {
-            Some(ending) => ended(&process, ending, snapshot.output.trim(), &warnings),
-            None => Err(ToolError::Aborted),
+        let Some(ending) = snapshot.ending else { return Err(ToolError::Aborted) };
+        if snapshot.truncated {
+            let chars_max = cx.limits.output_chars_max;
+            warnings.add(&format!("output was long, only its last {chars_max} characters follow"));
         }
+        ended(&process, ending, snapshot.output.trim(), &warnings)
     }
 }
 
@@ -201,17 +207,12 @@ async fn command(
     cx: &ToolCx,
     warnings: &mut Warnings,
 ) -> Result<((Command, String), String), ToolError> {
-    let mut env = args.env.unwrap_or_default();
+    let env = args.env.unwrap_or_default();
     if !cx.limits.sandboxed {
         policy::env_guard::check(&env).map_err(|refusal| ToolError::Failed(refusal.to_string()))?;
     }
     let (workdir, cwd) = place(args.workdir.as_deref(), cx, warnings).await?;
     let pty = args.pty.unwrap_or(false) && !cx.limits.sandboxed;
-    env.insert("OPENCLAW_SHELL".to_owned(), "exec".to_owned());
-    env.insert("OPENCLAW_CLI".to_owned(), "1".to_owned());
-    if pty {
-        env.entry("TERM".to_owned()).or_insert_with(|| "xterm-256color".to_owned());
-    }
     let line = args.command.unwrap_or_default();
     let stdin = if plan.yield_after.is_some() || pty { Stdin::Piped } else { Stdin::Null };
     let command = Command {
@@ -238,6 +239,10 @@ async fn place(
     let stat = match cx.sandbox.stat(&wanted).await {
         Ok(stat) => stat,
         Err(SandboxError::NotFound { .. } | SandboxError::File { .. }) => None,
+        // Confinement of file tools does not hold for commands on the host.
+        Err(SandboxError::Escape { .. }) if !cx.limits.sandboxed => {
+            return Ok((Some(wanted.clone()), wanted));
+        }
         Err(other) => return Err(other.into()),
     };
     if stat.is_some_and(|stat| stat.kind == FileKind::Directory) {
@@ -267,17 +272,17 @@ async fn start(
     command: Command,
     cx: &ToolCx,
     warnings: &mut Warnings,
-) -> Result<(Running, bool), ToolError> {
+) -> Result<Running, ToolError> {
     if command.pty.is_none() {
-        return Ok((cx.sandbox.exec(command).await?, false));
+        return Ok(cx.sandbox.exec(command).await?);
     }
     match cx.sandbox.exec(command.clone()).await {
-        Ok(running) => Ok((running, true)),
+        Ok(running) => Ok(running),
         Err(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "no terminal, using pipes");
             let running = cx.sandbox.exec(Command { pty: None, ..command }).await?;
             warnings.add("no terminal could be made, so the command ran with plain pipes");
-            Ok((running, false))
+            Ok(running)
         }
     }
 }

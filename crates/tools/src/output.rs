@@ -28,16 +28,12 @@ impl Decoder {
                 Err(error) => {
                     let (valid, after) = rest.split_at(error.valid_up_to());
                     push_sanitised(&String::from_utf8_lossy(valid), out);
-                    match error.error_len() {
-                        Some(bad) => {
-                            out.push(char::REPLACEMENT_CHARACTER);
-                            rest = after.get(bad..).unwrap_or_default();
-                        }
-                        None => {
-                            self.begun = after.to_vec();
-                            return;
-                        }
-                    }
+                    let Some(bad) = error.error_len() else {
+                        self.begun = after.to_vec();
+                        return;
+                    };
+                    out.push(char::REPLACEMENT_CHARACTER);
+                    rest = after.get(bad..).unwrap_or_default();
                 }
             }
         }
@@ -52,6 +48,10 @@ impl Decoder {
 }
 
 fn push_sanitised(text: &str, out: &mut String) {
+    // Nearly all output is plain; this test runs many bytes at a time.
+    if text.bytes().all(|byte| matches!(byte, b' '..=0x7f | b'\t' | b'\n' | b'\r')) {
+        return out.push_str(text);
+    }
     let mut kept_from = 0;
     for (at, c) in text.char_indices() {
         if is_dropped(c) {
@@ -64,10 +64,11 @@ fn push_sanitised(text: &str, out: &mut String) {
 
 /// Whether a character is left out of output. The ranges are Unicode's class `Cf`.
 fn is_dropped(c: char) -> bool {
-    match c {
-        '\t' | '\n' | '\r' => false,
-        '\0'..='\u{1f}' => true,
-        ' '..='\u{ac}' => false,
+    if c < '\u{ad}' {
+        return c < ' ' && !matches!(c, '\t' | '\n' | '\r');
+    }
+    matches!(
+        c,
         '\u{ad}'
         | '\u{600}'..='\u{605}'
         | '\u{61c}'
@@ -88,9 +89,8 @@ fn is_dropped(c: char) -> bool {
         | '\u{1bca0}'..='\u{1bca3}'
         | '\u{1d173}'..='\u{1d17a}'
         | '\u{e0001}'
-        | '\u{e0020}'..='\u{e007f}' => true,
-        _ => false,
-    }
+        | '\u{e0020}'..='\u{e007f}'
+    )
 }
 
 /// The end of a text that only grows.

@@ -25,9 +25,6 @@ const POLL_WAIT_MAX: Duration = Duration::from_secs(30);
 /// How long a process may leave its input unread before a write fails.
 const WRITE_PATIENCE: Duration = Duration::from_secs(5);
 
-/// What a terminal reads as the end of its input.
-const END_OF_TRANSMISSION: &[u8] = b"\x04";
-
 /// Supervises background commands.
 pub(crate) struct Supervise {
     pub(crate) processes: Processes,
@@ -35,8 +32,8 @@ pub(crate) struct Supervise {
 }
 
 /// Arguments of `process`.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Args {
     /// What to do: list all; poll for new output; read the log; write text, send-keys, submit
     /// (enter) or paste to its input; kill; clear a finished one; remove one, killing it first.
@@ -323,17 +320,9 @@ async fn input(
     Ok(ToolOutput { content: Content::text(text), details: Some(details) })
 }
 
-async fn send(
-    process: &Process,
-    mut bytes: Vec<u8>,
-    eof: bool,
-    cx: &ToolCx,
-) -> Result<(), ToolError> {
+async fn send(process: &Process, bytes: Vec<u8>, eof: bool, cx: &ToolCx) -> Result<(), ToolError> {
     let closed = || ToolError::Failed(format!("Session {} stdin is not writable.", process.id));
     let stdin = process.stdin().ok_or_else(closed)?;
-    if eof && process.pty {
-        bytes.extend(END_OF_TRANSMISSION);
-    }
     if !bytes.is_empty() {
         tokio::select! {
             biased;
@@ -347,7 +336,7 @@ async fn send(
             },
         }
     }
-    if eof && !process.pty {
+    if eof {
         process.close_stdin();
     }
     Ok(())

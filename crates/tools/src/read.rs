@@ -25,8 +25,7 @@ const IMAGE_BYTES_MAX: usize = 3_750_000;
 pub(crate) struct Read;
 
 /// Arguments of `read`.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct Args {
     /// File to read, relative to the workspace or absolute.
     path: Option<String>,

@@ -53,10 +53,12 @@ pub(crate) fn read<Args: DeserializeOwned>(
     parameters: &Parameters,
     arguments: Value,
 ) -> Result<Args, ToolError> {
-    let mut arguments = match arguments {
-        Value::Null => Value::Object(Map::new()),
-        Value::String(text) => parse(tool, &text)?,
-        other => other,
+    let mut arguments = if let Value::String(text) = &arguments {
+        parse(tool, text)?
+    } else if arguments.is_null() {
+        Value::Object(Map::new())
+    } else {
+        arguments
     };
     if !arguments.is_object() {
         return Err(not_an_object(tool, &arguments.to_string()));
@@ -205,9 +207,9 @@ fn coerce_object(
 }
 
 fn number(value: &Value) -> Option<f64> {
-    let number = match value {
-        Value::String(text) => text.trim().parse().ok(),
-        other => other.as_f64(),
+    let number = match value.as_str() {
+        Some(text) => text.trim().parse().ok(),
+        None => value.as_f64(),
     };
     number.filter(|number: &f64| number.is_finite())
 }

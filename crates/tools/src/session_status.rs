@@ -16,8 +16,8 @@ pub(crate) struct SessionStatus {
 }
 
 /// Arguments of `session_status`.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Args {
     /// Which session, by key or id; this one when left out.
     session_key: Option<String>,

@@ -44,8 +44,8 @@ pub(crate) struct SessionsHistory {
 }
 
 /// Arguments of `sessions_history`.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Args {
     /// Which session, by key or id.
     #[schemars(required)]

@@ -28,7 +28,7 @@ pub(crate) struct SessionsList {
 
 /// Arguments of `sessions_list`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Args {
     /// Kinds to list: main, group, cron, hook, node, other; all when left out.
     kinds: Option<Vec<String>>,

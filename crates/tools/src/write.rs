@@ -14,8 +14,7 @@ use crate::{
 pub(crate) struct Write;
 
 /// Arguments of `write`.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct Args {
     /// File to write, relative to the workspace or absolute.
     path: Option<String>,

@@ -5,11 +5,10 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use domain::{Clock, SessionKey};
 use sandbox::{Chunk, Exit, Running};
 use tokio::{
-    sync::{mpsc, watch},
+    sync::watch,
     time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
@@ -18,7 +17,6 @@ use super::{
     ExecEnded, Launch, Shared,
     record::{Ending, How, Process, Seen, State},
     scope_of,
-    terminal::{CURSOR_ANSWER, Queries},
 };
 use crate::output::{Decoder, Tail};
 
@@ -26,7 +24,7 @@ use crate::output::{Decoder, Tail};
 const KILL_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A timer that is not set.
-const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
+const NEVER: Duration = Duration::from_hours(365 * 24);
 
 /// Characters of output that a notification carries.
 const NOTICE_CHARS: usize = 400;
@@ -65,7 +63,6 @@ pub(super) fn prepare(
         command: launch.command,
         cwd: launch.cwd,
         pid: launch.running.pid,
-        pty: launch.pty,
         started_at: launch.clock.now(),
         kill,
         forgotten: CancellationToken::new(),
@@ -132,13 +129,14 @@ async fn drive(process: &Process, running: Running, timeout: Option<(Instant, Du
                 }
                 Some(timed_out) => break timed_out.map_or(How::Lost, How::TimedOut),
             },
-            chunk = output.recv(), if is_open => match chunk {
-                Some(chunk) => reader.read(process, &chunk),
-                None => {
+            chunk = output.recv(), if is_open => {
+                if let Some(chunk) = chunk {
+                    reader.read(process, &chunk);
+                } else {
                     is_open = false;
                     reader.finish(process);
                 }
-            },
+            }
             exit = &mut exit, if !is_open => break match (killed_for, exit) {
                 (Some(Some(timeout)), _) => How::TimedOut(timeout),
                 (_, Ok(Exit::Code(code))) => How::Code(code),
@@ -154,7 +152,6 @@ async fn drive(process: &Process, running: Running, timeout: Option<(Instant, Du
 struct Reader {
     out: Decoder,
     err: Decoder,
-    queries: Queries,
     /// Kept between chunks for its memory.
     scratch: String,
 }
@@ -163,13 +160,6 @@ impl Reader {
     fn read(&mut self, process: &Process, chunk: &Chunk) {
         self.scratch.clear();
         match chunk {
-            Chunk::Out(bytes) if process.pty => {
-                let (bytes, asked) = self.queries.take_out(bytes);
-                for _ in 0..asked {
-                    answer(process.stdin());
-                }
-                self.out.decode(&bytes, &mut self.scratch);
-            }
             Chunk::Out(bytes) => self.out.decode(bytes, &mut self.scratch),
             Chunk::Err(bytes) => self.err.decode(bytes, &mut self.scratch),
         }
@@ -178,17 +168,9 @@ impl Reader {
 
     fn finish(&mut self, process: &Process) {
         self.scratch.clear();
-        self.out.decode(&self.queries.rest(), &mut self.scratch);
         self.out.finish(&mut self.scratch);
         self.err.finish(&mut self.scratch);
         process.append(&self.scratch);
-    }
-}
-
-/// Tells a terminal program where the cursor is. One that does not read its input gets none.
-fn answer(stdin: Option<mpsc::Sender<Bytes>>) {
-    if let Some(stdin) = stdin {
-        stdin.try_send(Bytes::from_static(CURSOR_ANSWER)).ok();
     }
 }
 

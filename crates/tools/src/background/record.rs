@@ -26,7 +26,6 @@ pub(crate) struct Process {
     pub(crate) command: String,
     pub(crate) cwd: String,
     pub(crate) pid: Option<u32>,
-    pub(crate) pty: bool,
     pub(crate) started_at: UnixMillis,
     pub(super) kill: CancellationToken,
     pub(super) forgotten: CancellationToken,

@@ -48,7 +48,8 @@ mod tests {
 
     #[test]
     fn changes_carry_their_line_numbers() {
-        let before: String = (1..=12).map(|n| format!("line {n}\n")).collect();
+        let lines: Vec<String> = (1..=12).map(|n| format!("line {n}\n")).collect();
+        let before = lines.concat();
         let after = before.replace("line 7\n", "seven\n");
 
         let (diff, first) = numbered(&before, &after);

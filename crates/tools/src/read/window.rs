@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     fn lines(count: usize) -> String {
-        (1..=count).map(|n| format!("line {n}\n")).collect()
+        (1..=count).map(|n| format!("line {n}\n")).collect::<Vec<_>>().concat()
     }
 
     #[test]
