@@ -1,0 +1,9 @@
+//! The store on real files: durability, damage, other programs, the reference's own state.
+
+#![expect(clippy::disallowed_methods, reason = "the tests look at the files behind the store")]
+
+mod disk;
+mod home;
+mod index;
+mod reference;
+mod transcript;
