@@ -7,6 +7,7 @@
 
 mod defaults;
 mod duration;
+mod edit;
 mod env;
 mod file;
 mod include;
@@ -19,6 +20,8 @@ mod model_ref;
 mod names;
 mod node;
 mod problem;
+mod redact;
+mod reload;
 mod resolve;
 pub mod resolved;
 mod rules;
@@ -28,10 +31,14 @@ mod syntax;
 mod tree;
 
 pub use duration::{Unit, parse_duration};
+pub use edit::{EditError, Edited, Editor, KeyPath, KeyPathError};
 pub use env::Env;
+pub use file::schema::{schema, ui_hints};
 pub use legacy::{Change, migrate};
 pub use load::{Loaded, Snapshot, hash, load, load_text};
 pub use locations::{Locations, ProfileError};
 pub use model_ref::{DEFAULT_MODEL, normalise_provider, parse_model_ref};
 pub use problem::Problem;
+pub use redact::{MaskedError, REDACTED, is_sensitive_key, redact, redact_raw, restore};
+pub use reload::{Action, Part, Plan, Reloader, plan};
 pub use resolved::*;

@@ -58,10 +58,6 @@ impl Path {
         parts.push(key.to_string());
         Self(parts)
     }
-
-    pub(crate) fn last(&self) -> Option<&str> {
-        self.0.last().map(String::as_str)
-    }
 }
 
 impl fmt::Display for Path {

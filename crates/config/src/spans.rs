@@ -263,7 +263,7 @@ mod tests {
 
         assert_eq!(place(text, &["a"]), Some((3, 3, "1".to_owned())));
         assert_eq!(place(text, &["b'c", "0", "d"]), Some((3, 20, "+0x1F".to_owned())));
-        assert_eq!(place(text, &["b'c", "1"]), Some((3, 38, "'x}'".to_owned())));
+        assert_eq!(place(text, &["b'c", "1"]), Some((3, 39, "'x}'".to_owned())));
         assert_eq!(place(text, &["e", "missing"]), Some((4, 3, "{}".to_owned())));
         assert_eq!(place(text, &["nowhere"]), None);
     }
