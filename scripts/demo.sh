@@ -71,7 +71,7 @@ done
 echo "   http://127.0.0.1:$port/"
 
 say "3. One message becomes one turn; the model asks for a tool, which really runs."
-message=${DEMO_MESSAGE:-'Run this command and tell me what it prints: uname -sr'}
+message=${DEMO_MESSAGE:-'Which machine is this, and what is the date? Run something to find out.'}
 echo "   \$ openclaw agent --agent main -m \"$message\""
 own openclaw agent --agent main -m "$message" | sed 's/^/   /'
 

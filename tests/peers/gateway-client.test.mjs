@@ -100,7 +100,7 @@ test("health and status answer", async () => {
   assert.equal(typeof status, "object");
 });
 
-test("a turn runs and ends with the model's words", async () => {
+test("a turn runs a tool and ends with the model's words", async () => {
   const idempotencyKey = "peer-turn-1";
 
   const started = await client.request("chat.send", {
@@ -124,8 +124,8 @@ test("the history holds the turn", async () => {
   const history = await client.request("chat.history", { sessionKey: SESSION_KEY });
 
   assert.deepEqual(
-    history.messages.map(({ role }) => role).filter((role) => role !== "toolResult"),
-    ["user", "assistant"],
+    history.messages.map(({ role }) => role),
+    ["user", "assistant", "toolResult", "assistant"],
   );
   assert.ok(JSON.stringify(history.messages[0]).includes(env("OPENCLAW_TEST_MESSAGE")));
   assert.equal(textOf(history.messages.at(-1)), env("OPENCLAW_TEST_REPLY"));
