@@ -8,3 +8,4 @@
 pub mod clock;
 pub mod gateway;
 pub mod home;
+pub mod llm;
