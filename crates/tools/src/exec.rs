@@ -68,8 +68,8 @@ impl Tool for Exec {
     const NAME: &'static str = "exec";
     const DESCRIPTION: &'static str = "Run a shell command and get its output and exit code. A \
         command that takes longer than yieldMs goes on in the background: you get a session id \
-        to use with the process tool. Set background for servers and watchers. Long output keeps \
-        its end.";
+        to use with the process tool. Set background for servers and watchers, and for programs \
+        that you will type into. Long output keeps its end.";
     type Args = Args;
 
     fn effect(&self, args: &Args) -> Effect {
@@ -88,9 +88,9 @@ impl Tool for Exec {
                 "Too many commands are running; end some with the process tool.".to_owned(),
             ));
         }
+        let line = args.command.clone().unwrap_or_default();
         let (command, cwd) = command(args, &plan, cx, &mut warnings).await?;
-        let line = command.1;
-        let running = start(command.0, cx, &mut warnings).await?;
+        let running = start(command, cx, &mut warnings).await?;
         let process = self.processes.adopt(Launch {
             running,
             session: cx.session.clone(),
@@ -125,6 +125,9 @@ struct Plan {
     /// `None` stays in the foreground to the end.
     yield_after: Option<Duration>,
     timeout: Option<Duration>,
+    /// Whether its input stays open for `process`. For a command that nobody meant to leave
+    /// running it does not: `rg x` and the like would wait for what never comes.
+    takes_input: bool,
 }
 
 impl Plan {
@@ -155,7 +158,8 @@ impl Plan {
             Some(_) => None,
             None => cx.limits.exec.timeout,
         };
-        Ok(Self { yield_after, timeout })
+        let takes_input = yield_after.is_some() && (background || args.yield_ms.is_some());
+        Ok(Self { yield_after, timeout, takes_input })
     }
 }
 
@@ -200,29 +204,27 @@ fn check_host(host: Option<&str>, cx: &ToolCx) -> Result<(), ToolError> {
     Err(ToolError::Failed(refusal))
 }
 
-/// The command to start, the line as the model wrote it, and the directory it will run in.
+/// The command to start, and the directory it will run in.
 async fn command(
     args: Args,
     plan: &Plan,
     cx: &ToolCx,
     warnings: &mut Warnings,
-) -> Result<((Command, String), String), ToolError> {
+) -> Result<(Command, String), ToolError> {
     let env = args.env.unwrap_or_default();
     if !cx.limits.sandboxed {
         policy::env_guard::check(&env).map_err(|refusal| ToolError::Failed(refusal.to_string()))?;
     }
     let (workdir, cwd) = place(args.workdir.as_deref(), cx, warnings).await?;
     let pty = args.pty.unwrap_or(false) && !cx.limits.sandboxed;
-    let line = args.command.unwrap_or_default();
-    let stdin = if plan.yield_after.is_some() || pty { Stdin::Piped } else { Stdin::Null };
     let command = Command {
-        line: with_path(&cx.limits.exec.path_prepend, &line),
+        line: with_path(&cx.limits.exec.path_prepend, &args.command.unwrap_or_default()),
         workdir,
         env,
-        stdin,
+        stdin: if plan.takes_input || pty { Stdin::Piped } else { Stdin::Null },
         pty: pty.then_some(TERMINAL),
     };
-    Ok(((command, line), cwd))
+    Ok((command, cwd))
 }
 
 /// Where to run: what was asked for if it is a directory, else the workspace.

@@ -20,8 +20,8 @@ pub(crate) enum Change {
 /// One place of a file and what happens there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Chunk {
-    /// A line somewhere above the place.
-    pub(crate) context: Option<String>,
+    /// Lines somewhere above the place, outermost first.
+    pub(crate) context: Vec<String>,
     pub(crate) lines: Vec<Line>,
     /// Whether the place is the end of the file.
     pub(crate) at_end: bool,

@@ -17,8 +17,11 @@ use crate::{
 /// Messages shown when no number was asked for.
 const MESSAGES_DEFAULT: u64 = 50;
 
-/// Most messages read.
+/// Most messages shown.
 const MESSAGES_MAX: u64 = 1000;
+
+/// Messages read for each message shown while tool traffic is left out.
+pub(crate) const READ_FACTOR: usize = 4;
 
 /// Most bytes of all messages, as JSON.
 const BYTES_MAX: usize = 80 << 10;
@@ -71,12 +74,14 @@ impl Tool for SessionsHistory {
             .ok_or_else(|| missing("sessionKey", "a session key or session id"))?;
         let limit = args.limit.unwrap_or(MESSAGES_DEFAULT).clamp(1, MESSAGES_MAX);
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let with_tools = args.include_tools.unwrap_or(false);
+        let read = if with_tools { limit } else { limit.saturating_mul(READ_FACTOR) };
         let history = self
             .conversations
-            .history(&cx.session, name, limit)
+            .history(&cx.session, name, read)
             .await
             .ok_or_else(|| ToolError::Failed(format!("No session found for {name}")))?;
-        Ok(ToolOutput::json(render(&history, args.include_tools.unwrap_or(false))))
+        Ok(ToolOutput::json(render(&history, limit, with_tools)))
     }
 }
 
@@ -96,13 +101,13 @@ pub(crate) fn is_tool_traffic(message: &Message) -> bool {
     }
 }
 
-fn render(history: &History, with_tools: bool) -> Value {
+fn render(history: &History, limit: usize, with_tools: bool) -> Value {
     let mut kept: Vec<Value> = Vec::new();
     let mut bytes = 0;
     let mut content_truncated = false;
     let wanted: Vec<&Message> =
         history.messages.iter().filter(|message| with_tools || !is_tool_traffic(message)).collect();
-    for message in wanted.iter().rev() {
+    for message in wanted.iter().rev().take(limit) {
         let (mut row, was_cut) = shorten(message);
         if !with_tools && let Some(parts) = row["content"].as_array_mut() {
             parts.retain(|part| part["type"] != "toolCall");
@@ -218,8 +223,8 @@ mod tests {
             assistant(vec![Part::text("done"), call()]),
         ]);
 
-        let plain = render(&given, false);
-        let full = render(&given, true);
+        let plain = render(&given, 50, false);
+        let full = render(&given, 50, true);
 
         assert_eq!(plain["messages"].as_array().map(Vec::len), Some(2));
         assert_eq!(plain["messages"][1]["content"], json!([{ "type": "text", "text": "done" }]));
@@ -233,7 +238,7 @@ mod tests {
     fn long_texts_are_cut_and_old_messages_dropped_at_the_cap() {
         let long = user(&"x".repeat(5000));
 
-        let shown = render(&history(vec![long; 40]), false);
+        let shown = render(&history(vec![long; 40]), 50, false);
 
         assert_eq!(shown["contentTruncated"], json!(true));
         assert_eq!(shown["droppedMessages"], json!(true));

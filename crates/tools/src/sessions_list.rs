@@ -11,14 +11,11 @@ use serde_json::{Value, json};
 use crate::{
     Tool, ToolCx, ToolError, ToolOutput,
     ports::Conversations,
-    sessions_history::{is_tool_traffic, shorten},
+    sessions_history::{READ_FACTOR, is_tool_traffic, shorten},
 };
 
 /// Most messages shown with each session.
 const MESSAGES_MAX: u64 = 20;
-
-/// Messages read for each message shown, since tool traffic is left out.
-const MESSAGES_READ_FACTOR: usize = 4;
 
 /// Lists conversations.
 pub(crate) struct SessionsList {
@@ -66,7 +63,7 @@ impl Tool for SessionsList {
 impl SessionsList {
     async fn add_messages(&self, row: &mut Value, wanted: usize, cx: &ToolCx) {
         let Some(key) = row["key"].as_str() else { return };
-        let read = wanted * MESSAGES_READ_FACTOR;
+        let read = wanted * READ_FACTOR;
         let Some(history) = self.conversations.history(&cx.session, key, read).await else {
             return;
         };

@@ -6,6 +6,9 @@
 use super::{Chunk, Line};
 use crate::typography::plain;
 
+/// What some editors put before a text. Not a part of its first line.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// How two lines are compared.
 type Key = fn(&str) -> String;
 
@@ -22,6 +25,9 @@ const TIERS: [Key; 4] = [
 ///
 /// Which lines were not found, for the model to read.
 pub(crate) fn apply(text: &str, chunks: &[Chunk]) -> Result<String, String> {
+    if let Some(text) = text.strip_prefix(BYTE_ORDER_MARK) {
+        return Ok(format!("{BYTE_ORDER_MARK}{}", apply(text, chunks)?));
+    }
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let bare: Vec<&str> = lines.iter().map(|line| without_end(line)).collect();
     let crlf = lines.iter().filter(|line| line.ends_with("\r\n")).count();
@@ -86,14 +92,14 @@ impl Out {
 /// Where the chunk's old lines are, and how many.
 fn place(lines: &[&str], from: usize, chunk: &Chunk) -> Result<(usize, usize), String> {
     let mut from = from;
-    if let Some(context) = &chunk.context {
+    for context in &chunk.context {
         from = seek(lines, &[context], from, false)
             .map(|at| at + 1)
             .ok_or_else(|| format!("could not find the context line `{context}`"))?;
     }
     let mut old: Vec<&str> = chunk.lines.iter().filter_map(Line::old).collect();
     if old.is_empty() {
-        let at = if chunk.context.is_some() && !chunk.at_end { from } else { lines.len() };
+        let at = if !chunk.context.is_empty() && !chunk.at_end { from } else { lines.len() };
         return Ok((at, 0));
     }
     if let Some(at) = seek(lines, &old, from, chunk.at_end) {
@@ -161,14 +167,16 @@ mod tests {
             patched(text, "@@\n-x\n+y\n*** End of File").as_deref(),
             Ok("a\nx\nb\nx\nc\ny\n")
         );
+        assert_eq!(patched(text, "@@ b\n@@ c\n-x\n+y").as_deref(), Ok("a\nx\nb\nx\nc\ny\n"));
+        assert_eq!(patched(text, "@@ -3,2 +3,2 @@ b\n-x\n+y").as_deref(), Ok("a\nx\nb\ny\nc\nx\n"));
         assert_eq!(patched(text, "@@\n+z").as_deref(), Ok("a\nx\nb\nx\nc\nx\nz\n"));
     }
 
     #[test]
     fn lines_that_stay_keep_their_bytes_and_new_ones_get_the_line_end_of_the_file() {
-        let after = patched("a \r\nb\r\nc", " a\n-b\n+B\n c");
+        let after = patched("\u{feff}a \r\nb\r\nc", " a\n-b\n+B\n c");
 
-        assert_eq!(after.as_deref(), Ok("a \r\nB\r\nc\r\n"));
+        assert_eq!(after.as_deref(), Ok("\u{feff}a \r\nB\r\nc\r\n"));
     }
 
     #[test]

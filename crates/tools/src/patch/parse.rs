@@ -170,17 +170,13 @@ fn ends_here(lines: &Lines<'_>) -> bool {
 fn chunk(lines: &mut Lines<'_>, is_first: bool) -> Result<Chunk, String> {
     let number = lines.number();
     let mut chunk = Chunk::default();
-    match lines.peek().map(str::trim_end) {
-        Some("@@") => lines.advance(),
-        Some(line) if line.starts_with("@@ ") => {
-            chunk.context = Some(line.trim_start_matches("@@ ").to_owned());
-            lines.advance();
-        }
-        _ if is_first => {}
-        line => {
-            let line: String = line.unwrap_or_default().chars().take(80).collect();
-            return Err(format!("Line {number}: `{line}` stands where a `@@` line should."));
-        }
+    while let Some(context) = lines.peek().and_then(place) {
+        chunk.context.extend((!context.is_empty()).then(|| context.to_owned()));
+        lines.advance();
+    }
+    if lines.number() == number && !is_first {
+        let line: String = lines.peek().unwrap_or_default().chars().take(80).collect();
+        return Err(format!("Line {number}: `{line}` stands where a `@@` line should."));
     }
     while let Some(text) = lines.peek() {
         if text.trim_end() == END_OF_FILE {
@@ -212,6 +208,20 @@ fn chunk(lines: &mut Lines<'_>, is_first: bool) -> Result<Chunk, String> {
     Ok(chunk)
 }
 
+/// What a `@@` line says of the place: a line above it, or nothing. Line numbers, which models
+/// know from other patches, are passed over.
+fn place(line: &str) -> Option<&str> {
+    let rest = line.trim_end().strip_prefix("@@")?;
+    if rest.is_empty() {
+        return Some("");
+    }
+    let context = rest.strip_prefix(' ')?;
+    if context.starts_with('-') && context.contains(" +") {
+        return Some(context.split_once("@@").map_or("", |(_, context)| context.trim_start()));
+    }
+    Some(context)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -235,7 +245,7 @@ mod tests {
                     path: "src/x.rs".to_owned(),
                     to: Some("src/y.rs".to_owned()),
                     chunks: vec![Chunk {
-                        context: Some("fn main".to_owned()),
+                        context: vec!["fn main".to_owned()],
                         lines: vec![
                             Line::Keep("keep".to_owned()),
                             Line::Remove("old".to_owned()),

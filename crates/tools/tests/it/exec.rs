@@ -197,6 +197,15 @@ async fn a_slow_command_moves_to_the_background_and_its_end_is_told() {
 }
 
 #[tokio::test]
+async fn a_command_of_the_foreground_waits_for_no_input() {
+    let world = World::new().await;
+
+    let result = world.call("exec", json!({ "command": "cat; echo done" })).await;
+
+    assert_eq!(text(&result), "done");
+}
+
+#[tokio::test]
 async fn without_process_commands_stay_in_the_foreground() {
     let mut world = World::new().await;
     world.limit(|limits| limits.background = false);
