@@ -1,1 +1,23 @@
-//! gateway: being built.
+//! The server: one port, WebSocket and HTTP.
+//!
+//! Assembles the crates below into a running gateway ([`App::start`]) and speaks `protocol` to
+//! clients. Takes turns in by `agent::Sessions` and tells what happens in them; decides nothing
+//! about models, tools or files itself.
+
+mod app;
+mod auth;
+mod bind;
+mod conn;
+mod dedupe;
+mod events;
+mod handshake;
+mod health;
+mod http;
+mod lifecycle;
+mod origin;
+mod presence;
+mod remote;
+mod rpc;
+mod state;
+
+pub use app::{App, Options, Overrides, Running, StartError, VERSION};

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    Code, Scope, Version,
+    Code, Error, Scope, Version,
     event::{Agent, AgentData, Chat, ChatMessage, ChatState, Shutdown},
     handshake::{Connect, Hello, Mode},
 };
@@ -47,6 +47,21 @@ pub fn delta_interval(version: Version) -> Duration {
         Version::V3 => Duration::from_millis(150),
         Version::V4 => Duration::from_millis(50),
     }
+}
+
+/// Whether messages of a history carry a note of where they stand in the file.
+pub fn knows_history_marks(version: Version) -> bool {
+    version >= Version::V4
+}
+
+/// The refusal of bad params. Version 4 has its own for writes that name no conversation.
+pub fn invalid_params(method: &str, problems: &[String], version: Version) -> Error {
+    let names_no_session = problems.iter().any(|it| it.ends_with("property 'sessionKey'"));
+    if version == Version::V4 && method == "chat.send" && names_no_session {
+        return Error::invalid("session mutation target is unavailable")
+            .with_details(json!({"code": "SESSION_MUTATION_TARGET_REQUIRED", "method": method}));
+    }
+    Error::invalid(crate::validation::refusal(method, problems))
 }
 
 /// The version whose wording a refused client is likely to know, whatever it negotiated.
@@ -141,6 +156,22 @@ fn lifecycle(data: &Value) -> Option<Value> {
         }
         _ => None,
     }
+}
+
+/// Data of a `tool` event for version 3: none when the conversation is quiet, and results only
+/// when it is fully verbose.
+pub fn tool(data: &Value, verbose: &str) -> Option<Value> {
+    if verbose == "off" {
+        return None;
+    }
+    let mut data = data.clone();
+    if verbose != "full"
+        && let Some(fields) = data.as_object_mut()
+    {
+        fields.remove("result");
+        fields.remove("partialResult");
+    }
+    Some(data)
 }
 
 /// Payload of `agent` in version 3.

@@ -126,8 +126,7 @@ fn explain(text: &str) -> Parsed<'_> {
             ("id" | "method", Value::String(_)) => {
                 problems.push(format!("at /{name}: must NOT have fewer than 1 characters"));
             }
-            ("id" | "method" | "traceparent" | "expectedProfileId", Value::String(_))
-            | ("params", _) => {}
+            ("traceparent" | "expectedProfileId", Value::String(_)) | ("params", _) => {}
             ("id" | "method" | "traceparent" | "expectedProfileId", _) => {
                 problems.push(format!("at /{name}: must be string"));
             }

@@ -215,7 +215,7 @@ fn is_of_type(kinds: &Value, value: &Value) -> bool {
     match kinds {
         Value::String(kind) => is(kind),
         Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).any(is),
-        _ => true,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => true,
     }
 }
 
@@ -227,7 +227,7 @@ fn type_names(kinds: &Value) -> String {
                 kinds.iter().filter_map(Value::as_str).filter(|kind| *kind != "null").collect();
             names.join(",")
         }
-        _ => String::new(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => String::new(),
     }
 }
 

@@ -1,0 +1,280 @@
+//! Puts the parts together into a running gateway, and takes it apart again.
+//!
+//! Nothing slow happens before the port is open: no network, no model, no container.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use config::{AuthMode, Bind, Config, Mode};
+use domain::{Clock, Secret};
+use protocol::event::Shutdown;
+use tokio::{sync::watch, time::timeout};
+use tracing::{info, warn};
+
+use crate::{
+    auth::Gate,
+    bind,
+    dedupe::Conflicts,
+    events::{self, Events},
+    health::HealthCache,
+    http,
+    lifecycle::Lifecycle,
+    presence::Roster,
+    rpc,
+    state::{Gateway, Identity},
+};
+
+mod error;
+
+pub use error::StartError;
+
+/// The program's version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// How long running turns may go on after a stop, unless they are told otherwise.
+const GRACE: Duration = Duration::from_secs(5);
+/// How long clients may take to notice the end.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// How to start.
+pub struct Options {
+    /// Where the files of this installation are.
+    pub locations: config::Locations,
+    /// The environment, completed by dotenv files.
+    pub env: config::Env,
+    /// The config file, loaded.
+    pub loaded: config::Loaded,
+    /// What flags say against the config.
+    pub overrides: Overrides,
+    /// Whether to start without `gateway.mode: local`.
+    pub allow_unconfigured: bool,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// What flags say against the config. They win, also after the config changed.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// TCP port; 0 lets the system choose.
+    pub port: Option<u16>,
+    /// Address to listen on.
+    pub bind: Option<Bind>,
+    /// Shared token.
+    pub token: Option<Secret>,
+    /// Shared password.
+    pub password: Option<Secret>,
+    /// Which proof is asked.
+    pub auth: Option<AuthMode>,
+}
+
+/// Starts gateways.
+pub struct App;
+
+/// A gateway that runs.
+pub struct Running {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    gateway: Arc<Gateway>,
+    _config: watch::Sender<Arc<Config>>,
+}
+
+impl App {
+    /// Starts a gateway. It accepts clients when this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] says what stands against it; nothing is left behind then.
+    pub async fn start(options: Options) -> Result<Running, StartError> {
+        let started = options.clock.now();
+        let config = Arc::new(admit(&options)?);
+        let store = store::Store::open(store::OpenOptions {
+            state_dir: options.locations.state_dir.clone(),
+            sessions_template: config.session.store.clone(),
+            clock: Arc::clone(&options.clock),
+        })?;
+        bind::raise_file_limit();
+        let (bind, port) = (&config.gateway.bind, config.gateway.port);
+        let listener =
+            bind::listen(bind, port).await.map_err(|source| StartError::Listen { port, source })?;
+        let addr = listener.local_addr().map_err(|source| StartError::Listen { port, source })?;
+
+        let host = host_name();
+        let lifecycle = Lifecycle::default();
+        let (sender, receiver) = watch::channel(Arc::clone(&config));
+        let models = models::Models::new(models::Settings {
+            store: store.clone(),
+            clock: Arc::clone(&options.clock),
+            env: Arc::new(options.loaded.env.vars().clone()),
+        });
+        let backend = sandbox::Host::new(lifecycle.tasks.clone(), confinement(&config));
+        let (sessions, agent_events) = agent::Sessions::start(agent::Parts {
+            config: receiver.clone(),
+            store: store.clone(),
+            models: models.clone(),
+            backend: Arc::new(backend),
+            clock: Arc::clone(&options.clock),
+            place: place(&options, &host),
+        });
+        let (events, inbox) = Events::new(agent_events);
+        let gateway = Arc::new(Gateway {
+            health: HealthCache::new(&config, &store, &*options.clock),
+            roster: Roster::new(&host, VERSION),
+            config: receiver,
+            store,
+            models,
+            sessions,
+            events,
+            gate: Gate::default(),
+            conflicts: Conflicts::default(),
+            router: rpc::router(),
+            lifecycle,
+            clock: options.clock,
+            locations: options.locations,
+            env: options.env,
+            identity: Identity { started, boot_id: uuid::Uuid::new_v4().to_string(), host },
+            method_names: OnceLock::new(),
+        });
+        let tasks = &gateway.lifecycle.tasks;
+        tasks.spawn(events::run(Arc::clone(&gateway), inbox));
+        tasks.spawn(http::accept(Arc::clone(&gateway), listener));
+        info!(%addr, version = VERSION, "gateway listens");
+        Ok(Running { addr, gateway, _config: sender })
+    }
+}
+
+impl Running {
+    /// Returns when the gateway was asked to stop from inside.
+    pub async fn wait(&self) {
+        self.gateway.lifecycle.soft.cancelled().await;
+    }
+
+    /// Stops: refuses new turns, gives running ones a few seconds, tells the clients, writes
+    /// everything down. `restart_expected` is when the gateway should be back.
+    pub async fn stop(self, reason: &str, restart_expected: Option<Duration>) {
+        let gateway = self.gateway;
+        let lifecycle = &gateway.lifecycle;
+        info!(reason, "gateway stops");
+        lifecycle.soft.cancel();
+        gateway.sessions.close(GRACE).await;
+        let settled = timeout(FAREWELL, gateway.events.settle()).await;
+        if settled.is_err() {
+            warn!("events did not settle");
+        }
+        gateway.events.announce_shutdown(&Shutdown {
+            reason: reason.to_owned(),
+            restart_expected_ms: restart_expected
+                .and_then(|wait| u64::try_from(wait.as_millis()).ok()),
+        });
+        for caller in gateway.events.callers().iter() {
+            caller.outbox.close(1012, "service restart");
+        }
+        lifecycle.tasks.close();
+        let clients_gone = async {
+            while !gateway.events.callers().is_empty() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let _slow_ones_are_cut_off = timeout(FAREWELL, clients_gone).await;
+        lifecycle.hard.cancel();
+        let _those_left_hold_nothing = timeout(FAREWELL, lifecycle.tasks.wait()).await;
+        if let Err(error) = gateway.store.close().await {
+            warn!(error = rpc::error::chain(&error), "could not write everything");
+        }
+        info!("gateway stopped");
+    }
+}
+
+/// Decides whether the gateway may start at all, and with which config.
+fn admit(options: &Options) -> Result<Config, StartError> {
+    let snapshot = &options.loaded.snapshot;
+    let Some(config) = &options.loaded.config else {
+        return Err(StartError::InvalidConfig { problems: snapshot.problems.clone() });
+    };
+    if !options.allow_unconfigured {
+        if !snapshot.exists {
+            return Err(StartError::MissingConfig);
+        }
+        if config.gateway.mode != Some(Mode::Local) {
+            let current = match config.gateway.mode {
+                Some(Mode::Remote) => "remote",
+                Some(Mode::Local) | None => "unset",
+            };
+            return Err(StartError::ModeNotLocal { current });
+        }
+    }
+    let config = options.overrides.applied(config);
+    let auth = &config.gateway.auth;
+    match auth.mode {
+        AuthMode::Token if auth.token.is_none() => return Err(StartError::NoToken),
+        AuthMode::Password if auth.password.is_none() => return Err(StartError::NoPassword),
+        AuthMode::None if bind::is_open_to_others(&config.gateway.bind) => {
+            return Err(StartError::OpenWithoutAuth { bind: bind_name(&config.gateway.bind) });
+        }
+        AuthMode::Token | AuthMode::Password | AuthMode::None | AuthMode::TrustedProxy => {}
+    }
+    Ok(config)
+}
+
+impl Overrides {
+    /// The config with these on top.
+    fn applied(&self, config: &Config) -> Config {
+        let mut config = config.clone();
+        let gateway = &mut config.gateway;
+        if let Some(port) = self.port {
+            gateway.port = port;
+        }
+        if let Some(bind) = &self.bind {
+            gateway.bind = bind.clone();
+        }
+        if let Some(token) = &self.token {
+            gateway.auth.token = Some(token.clone());
+        }
+        if let Some(password) = &self.password {
+            gateway.auth.password = Some(password.clone());
+        }
+        if let Some(mode) = self.auth {
+            gateway.auth.mode = mode;
+        } else if self.password.is_some() && self.token.is_none() {
+            gateway.auth.mode = AuthMode::Password;
+        } else if self.token.is_some() {
+            gateway.auth.mode = AuthMode::Token;
+        }
+        config
+    }
+}
+
+fn confinement(config: &Config) -> sandbox::host::Config {
+    let confinement = if config.tools.workspace_only {
+        sandbox::host::Confinement::Workspace
+    } else {
+        sandbox::host::Confinement::None
+    };
+    sandbox::host::Config { confinement }
+}
+
+fn place(options: &Options, host: &str) -> agent::Place {
+    agent::Place {
+        env: options.loaded.env.vars().clone(),
+        home: options.locations.home.clone(),
+        host: host.to_owned(),
+        os: format!("{} ({})", std::env::consts::OS, std::env::consts::ARCH),
+        timezone: jiff::tz::TimeZone::system().iana_name().unwrap_or("UTC").to_owned(),
+    }
+}
+
+fn bind_name(bind: &Bind) -> String {
+    match bind {
+        Bind::Loopback => "loopback".to_owned(),
+        Bind::Lan => "lan".to_owned(),
+        Bind::Tailnet => "tailnet".to_owned(),
+        Bind::Auto => "auto".to_owned(),
+        Bind::Custom(ip) => ip.to_string(),
+    }
+}
+
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}

@@ -1,0 +1,90 @@
+//! A WebSocket with a meter: before hello only so many bytes are read.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::protocol::{Role, WebSocketConfig},
+};
+
+/// Bytes that a client may send before hello.
+const UNPROVEN_BYTES_MAX: usize = 64 << 10;
+/// Largest message after hello.
+pub(crate) const MESSAGE_BYTES_MAX: usize = 25 << 20;
+/// Read and write buffers of an idle connection.
+const BUFFER_BYTES: usize = 4 << 10;
+
+/// A WebSocket of a client.
+pub(crate) type Socket = WebSocketStream<Metered>;
+
+/// A TCP stream that stops reading at a limit until the limit is lifted.
+pub(crate) struct Metered {
+    inner: TcpStream,
+    left: Option<usize>,
+}
+
+/// Makes a WebSocket of a stream whose upgrade was answered.
+pub(crate) async fn open(inner: TcpStream, read_ahead: &[u8]) -> Socket {
+    let config = WebSocketConfig::default()
+        .read_buffer_size(BUFFER_BYTES)
+        .write_buffer_size(BUFFER_BYTES)
+        .max_message_size(Some(MESSAGE_BYTES_MAX))
+        .max_frame_size(Some(MESSAGE_BYTES_MAX));
+    let stream = Metered { inner, left: Some(UNPROVEN_BYTES_MAX) };
+    if read_ahead.is_empty() {
+        WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await
+    } else {
+        let part = read_ahead.to_vec();
+        WebSocketStream::from_partially_read(stream, part, Role::Server, Some(config)).await
+    }
+}
+
+impl Metered {
+    /// Lifts the limit.
+    pub(crate) fn lift(&mut self) {
+        self.left = None;
+    }
+}
+
+impl AsyncRead for Metered {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.left == Some(0) {
+            return Poll::Ready(Err(io::Error::other("too many bytes before the handshake")));
+        }
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
+        let read = buf.filled().len() - before;
+        self.left = self.left.map(|left| left.saturating_sub(read));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Metered {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,331 @@
+//! A connection that has proved nothing yet: challenge, `connect`, hello or refusal.
+
+use std::{sync::Arc, time::Duration};
+
+use domain::ConnId;
+use futures_util::{SinkExt as _, StreamExt as _};
+use protocol::{
+    Error, Version,
+    event::PresenceEntry,
+    frame::{self, EventText, Parsed, StateVersion},
+    handshake::{
+        Challenge, Features, Granted, Hello, Mode, Policy, Server, SessionDefaults, Snapshot,
+    },
+};
+use serde_json::{Value, value::to_raw_value};
+use tokio::{
+    net::TcpStream,
+    task::JoinSet,
+    time::{Instant, timeout},
+};
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+use tracing::{debug, info};
+
+use super::{
+    BUFFERED_BYTES_MAX, Caller, Connected, MESSAGE_BYTES_MAX, Outbox, close,
+    socket::{self, Socket},
+};
+use crate::{
+    app::VERSION,
+    events::TICK,
+    handshake::{self, Admitted, Refusal},
+    http::Ticket,
+    remote::Remote,
+    state::Gateway,
+};
+
+/// How long a client may take to say hello, unless the environment says otherwise.
+const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE_VARIABLE: &str = "OPENCLAW_HANDSHAKE_TIMEOUT_MS";
+
+/// Serves one client from the answered upgrade to the end.
+pub(crate) async fn serve(
+    gateway: Arc<Gateway>,
+    stream: TcpStream,
+    read_ahead: Vec<u8>,
+    (remote, ticket): (Remote, Ticket),
+) {
+    let socket = socket::open(stream, &read_ahead).await;
+    drop(read_ahead);
+    let unproven = Unproven { conn: ConnId::random(), gateway, socket, remote };
+    let proved = Box::pin(unproven.prove()).await;
+    drop(ticket);
+    if let Some(connected) = proved {
+        connected.run().await;
+    }
+}
+
+/// A client that has proved nothing.
+struct Unproven {
+    conn: ConnId,
+    gateway: Arc<Gateway>,
+    socket: Socket,
+    remote: Remote,
+}
+
+/// How a handshake fails.
+enum Failure {
+    /// The client went, or the wire broke.
+    Gone,
+    /// The request `id` is answered with an error, then the connection is closed.
+    Refused { id: String, refusal: Refusal },
+    /// The connection is closed without an answer.
+    Closed(u16, &'static str),
+}
+
+impl Unproven {
+    async fn prove(mut self) -> Option<Connected> {
+        let patience = self
+            .gateway
+            .env
+            .get(PATIENCE_VARIABLE)
+            .and_then(|text| text.trim().parse().ok())
+            .map_or(PATIENCE, Duration::from_millis);
+        let hard = self.gateway.lifecycle.hard.clone();
+        let outcome = tokio::select! {
+            biased;
+            () = hard.cancelled() => Err(Failure::Closed(1012, "service restart")),
+            outcome = timeout(patience, self.shake_hands()) => {
+                outcome.unwrap_or(Err(Failure::Closed(1000, "")))
+            }
+        };
+        match outcome {
+            Ok(caller) => Some(self.connected(caller)),
+            Err(failure) => {
+                self.fail(failure).await;
+                None
+            }
+        }
+    }
+
+    async fn shake_hands(&mut self) -> Result<Caller, Failure> {
+        self.challenge().await?;
+        let text = self.first_text().await?;
+        let (id, params) = match frame::parse(&text) {
+            Parsed::Request(request) => {
+                let id = request.id.into_owned();
+                if request.method != "connect" {
+                    let text = "invalid handshake: first request must be connect";
+                    return Err(Failure::Refused { id, refusal: Error::invalid(text).into() });
+                }
+                let params = request.params.map_or("{}", |params| params.get());
+                let params: Value = serde_json::from_str(params)
+                    .map_err(|_| Failure::Closed(1008, "invalid request frame"))?;
+                (id, params)
+            }
+            Parsed::NotARequest { .. } => {
+                return Err(Failure::Closed(1008, "invalid request frame"));
+            }
+            Parsed::NotJson => return Err(Failure::Closed(1000, "")),
+        };
+        if self.gateway.lifecycle.is_draining() {
+            return Err(Failure::Closed(1012, "service restart"));
+        }
+        let config = self.gateway.config();
+        let judged = handshake::judge(&params, &self.remote, &config.gateway, &self.gateway.gate);
+        match judged {
+            Ok(admitted) => self.greet(&id, admitted).await,
+            Err(refusal) => Err(Failure::Refused { id, refusal }),
+        }
+    }
+
+    async fn challenge(&mut self) -> Result<(), Failure> {
+        let nonce = uuid::Uuid::new_v4().to_string();
+        let challenge = Challenge { nonce, ts: self.gateway.clock.now().0 };
+        let event = EventText::new("connect.challenge", &challenge, None);
+        let text = event.map_err(|_| Failure::Gone)?.numbered(None);
+        self.socket.send(Message::text(text)).await.map_err(|_| Failure::Gone)
+    }
+
+    async fn first_text(&mut self) -> Result<Utf8Bytes, Failure> {
+        loop {
+            match self.socket.next().await {
+                Some(Ok(Message::Text(text))) => return Ok(text),
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(Message::Binary(_) | Message::Frame(_))) => {
+                    return Err(Failure::Closed(1008, "invalid request frame"));
+                }
+                Some(Err(error)) if !is_over(&error) => {
+                    debug!(%error, "bad bytes before hello");
+                    return Err(Failure::Closed(1009, "message too big"));
+                }
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(Failure::Gone),
+            }
+        }
+    }
+
+    async fn greet(&mut self, id: &str, admitted: Admitted) -> Result<Caller, Failure> {
+        let caller = self.caller(&admitted);
+        let hello = self.hello(&admitted);
+        let hello = protocol::compat::hello(hello, admitted.version, &self.gateway.identity.host);
+        let payload = to_raw_value(&hello).map_err(|_| Failure::Gone)?;
+        self.socket
+            .send(Message::text(frame::answer(id, &payload)))
+            .await
+            .map_err(|_| Failure::Gone)?;
+        info!(
+            conn = %caller.conn,
+            client = %caller.client_id,
+            mode = %caller.client_mode,
+            version = admitted.version.number(),
+            "connected"
+        );
+        Ok(caller)
+    }
+
+    fn caller(&self, admitted: &Admitted) -> Caller {
+        let client = &admitted.connect.client;
+        let name = |value: Value| value.as_str().unwrap_or_default().to_owned();
+        let client_id = name(serde_json::to_value(client.id).unwrap_or_default());
+        let client_mode = name(serde_json::to_value(client.mode).unwrap_or_default());
+        let presence_key = (client.mode != Mode::Cli).then(|| {
+            let device = admitted.connect.device.as_ref().map(|device| device.id.clone());
+            let key = device.or_else(|| client.instance_id.clone());
+            key.unwrap_or_else(|| self.conn.to_string())
+        });
+        if let Some(key) = &presence_key {
+            let entry = self.presence_entry(admitted, &client_id, &client_mode);
+            self.gateway.roster.put(key, entry);
+        }
+        Caller {
+            conn: self.conn.clone(),
+            version: admitted.version,
+            role: admitted.role.clone(),
+            scopes: admitted.scopes.clone(),
+            client_id,
+            client_mode,
+            wants_tool_events: admitted.connect.caps.iter().any(|cap| cap == "tool-events"),
+            presence_key,
+            outbox: Outbox::new(BUFFERED_BYTES_MAX),
+        }
+    }
+
+    fn presence_entry(&self, admitted: &Admitted, id: &str, mode: &str) -> PresenceEntry {
+        let client = &admitted.connect.client;
+        let host = client.display_name.clone().unwrap_or_else(|| id.to_owned());
+        PresenceEntry {
+            text: Some(format!("Node: {host} · mode {mode}")),
+            host: Some(host),
+            ip: (!self.remote.is_local).then(|| self.remote.ip.to_string()),
+            version: Some(client.version.clone()),
+            platform: Some(client.platform.clone()),
+            device_family: client.device_family.clone(),
+            model_identifier: client.model_identifier.clone(),
+            mode: Some(mode.to_owned()),
+            reason: Some("connect".to_owned()),
+            device_id: admitted.connect.device.as_ref().map(|device| device.id.clone()),
+            roles: Some(vec![admitted.role.clone()]),
+            scopes: (!admitted.scopes.is_empty()).then(|| admitted.scopes.clone()),
+            instance_id: client.instance_id.clone(),
+            ts: self.gateway.clock.now().0,
+        }
+    }
+
+    fn hello(&self, admitted: &Admitted) -> Hello {
+        let gateway = &self.gateway;
+        let config = gateway.config();
+        let is_admin = protocol::Scope::Admin.is_granted_by(&admitted.scopes);
+        let may_see_paths = is_admin || admitted.version == Version::V3;
+        let path = |path: &std::path::Path| may_see_paths.then(|| path.display().to_string());
+        let names = gateway
+            .method_names
+            .get_or_init(|| gateway.router.names().map(str::to_owned).collect());
+        Hello {
+            kind: "hello-ok".to_owned(),
+            protocol: admitted.version.number(),
+            server: Server {
+                version: VERSION.to_owned(),
+                host: None,
+                boot_id: Some(gateway.identity.boot_id.clone()),
+                conn_id: self.conn.to_string(),
+            },
+            features: Features {
+                methods: names.clone(),
+                events: protocol::event::NAMES.map(str::to_owned).to_vec(),
+                capabilities: Vec::new(),
+            },
+            snapshot: Snapshot {
+                presence: gateway.roster.list(gateway.clock.now()),
+                health: gateway.health.text(),
+                state_version: StateVersion {
+                    presence: gateway.roster.version(),
+                    health: gateway.health.version(),
+                },
+                uptime_ms: gateway.uptime_ms(),
+                config_path: path(&gateway.locations.config_path),
+                state_dir: path(&gateway.locations.state_dir),
+                auth_mode: is_admin.then(|| admitted.proof.as_str().to_owned()),
+                session_defaults: Some(session_defaults(&config)),
+            },
+            auth: Some(Granted {
+                method: Some(admitted.proof.as_str().to_owned()),
+                role: admitted.role.clone(),
+                scopes: admitted.scopes.clone(),
+                device_token: None,
+            }),
+            policy: Policy {
+                max_payload: MESSAGE_BYTES_MAX as u64,
+                max_buffered_bytes: BUFFERED_BYTES_MAX as u64,
+                tick_interval_ms: u64::try_from(TICK.as_millis()).unwrap_or(u64::MAX),
+            },
+        }
+    }
+
+    fn connected(mut self, caller: Caller) -> Connected {
+        self.socket.get_mut().lift();
+        Connected {
+            gateway: self.gateway,
+            caller: Arc::new(caller),
+            socket: self.socket,
+            jobs: JoinSet::new(),
+            seq: 0,
+            heard: Instant::now(),
+            pinged: false,
+        }
+    }
+
+    async fn fail(mut self, failure: Failure) {
+        match failure {
+            Failure::Gone => debug!(ip = %self.remote.ip, "gone before hello"),
+            Failure::Refused { id, refusal: Refusal { error, close: code } } => {
+                info!(ip = %self.remote.ip, reason = error.message, "refused");
+                let text = frame::refusal(&id, &error, None);
+                if self.socket.send(Message::text(text)).await.is_ok() {
+                    close(&mut self.socket, code, &error.message).await;
+                }
+            }
+            Failure::Closed(code, reason) => {
+                info!(ip = %self.remote.ip, code, reason, "closed before hello");
+                close(&mut self.socket, code, reason).await;
+            }
+        }
+    }
+}
+
+fn is_over(error: &tokio_tungstenite::tungstenite::Error) -> bool {
+    use tokio_tungstenite::tungstenite::Error as Wire;
+    match error {
+        Wire::Capacity(_) => false,
+        Wire::Io(error) => error.kind() != std::io::ErrorKind::Other,
+        _ => true,
+    }
+}
+
+fn session_defaults(config: &config::Config) -> SessionDefaults {
+    let agent = &config.agents.default;
+    let main = if config.session.global_scope {
+        "global".to_owned()
+    } else {
+        domain::SessionKey::of(agent, &config.session.main_key).to_string()
+    };
+    let scope = if config.session.global_scope { "global" } else { "per-sender" };
+    SessionDefaults {
+        default_agent_id: agent.to_string(),
+        main_key: config.session.main_key.clone(),
+        main_session_key: main,
+        scope: scope.to_owned(),
+        model_configured: Some(
+            config.agents.get(agent).is_some_and(|agent| !agent.models.is_empty()),
+        ),
+    }
+}

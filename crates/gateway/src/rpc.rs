@@ -1,0 +1,238 @@
+//! The router: from a request to the method that answers it.
+//!
+//! A method is one file with its params, its reply and its behaviour; it is listed in
+//! [`router`] and nowhere else. Scopes, params, idempotency, panics, timing and logging are
+//! handled here, so that no method can forget them.
+
+use std::{
+    collections::BTreeMap, future::Future, panic::AssertUnwindSafe, sync::Arc, sync::OnceLock,
+};
+
+use futures_util::{FutureExt as _, future::BoxFuture};
+use protocol::{Scope, Version, frame};
+use schemars::JsonSchema;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{
+    Value,
+    value::{RawValue, to_raw_value},
+};
+use tokio::time::Instant;
+use tracing::{debug, warn};
+
+use crate::{conn::Caller, state::Gateway};
+
+pub(crate) mod error;
+
+mod agent;
+mod agent_wait;
+mod chat_abort;
+mod chat_history;
+mod chat_inject;
+mod chat_send;
+mod connect;
+mod health;
+mod status;
+mod submission;
+mod system_presence;
+
+pub(crate) use error::RpcError;
+
+/// One method: its contract and its behaviour.
+pub(crate) trait Method: 'static {
+    /// Name on the wire.
+    const NAME: &'static str;
+    /// What the caller must hold; checked before anything else.
+    const SCOPE: Scope;
+    /// What sort of method.
+    const KIND: Kind;
+    /// What it is asked with. Objects must `deny_unknown_fields`.
+    type Params: DeserializeOwned + JsonSchema + Send;
+    /// What it answers, in the newest form.
+    type Reply: Serialize;
+    /// Answers. Polled once on the connection's task: what needs no waiting is answered in
+    /// order; the rest goes on beside other requests.
+    fn call(
+        cx: Cx,
+        params: Self::Params,
+    ) -> impl Future<Output = Result<Self::Reply, RpcError>> + Send;
+}
+
+/// What sort of method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Changes nothing. Params are checked.
+    Read,
+    /// Changes something. Params are checked.
+    Write,
+    /// Starts a turn named by `idempotencyKey`: the same key with other params is refused.
+    Turn,
+    /// Takes any params at all.
+    Unchecked,
+}
+
+/// What a method may reach, and who asks.
+#[derive(Clone)]
+pub(crate) struct Cx {
+    /// Handles to everything.
+    pub(crate) gateway: Arc<Gateway>,
+    /// Who asks.
+    pub(crate) caller: Arc<Caller>,
+    request_id: Arc<str>,
+}
+
+impl Cx {
+    pub(crate) fn new(gateway: Arc<Gateway>, caller: Arc<Caller>, request_id: &str) -> Self {
+        Self { gateway, caller, request_id: request_id.into() }
+    }
+
+    /// Sends an answer ahead of the final one, with the same id.
+    pub(crate) fn answer_early<R: Serialize>(&self, reply: &R) {
+        if let Ok(payload) = to_raw_value(reply) {
+            self.caller.outbox.send_text(frame::answer(&self.request_id, &payload));
+        }
+    }
+}
+
+/// All methods, by name.
+#[derive(Default)]
+pub(crate) struct Router {
+    entries: BTreeMap<&'static str, Entry>,
+    names: Vec<&'static str>,
+}
+
+struct Entry {
+    scope: Scope,
+    kind: Kind,
+    schema: OnceLock<Value>,
+    make_schema: fn() -> Value,
+    invoke: Invoke,
+}
+
+type Invoke = fn(Cx, Value) -> BoxFuture<'static, Answer>;
+
+/// What goes back: a payload, or a refusal.
+pub(crate) type Answer = Result<Box<RawValue>, RpcError>;
+
+/// The methods that work, in the order clients are told of them.
+pub(crate) fn router() -> Router {
+    Router::default()
+        .with::<health::Health>()
+        .with::<status::Status>()
+        .with::<system_presence::SystemPresence>()
+        .with::<agent::Agent>()
+        .with::<agent_wait::AgentWait>()
+        .with::<chat_history::ChatHistory>()
+        .with::<chat_abort::ChatAbort>()
+        .with::<chat_send::ChatSend>()
+        .with::<chat_inject::ChatInject>()
+        .with::<connect::Connect>()
+}
+
+impl Router {
+    /// Adds a method.
+    fn with<M: Method>(mut self) -> Self {
+        let entry = Entry {
+            scope: M::SCOPE,
+            kind: M::KIND,
+            schema: OnceLock::new(),
+            make_schema: protocol::validation::schema_of::<M::Params>,
+            invoke: |cx, params| Box::pin(run::<M>(cx, params)),
+        };
+        self.entries.insert(M::NAME, entry);
+        self.names.push(M::NAME);
+        self
+    }
+
+    /// Names to tell clients: all but `connect`, which every client knows.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.names.iter().copied().filter(|name| *name != connect::Connect::NAME)
+    }
+
+    /// Answers a request. The future is ready at its first poll when nothing must be waited for.
+    pub(crate) fn dispatch(
+        &self,
+        cx: Cx,
+        method: &str,
+        params: Option<&RawValue>,
+    ) -> BoxFuture<'static, Answer> {
+        match self.admit(&cx, method, params) {
+            Ok((invoke, params)) => guarded(method.to_owned(), cx, invoke, params).boxed(),
+            Err(refused) => {
+                debug!(method, code = ?refused.error.code, "refused");
+                std::future::ready(Err(refused)).boxed()
+            }
+        }
+    }
+
+    fn admit(
+        &self,
+        cx: &Cx,
+        method: &str,
+        params: Option<&RawValue>,
+    ) -> Result<(Invoke, Value), RpcError> {
+        let caller = &cx.caller;
+        let entry = self.entries.get(method);
+        if method != connect::Connect::NAME {
+            if caller.role != "operator" {
+                return Err(RpcError::invalid(format!("unauthorized role: {}", caller.role)));
+            }
+            let needed = match entry {
+                Some(entry) => Some(entry.scope),
+                None if caller.version == Version::V3 => Some(Scope::Admin),
+                None => None,
+            };
+            if let Some(scope) = needed
+                && !scope.is_granted_by(&caller.scopes)
+            {
+                return Err(RpcError::from(protocol::Error::missing_scope(scope)));
+            }
+        }
+        let Some(entry) = entry else {
+            return Err(RpcError::invalid(format!("unknown method: {method}")));
+        };
+        if entry.kind == Kind::Unchecked {
+            return Ok((entry.invoke, Value::Null));
+        }
+        let params = match params {
+            Some(raw) => serde_json::from_str(raw.get())
+                .map_err(|_| RpcError::invalid(format!("invalid {method} params: not JSON")))?,
+            None => Value::Object(serde_json::Map::new()),
+        };
+        let schema = entry.schema.get_or_init(entry.make_schema);
+        let problems = protocol::validation::check(schema, &params);
+        if !problems.is_empty() {
+            let error = protocol::compat::invalid_params(method, &problems, caller.version);
+            return Err(error.into());
+        }
+        if entry.kind == Kind::Turn && caller.version >= Version::V4 {
+            cx.gateway.conflicts.check(method, &params)?;
+        }
+        Ok((entry.invoke, params))
+    }
+}
+
+async fn run<M: Method>(cx: Cx, params: Value) -> Answer {
+    let params = serde_json::from_value::<M::Params>(params).map_err(|error| {
+        RpcError::invalid(protocol::validation::refusal(M::NAME, &[error.to_string()]))
+    })?;
+    let reply = M::call(cx, params).await?;
+    to_raw_value(&reply).map_err(|error| RpcError::internal("answer is no JSON", &error))
+}
+
+async fn guarded(method: String, cx: Cx, invoke: Invoke, params: Value) -> Answer {
+    let began = Instant::now();
+    let conn = cx.caller.conn.clone();
+    let answer = AssertUnwindSafe(invoke(cx, params)).catch_unwind().await;
+    let answer = answer.unwrap_or_else(|_| {
+        warn!(method, %conn, "method panicked");
+        Err(RpcError::unavailable("internal error"))
+    });
+    let took_ms = began.elapsed().as_secs_f64() * 1000.0;
+    match &answer {
+        Ok(_) => debug!(method, %conn, took_ms, "answered"),
+        Err(refused) => {
+            debug!(method, %conn, took_ms, code = ?refused.error.code, "refused");
+        }
+    }
+    answer
+}
