@@ -1,3 +1,5 @@
+//! Tests of the tool policy: the layers one by one, then laws that hold for any of them.
+
 use std::collections::BTreeMap;
 
 use config::{ToolLayer, ToolLayers, ToolProfile, Tools};

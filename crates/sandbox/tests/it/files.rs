@@ -1,3 +1,5 @@
+//! Files on the host, through the sandbox's door.
+
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use proptest::prelude::*;

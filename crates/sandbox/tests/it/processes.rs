@@ -1,3 +1,5 @@
+//! Processes on the host, through the sandbox's door.
+
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use bytes::Bytes;

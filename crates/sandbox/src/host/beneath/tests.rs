@@ -1,3 +1,5 @@
+//! Tests of opening paths beneath a root: nothing leads out of it.
+
 use std::os::unix::fs::symlink;
 
 use proptest::{collection::vec, prelude::*, sample};
