@@ -2,13 +2,13 @@
 //!
 //! A tool acts on files and processes through its [`ToolCx::sandbox`] alone; what it needs of
 //! the world above comes by the traits of [`ports`]. Adding one is a file and a line in
-//! [`builtin`].
+//! [`builtin()`].
 
 #![warn(missing_docs)]
 
 mod apply_patch;
-pub mod background;
-pub mod builtin;
+mod background;
+mod builtin;
 mod edit;
 mod exec;
 mod keys;
