@@ -72,17 +72,16 @@ impl Tool for Read {
 
 /// The file's bytes, also when its name on disk is spelt in one of the ways of macOS.
 async fn load(path: &str, cx: &ToolCx) -> Result<Vec<u8>, ToolError> {
-    let not_found = match cx.sandbox.read(path, FILE_BYTES_MAX).await {
+    match cx.sandbox.read(path, FILE_BYTES_MAX).await {
         Ok(bytes) => return Ok(bytes),
-        Err(error @ SandboxError::NotFound { .. }) => error,
+        Err(SandboxError::NotFound { .. }) => {}
         Err(error) => return Err(explain(error, path, cx).await),
-    };
+    }
     for variant in variants::of(path) {
         if let Ok(bytes) = cx.sandbox.read(&variant, FILE_BYTES_MAX).await {
             return Ok(bytes);
         }
     }
-    drop(not_found);
     Err(ToolError::Failed(format!("File not found: {path}")))
 }
 
