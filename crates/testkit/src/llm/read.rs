@@ -57,7 +57,7 @@ impl Reader<'_> {
             Some("assistant") => {
                 let calls = items(&message["tool_calls"]).iter().map(|call| {
                     let arguments = &call["function"]["arguments"];
-                    call(&call["id"], &call["function"]["name"], arguments)
+                    read_call(&call["id"], &call["function"]["name"], arguments)
                 });
                 let calls: Vec<_> = calls.collect();
                 let thinking = message["reasoning_content"].as_str().unwrap_or_default();
@@ -98,7 +98,7 @@ impl Reader<'_> {
                 self.assistant(|_, thinking, _| thinking.push_str(&more));
             }
             ("function_call", _) => {
-                let call = call(&item["call_id"], &item["name"], &item["arguments"]);
+                let call = read_call(&item["call_id"], &item["name"], &item["arguments"]);
                 self.complain_of(std::iter::once(&call));
                 self.assistant(|_, _, calls| calls.push(call.0));
             }
@@ -183,7 +183,7 @@ impl Reader<'_> {
 }
 
 /// A call whose arguments are JSON in a string.
-fn call(id: &Value, name: &Value, arguments: &Value) -> (SeenCall, Option<String>) {
+fn read_call(id: &Value, name: &Value, arguments: &Value) -> (SeenCall, Option<String>) {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let parsed = serde_json::from_str::<Value>(&text(arguments)).ok();
     let complaint = match &parsed {
