@@ -136,6 +136,7 @@ pub(crate) fn normalised(path: &Path) -> PathBuf {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the tests lay out real files")]
 mod tests {
     use super::*;
 

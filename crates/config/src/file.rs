@@ -152,6 +152,11 @@ fn positive() -> Shape {
     Shape::Number { min: f64::MIN_POSITIVE, max: f64::INFINITY, whole: false }
 }
 
+/// Whether `min` is the lower bound of [`positive`].
+fn excludes_zero(min: f64) -> bool {
+    min > 0.0 && min <= f64::MIN_POSITIVE
+}
+
 fn port() -> Shape {
     int_to(1, 65535)
 }

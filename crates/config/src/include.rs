@@ -179,4 +179,5 @@ fn real(path: PathBuf) -> PathBuf {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the tests lay out real files")]
 mod tests;

@@ -70,13 +70,11 @@ impl Locations {
             Some(name) => profile_dir(&home, name),
             None => existing_state_dir(&home),
         });
-        let config_path = env
-            .first(&["OPENCLAW_CONFIG_PATH", "CLAWDBOT_CONFIG_PATH"])
-            .map(path)
-            .unwrap_or_else(|| match flag {
-                Some(_) => state_dir.join(FILE_NAMES[0]),
-                None => existing_config(&home, &state_dir, state_set.is_some()),
-            });
+        let config_set = env.first(&["OPENCLAW_CONFIG_PATH", "CLAWDBOT_CONFIG_PATH"]).map(path);
+        let config_path = config_set.unwrap_or_else(|| match flag {
+            Some(_) => state_dir.join(FILE_NAMES[0]),
+            None => existing_config(&home, &state_dir, state_set.is_some()),
+        });
         let oauth_dir = env.get("OPENCLAW_OAUTH_DIR").map(path);
         let profile = flag
             .or_else(|| env.get("OPENCLAW_PROFILE").map(str::trim))
@@ -166,6 +164,7 @@ fn existing_config(home: &Path, state_dir: &Path, state_is_set: bool) -> PathBuf
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the tests lay out real files")]
 mod tests {
     use super::*;
 

@@ -23,14 +23,12 @@ pub(crate) struct Renamed {
 impl Renamed {
     /// `finding` with the path that is in the file.
     pub(crate) fn as_written(&self, mut finding: Finding) -> Finding {
-        let longest = self
-            .moves
-            .iter()
-            .filter(|(new, _)| finding.path.0.starts_with(&new.0))
-            .max_by_key(|(new, _)| new.0.len());
-        if let Some((new, written)) = longest {
-            let rest = finding.path.0.split_off(new.0.len());
-            finding.path.0 = written.0.iter().cloned().chain(rest).collect();
+        // Backwards, for what was moved may have been moved again.
+        for (new, written) in self.moves.iter().rev() {
+            if finding.path.0.starts_with(&new.0) {
+                let rest = finding.path.0.split_off(new.0.len());
+                finding.path.0 = written.0.iter().cloned().chain(rest).collect();
+            }
         }
         finding
     }
@@ -133,12 +131,12 @@ fn entries(root: &mut Value, renamed: &mut Renamed) {
         let known =
             list.iter().position(|item| item.get("id").and_then(Value::as_str) == Some(&id));
         let to = list_path.child(known.unwrap_or(list.len()));
-        let entry = match entry {
-            Value::Object(fields) => {
-                let id = std::iter::once(("id".to_owned(), Value::from(id)));
-                Value::Object(id.chain(fields).collect())
-            }
-            other => other,
+        let mut named = Map::from_iter([("id".to_owned(), Value::from(id))]);
+        let entry = if let Value::Object(fields) = entry {
+            named.extend(fields);
+            Value::Object(named)
+        } else {
+            entry
         };
         match known.and_then(|at| list.get_mut(at)) {
             Some(older) => {

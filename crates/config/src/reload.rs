@@ -143,7 +143,7 @@ fn need(path: &str) -> Need {
         "broadcast",
     ];
     let under = |prefix: &&str| is_below(path, prefix);
-    if NOTHING_FIRST.iter().any(|prefix| under(&prefix)) {
+    if NOTHING_FIRST.iter().any(under) {
         return Need::Nothing;
     }
     for (prefix, parts) in [
@@ -164,7 +164,7 @@ fn need(path: &str) -> Need {
         .find(|id| is_below(path, &format!("channels.{id}")));
     match channel {
         Some(id) => Need::Parts(vec![Part::Channel((*id).to_owned())]),
-        None if NOTHING.iter().any(|prefix| under(&prefix)) => Need::Nothing,
+        None if NOTHING.iter().any(under) => Need::Nothing,
         None => Need::Restart,
     }
 }

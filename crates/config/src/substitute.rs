@@ -47,12 +47,11 @@ fn fill(text: &str, env: &Env) -> (String, Vec<String>) {
         let (before, tail) = rest.split_at(at);
         out.push_str(before);
         if let Some(name) = tail.strip_prefix('$').and_then(reference) {
-            match env.get(name) {
-                Some(value) => out.push_str(value),
-                None => {
-                    missing.push(name.to_owned());
-                    out.push_str(tail.get(..name.len() + 3).unwrap_or_default());
-                }
+            if let Some(value) = env.get(name) {
+                out.push_str(value);
+            } else {
+                missing.push(name.to_owned());
+                out.push_str(tail.get(..name.len() + 3).unwrap_or_default());
             }
             rest = tail.get(name.len() + 3..).unwrap_or_default();
         } else if let Some(name) = tail.strip_prefix("$$").and_then(reference) {

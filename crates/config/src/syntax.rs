@@ -64,6 +64,7 @@ pub(crate) fn parse(text: &str) -> Result<Value, Problem> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the tests lay out real files")]
 mod tests {
     use super::*;
 

@@ -55,7 +55,7 @@ fn a_write_changes_one_value_and_keeps_the_rest_of_the_text() {
     let expected = RAW.replace("18789", "19000").replace(
         "  },\n}\n",
         "  },\n  \"meta\": {\n    \"lastTouchedVersion\": \"2026.11.0\",\n    \
-         \"lastTouchedAt\": \"1970-01-01T00:00:00.000Z\"\n  },\n}\n",
+         \"lastTouchedAt\": \"1970-01-01T00:00:00.000Z\",\n  },\n}\n",
     );
     assert_eq!(edited.raw, expected);
     assert_eq!(edited.loaded.config.unwrap().gateway.port, 19000);

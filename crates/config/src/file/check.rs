@@ -160,7 +160,7 @@ fn kind_of(shape: &Shape) -> String {
             let noun = if *whole { "a whole number" } else { "a number" };
             match (min.is_finite(), max.is_finite()) {
                 (false, false) => noun.to_owned(),
-                (true, false) if *min == f64::MIN_POSITIVE => format!("{noun} above 0"),
+                (true, false) if super::excludes_zero(*min) => format!("{noun} above 0"),
                 (true, false) => format!("{noun} of at least {min}"),
                 (false, true) => format!("{noun} of at most {max}"),
                 (true, true) => format!("{noun} from {min} to {max}"),

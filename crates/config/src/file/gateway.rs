@@ -19,33 +19,12 @@ pub(super) fn gateway() -> Shape {
             ]),
         ),
         ("trustedProxies", texts()),
-        (
-            "controlUi",
-            object([
-                ("enabled", flag()),
-                ("basePath", text()),
-                ("root", text()),
-                ("allowedOrigins", texts()),
-                ("allowInsecureAuth", flag()),
-                ("dangerouslyDisableDeviceAuth", flag()),
-            ]),
-        ),
+        ("controlUi", control_ui()),
         (
             "tailscale",
             object([("mode", choice(&["off", "serve", "funnel"])), ("resetOnExit", flag())]),
         ),
-        (
-            "remote",
-            object([
-                ("url", text()),
-                ("transport", choice(&["ssh", "direct"])),
-                ("token", text()),
-                ("password", text()),
-                ("tlsFingerprint", text()),
-                ("sshTarget", text()),
-                ("sshIdentity", text()),
-            ]),
-        ),
+        ("remote", remote()),
         (
             "reload",
             object([
@@ -83,6 +62,29 @@ pub(super) fn gateway() -> Shape {
             ]),
         ),
         ("tools", object([("allow", texts()), ("deny", texts())])),
+    ])
+}
+
+fn control_ui() -> Shape {
+    object([
+        ("enabled", flag()),
+        ("basePath", text()),
+        ("root", text()),
+        ("allowedOrigins", texts()),
+        ("allowInsecureAuth", flag()),
+        ("dangerouslyDisableDeviceAuth", flag()),
+    ])
+}
+
+fn remote() -> Shape {
+    object([
+        ("url", text()),
+        ("transport", choice(&["ssh", "direct"])),
+        ("token", text()),
+        ("password", text()),
+        ("tlsFingerprint", text()),
+        ("sshTarget", text()),
+        ("sshIdentity", text()),
     ])
 }
 

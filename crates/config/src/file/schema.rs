@@ -38,7 +38,7 @@ fn of(shape: &Shape) -> Value {
 fn number(min: f64, max: f64, whole: bool) -> Value {
     let mut schema = Map::new();
     schema.insert("type".to_owned(), json!(if whole { "integer" } else { "number" }));
-    if min == f64::MIN_POSITIVE {
+    if super::excludes_zero(min) {
         schema.insert("exclusiveMinimum".to_owned(), json!(0));
     } else if min.is_finite() {
         schema.insert("minimum".to_owned(), bound(min));

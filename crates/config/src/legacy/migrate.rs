@@ -32,6 +32,7 @@ pub fn migrate(root: Value) -> (Value, Vec<Change>) {
     for id in ROOT_CHANNELS {
         migration.shift(id, &format!("channels.{id}"));
     }
+    migration.mention("channels.telegram.requireMention", &["telegram"]);
     migration.routing();
     migration.shift("messages.queue.byProvider", "messages.queue.byChannel");
     migration.agent();
@@ -39,7 +40,6 @@ pub fn migrate(root: Value) -> (Value, Vec<Change>) {
     migration.shift("tools.bash", "tools.exec");
     migration.speech();
     migration.gateway_token();
-    migration.mention("channels.telegram.requireMention", &["telegram"]);
     migration.transcription("audio.transcription");
     migration.matches();
     migration.forget_empty("audio");
