@@ -28,6 +28,7 @@ use crate::{
 };
 
 mod error;
+mod reload;
 
 pub use error::StartError;
 
@@ -78,7 +79,17 @@ pub struct Running {
     /// Where it listens.
     pub addr: SocketAddr,
     gateway: Arc<Gateway>,
-    _config: watch::Sender<Arc<Config>>,
+}
+
+/// What a running gateway asks of the one who started it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Asked {
+    /// To be stopped and started anew.
+    Restart {
+        /// Why.
+        reason: String,
+    },
 }
 
 impl App {
@@ -103,6 +114,13 @@ impl App {
 
         let host = host_name();
         let lifecycle = Lifecycle::default();
+        let loaded = config::Reloader::start(
+            Arc::new(options.loaded.clone()),
+            options.locations.clone(),
+            options.env.clone(),
+            &lifecycle.tasks,
+            lifecycle.soft.clone(),
+        );
         let (sender, receiver) = watch::channel(Arc::clone(&config));
         let models = models::Models::new(models::Settings {
             store: store.clone(),
@@ -123,6 +141,8 @@ impl App {
             health: HealthCache::new(&config, &store, &*options.clock),
             roster: Roster::new(&host, VERSION),
             config: receiver,
+            loaded,
+            asked: watch::Sender::new(None),
             store,
             models,
             sessions,
@@ -141,14 +161,19 @@ impl App {
         tasks.spawn(events::run(Arc::clone(&gateway), inbox));
         tasks.spawn(http::accept(Arc::clone(&gateway), listener));
         info!(%addr, version = VERSION, "gateway listens");
-        Ok(Running { addr, gateway, _config: sender })
+        tasks.spawn(reload::follow(Arc::clone(&gateway), options.overrides, sender));
+        Ok(Running { addr, gateway })
     }
 }
 
 impl Running {
-    /// Returns when the gateway was asked to stop from inside.
-    pub async fn wait(&self) {
-        self.gateway.lifecycle.soft.cancelled().await;
+    /// Returns when the gateway asks for something, such as a restart for a changed config.
+    pub async fn wait(&self) -> Asked {
+        let mut asked = self.gateway.asked.subscribe();
+        match asked.wait_for(Option::is_some).await.map(|asked| asked.clone()) {
+            Ok(Some(asked)) => asked,
+            Ok(None) | Err(_) => std::future::pending().await,
+        }
     }
 
     /// Stops: refuses new turns, gives running ones a few seconds, tells the clients, writes
@@ -220,7 +245,7 @@ fn admit(options: &Options) -> Result<Config, StartError> {
 
 impl Overrides {
     /// The config with these on top.
-    fn applied(&self, config: &Config) -> Config {
+    pub(crate) fn applied(&self, config: &Config) -> Config {
         let mut config = config.clone();
         let gateway = &mut config.gateway;
         if let Some(port) = self.port {

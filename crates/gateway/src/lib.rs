@@ -20,4 +20,4 @@ mod remote;
 mod rpc;
 mod state;
 
-pub use app::{App, Options, Overrides, Running, StartError, VERSION};
+pub use app::{App, Asked, Options, Overrides, Running, StartError, VERSION};

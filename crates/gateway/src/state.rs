@@ -9,7 +9,7 @@ use domain::{AgentId, Clock, SessionKey, UnixMillis};
 use tokio::sync::watch;
 
 use crate::{
-    auth::Gate, dedupe::Conflicts, events::Events, health::HealthCache, lifecycle::Lifecycle,
+    app::Asked, auth::Gate, dedupe::Conflicts, events::Events, health::HealthCache, lifecycle::Lifecycle,
     presence::Roster, rpc::Router,
 };
 
@@ -17,6 +17,10 @@ use crate::{
 pub(crate) struct Gateway {
     /// Configuration, as it changes.
     pub(crate) config: watch::Receiver<Arc<Config>>,
+    /// What the config file says, as it changes.
+    pub(crate) loaded: watch::Receiver<Arc<config::Loaded>>,
+    /// What is asked of the one who started the gateway.
+    pub(crate) asked: watch::Sender<Option<Asked>>,
     /// All of the disk.
     pub(crate) store: store::Store,
     /// Model APIs.

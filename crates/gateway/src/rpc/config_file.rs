@@ -1,0 +1,177 @@
+//! The config file in the hands of clients: read, checked against what they saw, rewritten.
+//!
+//! Not what an edit means: that is `config::Editor`'s.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use config::{Action, EditError, Edited, Editor, Loaded};
+use protocol::Error;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{RpcError, config_get::issues};
+use crate::{app::VERSION, state::Gateway};
+
+/// Held from reading to writing, so that two clients cannot both replace the same text.
+static WRITING: Mutex<()> = Mutex::new(());
+
+/// An edit that is on the disk.
+pub(super) struct Written {
+    /// The file.
+    pub(super) path: String,
+    /// What it loads to now, secrets masked.
+    pub(super) config: Value,
+    /// What the change asks for.
+    pub(super) restart: Restart,
+}
+
+/// What becomes of a change in the running gateway.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Restart {
+    /// Whether the change is or gets into force without anybody's doing.
+    ok: bool,
+    pid: u32,
+    /// `none`: values are read as they are needed; `manual`: the gateway must be restarted.
+    mode: &'static str,
+    delay_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+/// Reads the file as it is now.
+pub(super) async fn read(gateway: &Arc<Gateway>) -> Result<Loaded, RpcError> {
+    let gateway = Arc::clone(gateway);
+    blocking(move || Ok(config::load(&gateway.locations, &gateway.env))).await
+}
+
+/// Changes the file by `edit`, which gets the editor and the present text, if it is still the
+/// one that `base_hash` names.
+pub(super) async fn write(
+    gateway: &Arc<Gateway>,
+    base_hash: Option<String>,
+    edit: impl FnOnce(&Editor<'_>, &Loaded) -> Result<Edited, RpcError> + Send + 'static,
+) -> Result<Written, RpcError> {
+    let gateway = Arc::clone(gateway);
+    blocking(move || {
+        let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+        let present = config::load(&gateway.locations, &gateway.env);
+        check_hash(&present, base_hash.as_deref())?;
+        let editor = Editor {
+            locations: &gateway.locations,
+            env: &gateway.env,
+            version: VERSION,
+            now: gateway.clock.now(),
+        };
+        let edited = edit(&editor, &present)?;
+        store::write_config(&present.snapshot.path, &edited.raw)
+            .map_err(|cause| RpcError::internal("cannot write the config file", &cause))?;
+        let new = edited.loaded.snapshot.resolved;
+        let restart = restart(&gateway, &present.snapshot.resolved, &new);
+        Ok(Written {
+            path: present.snapshot.path.display().to_string(),
+            config: config::redact(new),
+            restart,
+        })
+    })
+    .await
+}
+
+/// What clients are told when an edit was not made.
+pub(super) fn refusal(error: EditError) -> RpcError {
+    match error {
+        EditError::Invalid(problems) => {
+            let details = json!({"issues": issues(&problems)});
+            Error::invalid("invalid config").with_details(details).into()
+        }
+        other => RpcError::invalid(other.to_string()),
+    }
+}
+
+/// Paths of lists that `patch` would make shorter, without those of `allowed`.
+pub(super) fn shrunk(present: &Value, patch: &Value, allowed: &BTreeSet<String>) -> Vec<String> {
+    let mut found = Vec::new();
+    walk(present, patch, "", &mut found);
+    found.retain(|path| !allowed.contains(path));
+    found
+}
+
+fn walk(present: &Value, patch: &Value, path: &str, found: &mut Vec<String>) {
+    match (present, patch) {
+        (Value::Array(old), Value::Array(new)) if new.len() < old.len() => {
+            found.push(path.to_owned());
+        }
+        (Value::Object(old), Value::Object(new)) => {
+            for (key, patch) in new {
+                let Some(present) = old.get(key) else { continue };
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                walk(present, patch, &path, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn check_hash(present: &Loaded, sent: Option<&str>) -> Result<(), RpcError> {
+    let snapshot = &present.snapshot;
+    if !snapshot.exists {
+        return Ok(());
+    }
+    if snapshot.raw.is_none() {
+        return Err(stale("config base hash unavailable"));
+    }
+    match sent.map(str::trim).filter(|sent| !sent.is_empty()) {
+        None => Err(stale("config base hash required")),
+        Some(sent) if sent != snapshot.hash => Err(stale("config changed since last load")),
+        Some(_) => Ok(()),
+    }
+}
+
+fn stale(what: &str) -> RpcError {
+    RpcError::invalid(format!("{what}; re-run config.get and retry"))
+}
+
+/// Compares with the file as it was, which is what runs unless an earlier change waits for a
+/// restart as well.
+fn restart(gateway: &Gateway, old: &Value, new: &Value) -> Restart {
+    let plan = config::plan(old, new, gateway.config().gateway.reload.mode);
+    let is_waiting = !plan.restart_because.is_empty() || plan.action == Action::Restart;
+    let reason = is_waiting.then(|| {
+        let paths =
+            if plan.restart_because.is_empty() { &plan.changed } else { &plan.restart_because };
+        format!("takes effect when the gateway is restarted: {}", paths.join(", "))
+    });
+    Restart {
+        ok: !is_waiting,
+        pid: std::process::id(),
+        mode: if is_waiting { "manual" } else { "none" },
+        delay_ms: 0,
+        reason,
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, RpcError> + Send + 'static,
+) -> Result<T, RpcError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(cause) => Err(RpcError::internal("cannot reach the config file", &cause)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_lists_that_get_shorter_are_found() {
+        let present = json!({"a": {"b": [1, 2]}, "c": [1], "d": [1, 2]});
+        let patch = json!({"a": {"b": [3]}, "c": [1, 2], "d": null, "e": []});
+
+        assert_eq!(shrunk(&present, &patch, &BTreeSet::new()), ["a.b"]);
+        assert_eq!(shrunk(&present, &patch, &BTreeSet::from(["a.b".to_owned()])).len(), 0);
+    }
+}
