@@ -1,2 +1,76 @@
-//! cli: being built.
-fn main() {}
+//! The program `openclaw`: from a command line to an exit code.
+//!
+//! Owns process-wide things (arguments, exit code, runtimes) and nothing else. What is slow to
+//! set up is set up by the command that needs it: TLS in [`tls`], a runtime with workers in
+//! `gateway run`, so that `--version` and `health` stay small processes.
+
+mod args;
+mod commands;
+mod conversations;
+mod error;
+mod logging;
+mod program;
+mod state;
+mod target;
+mod text;
+mod tls;
+mod ui;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use args::{Cli, Parsed};
+use error::{Failure, Kind};
+use program::Program;
+
+fn main() -> ExitCode {
+    let argv: Vec<OsString> = std::env::args_os().collect();
+    if asks_for_version(&argv) {
+        ui::answer(env!("CARGO_PKG_VERSION"));
+        return ExitCode::SUCCESS;
+    }
+    let cli = match args::parse(argv) {
+        Ok(Parsed::Run(cli)) => *cli,
+        Ok(Parsed::Print(text)) => {
+            ui::answer(text.trim_end());
+            return ExitCode::SUCCESS;
+        }
+        Err(failure) => {
+            ui::fail(&failure);
+            return ExitCode::from(failure.exit_code());
+        }
+    };
+    let for_script = cli.command.as_ref().is_some_and(commands::Command::wants_json);
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            ui::fail(&failure);
+            if for_script && !failure.is_answered {
+                ui::fail_json(&failure);
+            }
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    let mut program = Program::open(&cli)?;
+    if let Some(command) = cli.command {
+        return commands::run(command, &mut program);
+    }
+    ui::answer(args::root_help().trim_end());
+    Ok(())
+}
+
+/// The commonest question gets its answer before anything is set up.
+fn asks_for_version(argv: &[OsString]) -> bool {
+    matches!(argv, [_, flag] if flag == "--version" || flag == "-V" || flag == "-v")
+}
+
+/// Runs what a client command does, on this thread alone.
+fn wait_for(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::while_doing(Kind::Failed, "cannot start", &error))?;
+    runtime.block_on(command)
+}

