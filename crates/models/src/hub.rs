@@ -19,7 +19,6 @@ use crate::{
     credentials::{self, Credential, Sources},
     dialect::Route,
     http::{self, Clients, Patience},
-    names,
     relay::{self, Naming, Target},
     resolve::{describe, dialect_of, no_key, route_of},
 };
@@ -93,9 +92,14 @@ impl Models {
     }
 
     /// Reads a model reference as people write it: an alias, `provider/model`, or a bare
-    /// Anthropic model.
+    /// Anthropic model. Blank text means the default model.
     pub fn parse_ref(&self, agent: &config::Agent, text: &str) -> ModelRef {
-        names::parse(agent, text)
+        let named = config::parse_model_ref(text, &agent.catalogue);
+        let fallback = || config::parse_model_ref(config::DEFAULT_MODEL, &agent.catalogue);
+        named.or_else(fallback).unwrap_or_else(|| ModelRef {
+            provider: "anthropic".to_owned(),
+            model: text.trim().to_owned(),
+        })
     }
 
     /// The model that `wanted` names. Unknown models of a known provider get defaults.
@@ -110,7 +114,8 @@ impl Models {
         agent: &config::Agent,
         wanted: &ModelRef,
     ) -> Result<Arc<Model>, ModelError> {
-        let wanted = names::normalise(&wanted.provider, &wanted.model);
+        let provider = config::normalise_provider(&wanted.provider);
+        let wanted = ModelRef { provider, model: wanted.model.clone() };
         let model = describe(&config.models, agent, &wanted)?;
         dialect_of(&model)?;
         Ok(Arc::new(model))

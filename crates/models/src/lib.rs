@@ -15,7 +15,6 @@ mod fallback;
 mod fault;
 pub mod http;
 mod hub;
-mod names;
 mod openai_chat;
 mod openai_responses;
 pub mod provider;

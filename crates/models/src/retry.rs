@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn a_stall_and_a_long_wait_are_final() {
-        let stalled = Fault::stalled(Duration::from_secs(120));
+        let stalled = Fault::stalled(Duration::from_mins(2));
         let long = Fault {
             retry_after: Some(Duration::from_secs(61)),
             ..Fault::new(ErrorKind::RateLimit, "")
