@@ -60,6 +60,9 @@ fn payload(config: &Config, store: &Store, clock: &dyn Clock) -> Box<RawValue> {
                 enabled: agent.heartbeat_every.is_some(),
                 every: agent.heartbeat_every_text.clone(),
                 every_ms: agent.heartbeat_every.map(millis),
+                prompt: String::new(),
+                target: "none".to_owned(),
+                ack_max_chars: 0,
             },
             sessions: sessions(&store.sessions(&agent.id), now),
         })

@@ -24,13 +24,33 @@ use crate::{conn::Caller, state::Gateway};
 pub(crate) mod error;
 
 mod agent;
+mod agent_identity_get;
 mod agent_wait;
+mod agents_list;
+mod change;
 mod chat_abort;
 mod chat_history;
 mod chat_inject;
 mod chat_send;
+mod config_apply;
+mod config_file;
+mod config_get;
+mod config_patch;
+mod config_schema;
+mod config_set;
 mod connect;
 mod health;
+mod levels;
+mod logs_tail;
+mod models_list;
+mod session_row;
+mod sessions_compact;
+mod sessions_delete;
+mod sessions_list;
+mod sessions_patch;
+mod sessions_preview;
+mod sessions_reset;
+mod sessions_resolve;
 mod status;
 mod submission;
 mod system_presence;
@@ -125,6 +145,22 @@ pub(crate) fn router() -> Router {
         .with::<chat_abort::ChatAbort>()
         .with::<chat_send::ChatSend>()
         .with::<chat_inject::ChatInject>()
+        .with::<agents_list::AgentsList>()
+        .with::<agent_identity_get::AgentIdentityGet>()
+        .with::<models_list::ModelsList>()
+        .with::<sessions_list::SessionsList>()
+        .with::<sessions_preview::SessionsPreview>()
+        .with::<sessions_resolve::SessionsResolve>()
+        .with::<sessions_patch::SessionsPatch>()
+        .with::<sessions_reset::SessionsReset>()
+        .with::<sessions_delete::SessionsDelete>()
+        .with::<sessions_compact::SessionsCompact>()
+        .with::<config_get::ConfigGet>()
+        .with::<config_set::ConfigSet>()
+        .with::<config_patch::ConfigPatch>()
+        .with::<config_apply::ConfigApply>()
+        .with::<config_schema::ConfigSchema>()
+        .with::<logs_tail::LogsTail>()
         .with::<connect::Connect>()
 }
 

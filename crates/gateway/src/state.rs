@@ -9,8 +9,8 @@ use domain::{AgentId, Clock, SessionKey, UnixMillis};
 use tokio::sync::watch;
 
 use crate::{
-    app::Asked, auth::Gate, dedupe::Conflicts, events::Events, health::HealthCache, lifecycle::Lifecycle,
-    presence::Roster, rpc::Router,
+    app::Asked, auth::Gate, dedupe::Conflicts, events::Events, health::HealthCache,
+    lifecycle::Lifecycle, presence::Roster, rpc::Router,
 };
 
 /// What every method, endpoint and connection may reach.

@@ -1,0 +1,61 @@
+//! Who may use the API over HTTP: a shared secret as bearer token.
+
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+
+use super::reply::{self, Kind, Reply};
+use crate::{auth::Refused, remote::Remote, state::Gateway};
+
+/// Lets the caller in, or says how it is turned away.
+pub(crate) fn check(gateway: &Gateway, remote: &Remote, headers: &HeaderMap) -> Result<(), Reply> {
+    let config = gateway.config();
+    match gateway.gate.verify(&config.gateway.auth, &[bearer(headers)], remote) {
+        Ok(_) => Ok(()),
+        Err(Refused::RateLimited(wait)) => {
+            let text = "Too many failed authentication attempts. Please try again later.";
+            let mut refused = reply::error(StatusCode::TOO_MANY_REQUESTS, Kind::RateLimited, text);
+            let seconds = HeaderValue::from(wait.as_secs().max(1));
+            refused.headers_mut().insert(header::RETRY_AFTER, seconds);
+            Err(refused)
+        }
+        Err(
+            Refused::TokenMissing
+            | Refused::TokenMismatch
+            | Refused::TokenNotConfigured
+            | Refused::PasswordMissing
+            | Refused::PasswordMismatch
+            | Refused::PasswordNotConfigured
+            | Refused::Unsupported,
+        ) => Err(reply::error(StatusCode::UNAUTHORIZED, Kind::Unauthorized, "Unauthorized")),
+    }
+}
+
+/// Whether the caller may see more than strangers: one on this machine, or with the secret.
+/// A wrong secret counts as a failure, no secret does not.
+pub(crate) fn is_trusted(gateway: &Gateway, remote: &Remote, headers: &HeaderMap) -> bool {
+    remote.is_local || (bearer(headers).is_some() && check(gateway, remote, headers).is_ok())
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, secret) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_bearer_secrets_count() {
+        let of = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::AUTHORIZATION, value.parse().unwrap());
+            bearer(&headers).map(str::to_owned)
+        };
+
+        assert_eq!(of("Bearer tok").as_deref(), Some("tok"));
+        assert_eq!(of("bearer  tok ").as_deref(), Some("tok"));
+        assert_eq!(of("Basic dG9r"), None);
+        assert_eq!(of("tok"), None);
+    }
+}
