@@ -120,14 +120,16 @@ impl Editor<'_> {
         self.finish(new, &current, wanted)
     }
 
-    /// Moves the keys of the 2026.1 era. Yields what was moved.
+    /// Moves the keys of the 2026.1 era and removes unknown ones. Yields what was done.
     ///
     /// # Errors
     ///
     /// Those of [`EditError`]; then nothing should be written.
-    pub fn migrate(&self, raw: &str) -> Result<(Edited, Vec<Change>), EditError> {
+    pub fn repair(&self, raw: &str) -> Result<(Edited, Vec<Change>), EditError> {
         let current = parsed(raw)?;
-        let (wanted, changes) = legacy::migrate(current.clone());
+        let (moved, mut changes) = legacy::migrate(current.clone());
+        let (wanted, removed) = legacy::strip_unknown(moved);
+        changes.extend(removed);
         Ok((self.finish(raw, &current, wanted)?, changes))
     }
 

@@ -4,7 +4,7 @@ mod migrate;
 
 use serde_json::Value;
 
-pub use migrate::{Change, migrate};
+pub use migrate::{Change, migrate, strip_unknown};
 
 use crate::{
     problem::{Finding, Path},

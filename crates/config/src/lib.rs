@@ -34,7 +34,7 @@ pub use duration::{Unit, parse_duration};
 pub use edit::{EditError, Edited, Editor, KeyPath, KeyPathError};
 pub use env::Env;
 pub use file::schema::{schema, ui_hints};
-pub use legacy::{Change, migrate};
+pub use legacy::{Change, migrate, strip_unknown};
 pub use load::{Loaded, Snapshot, hash, load, load_text};
 pub use locations::{Locations, ProfileError};
 pub use model_ref::{DEFAULT_MODEL, normalise_provider, parse_model_ref};

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     defaults,
     env::Env,
-    file::check,
+    file::check::{self, FINDINGS_MAX},
     include, inline_env, legacy,
     locations::Locations,
     names,
@@ -136,7 +136,7 @@ fn load_value(parsed: &Value, raw: Option<&str>, locations: &Locations, env: &En
         (Some(_) | None, _) => Spans::default(),
     };
     let locate = |found: Vec<Finding>| -> Vec<Problem> {
-        found.into_iter().map(|finding| finding.located(&spans)).collect()
+        found.into_iter().take(FINDINGS_MAX).map(|finding| finding.located(&spans)).collect()
     };
     let legacy = locate(legacy);
     let mut problems = locate(findings);

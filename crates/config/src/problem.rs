@@ -86,13 +86,13 @@ impl Finding {
     }
 
     /// Finds the line in the text that `spans` describes.
-    pub(crate) fn located(self, spans: &Spans) -> Problem {
-        let place = spans.nearest(&self.path);
+    pub(crate) fn located(self, spans: &Spans<'_>) -> Problem {
+        let place = spans.nearest(&self.path).map(|place| spans.position(place));
         Problem {
             path: self.path.to_string(),
             message: self.message,
-            line: place.map(|place| place.line),
-            column: place.map(|place| place.column),
+            line: place.map(|(line, _)| line),
+            column: place.map(|(_, column)| column),
             hint: self.hint,
         }
     }

@@ -1,11 +1,19 @@
 //! Secrets in config values: masked on the way out, put back on the way in.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::{problem::Path, spans::Spans, syntax, tree};
 
 /// What stands for a secret.
 pub const REDACTED: &str = "__OPENCLAW_REDACTED__";
+
+/// Shorter secrets are not looked for in comments: they are words of the language.
+const REPEAT_BYTES_MIN: usize = 8;
+
+/// Most bytes to search for repeated secrets.
+const SEARCH_BYTES_MAX: usize = 1 << 30;
 
 /// A masked value with nothing stored behind it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,7 +31,7 @@ pub fn redact(mut value: Value) -> Value {
 }
 
 /// `raw` with its secrets masked, comments kept; `None` when it cannot be read, for then
-/// nobody can say what is secret in it.
+/// nobody can say what is secret in it, and when it has too many secrets to look for.
 pub fn redact_raw(raw: &str) -> Option<String> {
     let value = syntax::parse(raw).ok()?;
     let spans = Spans::of(raw);
@@ -36,16 +44,26 @@ pub fn redact_raw(raw: &str) -> Option<String> {
         })
         .map(|(_, place)| place.value.clone())
         .collect();
-    ranges.sort_by_key(|range| std::cmp::Reverse(range.start));
-    let mut masked = raw.to_owned();
+    ranges.sort_by_key(|range| range.start);
+    let mut masked = String::with_capacity(raw.len());
+    let mut done = 0;
     for range in ranges {
-        masked.replace_range(range, &format!("\"{REDACTED}\""));
+        masked.push_str(raw.get(done..range.start).unwrap_or_default());
+        masked.push('"');
+        masked.push_str(REDACTED);
+        masked.push('"');
+        done = range.end;
     }
+    masked.push_str(raw.get(done..).unwrap_or_default());
     // A secret that is written a second time, in a comment for example, is a secret there too.
-    let mut secrets = Vec::new();
+    let mut secrets = BTreeSet::new();
     collect(&value, &Path::default(), &mut secrets);
-    for secret in secrets.iter().filter(|secret| secret.len() >= 8) {
-        masked = masked.replace(secret.as_str(), REDACTED);
+    secrets.retain(|secret| secret.len() >= REPEAT_BYTES_MIN);
+    if secrets.len().saturating_mul(raw.len()) > SEARCH_BYTES_MAX {
+        return None;
+    }
+    for secret in secrets {
+        masked = masked.replace(&secret, REDACTED);
     }
     Some(masked)
 }
@@ -62,7 +80,7 @@ pub fn restore(mut new: Value, old: &Value) -> Result<Value, MaskedError> {
 }
 
 /// Whether `text` at `path` must not be seen.
-fn is_secret(path: &Path, text: &str) -> bool {
+pub(crate) fn is_secret(path: &Path, text: &str) -> bool {
     let mut keys = path.0.iter().rev().filter(|key| tree::index(key).is_none());
     let last = keys.next().map_or("", String::as_str);
     let parent = keys.next().map_or("", String::as_str);
@@ -106,9 +124,11 @@ fn mask(value: &mut Value, path: &Path) {
     }
 }
 
-fn collect(value: &Value, path: &Path, secrets: &mut Vec<String>) {
+fn collect(value: &Value, path: &Path, secrets: &mut BTreeSet<String>) {
     match value {
-        Value::String(text) if is_secret(path, text) => secrets.push(text.clone()),
+        Value::String(text) if is_secret(path, text) => {
+            secrets.insert(text.clone());
+        }
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
                 collect(item, &path.child(index), secrets);

@@ -47,7 +47,25 @@ pub(crate) fn warnings(root: &Value) -> Vec<Finding> {
             warnings.push(Finding::new(path, "the plugin is disabled but has a config"));
         }
     }
+    if let Some(version) = node.at("meta.lastTouchedVersion").str()
+        && version_parts(version) > version_parts(env!("CARGO_PKG_VERSION"))
+    {
+        let path = Path::of(&["meta", "lastTouchedVersion"]);
+        warnings.push(Finding::new(path, format!("written by the newer version {version}")));
+    }
     warnings
+}
+
+/// `v2026.2.6-3` as numbers; a missing revision is 0. `None` when it is no version.
+fn version_parts(text: &str) -> Option<[u64; 4]> {
+    let (release, revision) = text
+        .trim()
+        .trim_start_matches('v')
+        .split_once('-')
+        .unwrap_or((text.trim().trim_start_matches('v'), "0"));
+    let mut parts = release.split('.').map(|part| part.parse::<u64>().ok());
+    let version = [parts.next()??, parts.next()??, parts.next()??, revision.parse().unwrap_or(0)];
+    parts.next().is_none().then_some(version)
 }
 
 fn agents(root: &Value, locations: &Locations, findings: &mut Vec<Finding>) {
@@ -58,6 +76,14 @@ fn agents(root: &Value, locations: &Locations, findings: &mut Vec<Finding>) {
     let mut ids = BTreeSet::new();
     let mut dirs: BTreeMap<String, String> = BTreeMap::new();
     heartbeat(node.at("agents.defaults.heartbeat"), &Path::of(&["agents", "defaults"]), findings);
+    let bound = node.at("bindings").items().into_iter().flatten();
+    for id in bound.filter_map(|binding| Node::of(binding).at("agentId").str()) {
+        let id = AgentId::normalise(id);
+        if !list.iter().any(|agent| agent.get("id").and_then(Value::as_str) == Some(id.as_str())) {
+            let dir = paths.agent_dir(&id, None);
+            dirs.insert(dir.to_string_lossy().into_owned(), id.to_string());
+        }
+    }
     for (index, agent) in list.iter().enumerate() {
         let (place, agent) = (base.child(index), Node::of(agent));
         heartbeat(agent.at("heartbeat"), &place, findings);
@@ -73,7 +99,9 @@ fn agents(root: &Value, locations: &Locations, findings: &mut Vec<Finding>) {
         }
         let dir = paths.agent_dir(&id, agent.at("agentDir").text());
         let folded = dir.to_string_lossy().into_owned();
-        if let Some(other) = dirs.insert(folded, id.to_string()) {
+        if let Some(other) =
+            dirs.insert(folded, id.to_string()).filter(|other| *other != id.as_str())
+        {
             let message = format!("agents `{other}` and `{id}` share `{}`", dir.display());
             findings.push(Finding::new(place.child("agentDir"), message));
         }

@@ -11,27 +11,26 @@ use crate::problem::Path;
 /// A place in the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// Line of the key, or of the element in an array, from 1.
-    pub(crate) line: u32,
-    /// Column there in characters, from 1.
-    pub(crate) column: u32,
+    /// Byte at which the key starts, or the element in an array.
+    pub(crate) start: usize,
     /// Bytes of the value.
     pub(crate) value: Range<usize>,
 }
 
 /// The places of all values of a text.
 #[derive(Debug, Default)]
-pub(crate) struct Spans {
+pub(crate) struct Spans<'a> {
+    text: &'a str,
     places: BTreeMap<Path, Place>,
     /// Keys written twice: the later one counts, the earlier one is still text.
     shadowed: Vec<(Path, Place)>,
 }
 
-impl Spans {
+impl<'a> Spans<'a> {
     /// Finds the places in `text`, whose nesting must have been checked.
-    pub(crate) fn of(text: &str) -> Self {
-        let mut walk =
-            Walk { text, tokens: Tokens::of(text), lines: Lines::of(text), spans: Self::default() };
+    pub(crate) fn of(text: &'a str) -> Self {
+        let spans = Self { text, ..Self::default() };
+        let mut walk = Walk { text, tokens: Tokens::of(text), spans };
         if let Some(token) = walk.tokens.next() {
             let _ = walk.value(&Path::default(), &token, token.range.start);
         }
@@ -50,6 +49,11 @@ impl Spans {
             }
             path.0.pop();
         }
+    }
+
+    /// Line and column in characters of `place`, both from 1.
+    pub(crate) fn position(&self, place: &Place) -> (u32, u32) {
+        position(self.text, place.start)
     }
 
     /// All values with their places, in no particular order.
@@ -74,32 +78,18 @@ pub(crate) fn too_deep(text: &str, depth_max: usize) -> Option<usize> {
     None
 }
 
-/// Line and column of `offset`, both from 1.
+/// Line and column in characters of `offset`, both from 1.
 pub(crate) fn position(text: &str, offset: usize) -> (u32, u32) {
-    Lines::of(text).position(text, offset)
-}
-
-struct Lines(Vec<usize>);
-
-impl Lines {
-    fn of(text: &str) -> Self {
-        let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-        Self(std::iter::once(0).chain(breaks.map(|(at, _)| at + 1)).collect())
-    }
-
-    fn position(&self, text: &str, offset: usize) -> (u32, u32) {
-        let line = self.0.partition_point(|start| *start <= offset).max(1);
-        let start = self.0.get(line - 1).copied().unwrap_or(0);
-        let column = text.get(start..offset).map_or(0, |before| before.chars().count());
-        (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column + 1).unwrap_or(u32::MAX))
-    }
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
 }
 
 struct Walk<'a> {
     text: &'a str,
     tokens: Tokens<'a>,
-    lines: Lines,
-    spans: Spans,
+    spans: Spans<'a>,
 }
 
 impl Walk<'_> {
@@ -111,8 +101,7 @@ impl Walk<'_> {
             Kind::Quoted | Kind::Bare => token.range.end,
             Kind::Punct(_) => return None,
         };
-        let (line, column) = self.lines.position(self.text, named_at);
-        let place = Place { line, column, value: token.range.start..end };
+        let place = Place { start: named_at, value: token.range.start..end };
         if let Some(earlier) = self.spans.places.insert(path.clone(), place) {
             self.spans.shadowed.push((path.clone(), earlier));
         }
@@ -254,7 +243,8 @@ mod tests {
     fn place(text: &str, path: &[&str]) -> Option<(u32, u32, String)> {
         let spans = Spans::of(text);
         let place = spans.nearest(&Path::of(path))?;
-        Some((place.line, place.column, text[place.value.clone()].to_owned()))
+        let (line, column) = spans.position(place);
+        Some((line, column, text[place.value.clone()].to_owned()))
     }
 
     #[test]

@@ -128,6 +128,24 @@ fn what_is_not_there_or_in_the_way_is_said() {
 }
 
 #[test]
+fn a_repair_moves_and_removes_and_leaves_comments_alone() {
+    let home = Home::new();
+    let raw = "{\n  // keep me\n  bogus: 1,\n  gateway: { token: '${KEY}' }, // and me\n}\n";
+
+    let (edited, changes) = home.editor().repair(raw).unwrap();
+
+    let shown: Vec<_> = changes.iter().map(ToString::to_string).collect();
+    assert_eq!(shown, ["moved `gateway.token` to `gateway.auth.token`", "removed `bogus`"]);
+    assert!(
+        edited.raw.contains("// keep me") && edited.raw.contains("// and me"),
+        "{}",
+        edited.raw
+    );
+    let config = edited.loaded.config.unwrap();
+    assert_eq!(config.gateway.auth.token.as_ref().unwrap().expose(), "k");
+}
+
+#[test]
 fn a_first_write_makes_a_plain_file() {
     let home = Home::new();
 

@@ -6,10 +6,14 @@ use super::{Object, Others, Shape};
 use crate::{
     duration,
     problem::{Finding, Path},
+    redact,
 };
 
 /// Findings beyond this many are dropped: nobody reads that far.
-const FINDINGS_MAX: usize = 500;
+pub(crate) const FINDINGS_MAX: usize = 500;
+
+/// The message of a key that is not in the table.
+pub(crate) const UNKNOWN: &str = "unknown key";
 
 /// All that is wrong with `value` as the whole file.
 pub(crate) fn whole(value: &Value) -> Vec<Finding> {
@@ -55,7 +59,7 @@ fn check(shape: &Shape, value: &Value, path: &Path, findings: &mut Vec<Finding>)
         (Shape::Object(object), Value::Object(map)) => members(object, map, path, findings),
         (Shape::OneOf(shapes), _) => any_of(shapes, value, path, findings),
         (shape, value) => {
-            let message = format!("expected {}, got {}", kind_of(shape), name_of(value));
+            let message = format!("expected {}, got {}", kind_of(shape), name_of(value, path));
             findings.push(Finding::new(path.clone(), message));
         }
     }
@@ -94,7 +98,7 @@ fn any_of(shapes: &[Shape], value: &Value, path: &Path, findings: &mut Vec<Findi
     }
     findings.extend(of_kind.unwrap_or_else(|| {
         let kinds: Vec<_> = shapes.iter().map(kind_of).collect();
-        let message = format!("expected {}, got {}", kinds.join(" or "), name_of(value));
+        let message = format!("expected {}, got {}", kinds.join(" or "), name_of(value, path));
         vec![Finding::new(path.clone(), message)]
     }));
 }
@@ -113,7 +117,7 @@ fn is_kind(shape: &Shape, value: &Value) -> bool {
 
 fn unknown_key(object: &Object, key: &str, place: Path) -> Finding {
     let names: Vec<_> = object.fields.iter().map(|(name, _)| *name).collect();
-    let finding = Finding::new(place, "unknown key");
+    let finding = Finding::new(place, UNKNOWN);
     match nearest(&names, key) {
         Some(name) => finding.hint(format!("did you mean `{name}`?")),
         None => finding,
@@ -173,12 +177,15 @@ fn kind_of(shape: &Shape) -> String {
     }
 }
 
-fn name_of(value: &Value) -> String {
+/// What `value` is, for a message; secrets are not shown.
+fn name_of(value: &Value, path: &Path) -> String {
     match value {
         Value::Null => "null".to_owned(),
         Value::Bool(flag) => flag.to_string(),
         Value::Number(number) => number.to_string(),
-        Value::String(text) if text.chars().count() <= 40 => format!("text `{text}`"),
+        Value::String(text) if text.chars().count() <= 40 && !redact::is_secret(path, text) => {
+            format!("text `{text}`")
+        }
         Value::String(_) => "text".to_owned(),
         Value::Array(_) => "a list".to_owned(),
         Value::Object(_) => "an object".to_owned(),

@@ -6,7 +6,7 @@ use domain::AgentId;
 use serde_json::{Map, Value, json};
 
 use super::{MATCHES, ROOT_CHANNELS};
-use crate::{merge, problem::Path, tree};
+use crate::{file::check, merge, names, problem::Path, tree};
 
 /// One thing that was moved, removed or rewritten.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +44,21 @@ pub fn migrate(root: Value) -> (Value, Vec<Change>) {
     migration.matches();
     migration.forget_empty("audio");
     (migration.root, migration.changes)
+}
+
+/// Removes every key that is not in the table. `$include` stays, as does what it brings in.
+pub fn strip_unknown(mut root: Value) -> (Value, Vec<Change>) {
+    let mut tree = root.clone();
+    let renamed = names::normalise(&mut tree);
+    let unknown = check::whole(&tree).into_iter().filter(|found| found.message == check::UNKNOWN);
+    let mut changes = Vec::new();
+    for finding in unknown.map(|finding| renamed.as_written(finding)) {
+        let is_include = finding.path.0.last().is_some_and(|key| key == "$include");
+        if !is_include && tree::take(&mut root, &finding.path.0).is_some() {
+            changes.push(Change { from: finding.path.to_string(), to: None });
+        }
+    }
+    (root, changes)
 }
 
 struct Migration {
@@ -300,7 +315,7 @@ mod tests {
         let (new, changes) = migrate(old);
 
         assert_eq!(super::super::find(&new), []);
-        assert_eq!(crate::file::check::whole(&new), []);
+        assert_eq!(check::whole(&new), []);
         assert_eq!(new["channels"]["telegram"]["groups"]["*"]["requireMention"], true);
         assert_eq!(new["channels"]["whatsapp"]["groups"]["*"]["requireMention"], false);
         assert_eq!(
@@ -321,6 +336,26 @@ mod tests {
             from: "agent".to_owned(),
             to: Some("agents.defaults".to_owned())
         }));
+    }
+
+    #[test]
+    fn unknown_keys_are_stripped_and_includes_stay() {
+        let root = json!({
+            "$include": "x", "bogus": 1,
+            "agents": { "$include": "y", "entries": { "a": { "nmae": 1, "name": "A" } } },
+        });
+
+        let (stripped, changes) = strip_unknown(root);
+
+        assert_eq!(
+            stripped,
+            json!({
+                "$include": "x",
+                "agents": { "$include": "y", "entries": { "a": { "name": "A" } } },
+            })
+        );
+        let removed: Vec<_> = changes.iter().map(ToString::to_string).collect();
+        assert_eq!(removed, ["removed `bogus`", "removed `agents.entries.a.nmae`"]);
     }
 
     #[test]

@@ -173,3 +173,55 @@ fn problems_of_newer_names_keep_the_path_that_was_written() {
         ["agents.entries.ops.memory.search.querry: unknown key (line 2); did you mean `query`?"]
     );
 }
+
+#[test]
+fn problems_show_no_secrets() {
+    let home = Home::new()
+        .var("KEY", "sk-hush")
+        .config("{ models: { providers: { p: { baseUrl: 'http://h', apiKey: { a: 1 } } } },
+            gateway: { auth: { token: ['x'] } }, channels: { slack: { dm: 'x' } },
+            hooks: { enabled: true, token: '${KEY}', gmail: { serve: { port: 'x' }, pushToken: 5 } },
+            talk: { voiceAliases: { secretToken: { apiKey: '${KEY}' } } },
+            cron: { maxConcurrentRuns: 'x' }, env: { vars: 'sk-hush' }, mcp: { servers: { a: { env: { B: {} } } } } }");
+
+    let said = home.problems().join("\n");
+
+    assert!(!said.contains("hush"), "{said}");
+}
+
+#[test]
+fn a_file_of_a_newer_program_is_a_warning() {
+    let home = Home::new().config("{\n meta: { lastTouchedVersion: 'v2999.1.0-2' } }");
+
+    let loaded = home.load();
+
+    let shown: Vec<_> = loaded.snapshot.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        shown,
+        ["meta.lastTouchedVersion: written by the newer version v2999.1.0-2 (line 2)"]
+    );
+    assert!(loaded.snapshot.valid);
+}
+
+#[test]
+fn an_agent_that_only_a_binding_names_keeps_its_directory() {
+    let home = Home::new().config(
+        "{ agents: { list: [{ id: 'a', agentDir: '~/.openclaw/agents/b/agent' }] },
+           bindings: [{ agentId: 'b', match: { channel: 'slack' } }] }",
+    );
+
+    assert_eq!(
+        home.problems(),
+        [
+            "agents.list.0.agentDir: agents `b` and `a` share `[home]/.openclaw/agents/b/agent` (line 1)"
+        ]
+    );
+}
+
+#[test]
+fn a_huge_flat_file_loads_in_time_and_says_at_most_five_hundred_problems() {
+    let keys: String = (0..60_000).map(|n| format!("k{n}: {{ token: 'secret-{n}' }}, ")).collect();
+    let home = Home::new().config(format!("{{ {keys} }}"));
+
+    assert_eq!(home.problems().len(), 500);
+}
