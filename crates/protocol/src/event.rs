@@ -121,6 +121,15 @@ pub struct HeartbeatHealth {
     pub every: String,
     /// Its interval; null is off.
     pub every_ms: Option<u64>,
+    /// What the agent is asked; empty while there is nothing to ask.
+    #[serde(default)]
+    pub prompt: String,
+    /// Where its words go; `none` is nowhere.
+    #[serde(default)]
+    pub target: String,
+    /// Longest answer that counts as "nothing to say", in characters.
+    #[serde(default)]
+    pub ack_max_chars: u64,
 }
 
 /// Conversations in [`Health`].
