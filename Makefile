@@ -1,8 +1,8 @@
 # The menu. `make` alone prints it.
 #
-# PROFILE=release builds what `run` starts with optimisation (slower to build, faster to run).
+# PROFILE=dev builds what `run` and `demo` start without optimisation (faster to build).
 
-PROFILE ?= dev
+PROFILE ?= release
 SHELL := /bin/bash
 export PROFILE
 

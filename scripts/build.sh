@@ -2,7 +2,7 @@
 #
 #   . scripts/build.sh; build -p cli --bin openclaw   # sets $bin_dir
 
-profile=${PROFILE:-dev}
+profile=${PROFILE:-release}
 
 build() {
   command -v cargo >/dev/null || {

@@ -22,7 +22,9 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+say() {
+  if [ -t 1 ]; then printf '\n\033[1m%s\033[0m\n' "$*"; else printf '\n%s\n' "$*"; fi
+}
 
 # Runs the rest in a home of its own: nothing of the user's config or keys is seen.
 own() { env -i HOME="$home" PATH="$PATH" TERM="${TERM:-dumb}" LANG=C.UTF-8 "$@"; }
