@@ -28,7 +28,7 @@ use domain::{
 
 use self::{context::Context, line::Lines};
 use crate::{
-    StoreError,
+    StoreError, atomic,
     error::At,
     lock_file::{Share, lock},
     syncer::{Dirty, Syncer},
@@ -65,6 +65,8 @@ struct Appended {
     file: File,
     path: PathBuf,
     queued: AtomicBool,
+    /// Whether the file's name may not be on the disk yet.
+    is_new: AtomicBool,
 }
 
 impl Transcript {
@@ -119,13 +121,15 @@ impl Transcript {
             self.surroundings.syncer.mark(file);
         }
         let mut is_current = true;
-        for entry in &entries {
-            is_current &= self.context.add(&entry.id, &entry.body, now);
+        let mut ids = Vec::with_capacity(entries.len());
+        for Entry { id, body, .. } in entries {
+            is_current &= self.context.add(&id, body, now);
+            ids.push(id);
         }
         if !is_current {
             self.read()?;
         }
-        Ok(entries.into_iter().map(|entry| entry.id).collect())
+        Ok(ids)
     }
 
     /// Opens the file at `path`, in order and read. Blocks.
@@ -217,7 +221,9 @@ impl Appended {
             .mode(0o600)
             .open(path)
             .at("open", path)?;
-        Ok(Arc::new(Self { file, path: path.to_owned(), queued: AtomicBool::new(false) }))
+        let is_new = AtomicBool::new(file.metadata().at("look at", path)?.len() == 0);
+        let queued = AtomicBool::new(false);
+        Ok(Arc::new(Self { file, path: path.to_owned(), queued, is_new }))
     }
 
     /// Writes all of `text` behind `end`, or nothing.
@@ -236,6 +242,10 @@ impl Appended {
 impl Dirty for Appended {
     fn write_back(&self) -> Result<(), StoreError> {
         self.queued.store(false, Ordering::Release);
-        self.file.sync_data().at("sync", &self.path)
+        self.file.sync_data().at("sync", &self.path)?;
+        if self.is_new.swap(false, Ordering::AcqRel) {
+            atomic::sync_dir_of(&self.path);
+        }
+        Ok(())
     }
 }

@@ -118,6 +118,11 @@ fn completed(line: &Line<'_>, at: usize, ids: &[String]) -> Option<Vec<u8>> {
         fields.insert("firstKeptEntryId".to_owned(), Value::from(kept.as_str()));
         fields.shift_remove("firstKeptEntryIndex");
     }
+    if let Some(role) = fields.get_mut("message").and_then(|message| message.get_mut("role"))
+        && role == "hookMessage"
+    {
+        *role = Value::from("custom");
+    }
     serde_json::to_vec(&fields).ok()
 }
 

@@ -65,7 +65,7 @@ async fn cut_at_any_byte_a_transcript_reads_as_a_prefix_and_takes_further_lines(
 
     for end in 0..=whole.len() {
         let (entry, path) = home.put_transcript(&whole[..end]);
-        let complete = whole[..end].iter().filter(|byte| **byte == b'\n').count();
+        let complete = String::from_utf8_lossy(&whole[..end]).matches('\n').count();
 
         let mut transcript = open(&store, &entry).await;
         let found = shown(&transcript);
@@ -223,6 +223,28 @@ async fn lines_of_another_owner_are_seen_and_followed() {
     assert_eq!(shown(&turn), ["u:one", "a:injected", "u:two"]);
     let path = home.sessions_dir().join(format!("{}.jsonl", entry.session_id));
     assert_eq!(lines(&path)[3]["parentId"], json!(injected[0]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_owners_that_append_at_once_make_one_branch() {
+    let home = Home::new();
+    let store = home.open();
+    let entry = SessionEntry::fresh(UnixMillis(1));
+    let mut tasks = tokio::task::JoinSet::new();
+    for owner in ["a", "b"] {
+        let mut transcript = open(&store, &entry).await;
+        tasks.spawn(async move {
+            for _ in 0..50 {
+                transcript.append(vec![says(owner)]).await.unwrap();
+            }
+        });
+    }
+
+    tasks.join_all().await;
+
+    let shown = shown(&open(&store, &entry).await);
+    let of = |text: &str| shown.iter().filter(|message| *message == text).count();
+    assert_eq!((shown.len(), of("u:a"), of("u:b")), (100, 50, 50));
 }
 
 #[tokio::test]
