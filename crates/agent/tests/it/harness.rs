@@ -4,9 +4,13 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use agent::{Event, EventBody, Lookup, Outcome, Parts, Place, Sessions, Submission, Submitted};
 use domain::{Content, SessionKey, SystemClock, TurnId};
+use sandbox::host::{Config as HostConfig, Confinement, Host};
 use serde_json::{Value, json};
 use store::{OpenOptions, Store};
-use testkit::{home::TempHome, llm::Llm};
+use testkit::{
+    home::TempHome,
+    llm::{Llm, RequestView, Seen},
+};
 use tokio::{sync::mpsc, sync::watch, time::timeout};
 use tokio_util::task::TaskTracker;
 
@@ -26,18 +30,14 @@ pub(crate) struct Harness {
 }
 
 impl Harness {
-    pub(crate) async fn start(llm: Llm) -> Self {
-        Self::with(llm, json!({})).await
+    pub(crate) fn start(llm: Llm) -> Self {
+        Self::with(llm, &json!({}))
     }
 
-    pub(crate) async fn with(llm: Llm, settings: Value) -> Self {
+    pub(crate) fn with(llm: Llm, settings: &Value) -> Self {
         let home = TempHome::with_model(&llm.base_url()).unwrap();
         home.merge_config(&json!({ "messages": { "queue": { "debounceMs": 0 } } })).unwrap();
-        home.merge_config(&settings).unwrap();
-        Self::over(home, llm).await
-    }
-
-    pub(crate) async fn over(home: TempHome, llm: Llm) -> Self {
+        home.merge_config(settings).unwrap();
         let env = config::Env::of(
             [("PATH".to_owned(), "/usr/bin:/bin".to_owned())].into(),
             home.path().to_owned(),
@@ -57,14 +57,16 @@ impl Harness {
             store: store.clone(),
             clock: SystemClock::shared(),
             env: Arc::new(env.vars().clone()),
-            ..models::Settings::new_defaults(store.clone())
         });
         let (config, receiver) = watch::channel(resolved);
         let (sessions, events) = Sessions::start(Parts {
             config: receiver,
             store: store.clone(),
             models,
-            backend: Arc::new(sandbox::host::Host::new(TaskTracker::new())),
+            backend: Arc::new(Host::new(
+                TaskTracker::new(),
+                HostConfig { confinement: Confinement::None },
+            )),
             clock: SystemClock::shared(),
             place: Place {
                 env: env.vars().clone(),
@@ -130,6 +132,16 @@ impl Harness {
         let file = format!("agents/main/sessions/{}.jsonl", entry.session_id);
         lines(&self.home.state_dir().join(file))
     }
+}
+
+/// The texts of a request's conversation.
+pub(crate) fn texts(request: &RequestView) -> Vec<String> {
+    let text = |seen: &Seen| match seen {
+        Seen::User { text, .. } | Seen::Assistant { text, .. } | Seen::Result { text, .. } => {
+            text.clone()
+        }
+    };
+    request.messages().iter().map(text).collect()
 }
 
 pub(crate) fn lines(path: &PathBuf) -> Vec<Value> {

@@ -1,12 +1,14 @@
 //! What messages do while a turn runs.
 
+use std::time::Duration;
+
 use agent::{EventBody, Stop, Submission};
 use config::QueueMode;
 use domain::SessionKey;
 use serde_json::json;
-use testkit::llm::{Llm, calls, calls_many, says, slow};
+use testkit::llm::{Llm, calls, calls_many, hangs_after, says, slow};
 
-use crate::harness::{Harness, message};
+use crate::harness::{Harness, message, texts};
 
 #[tokio::test]
 async fn steer_during_a_tool_call_is_seen_by_the_next_request() {
@@ -17,7 +19,7 @@ async fn steer_during_a_tool_call_is_seen_by_the_next_request() {
         ]),
         says("as you wish"),
     ]);
-    let mut harness = Harness::start(llm).await;
+    let mut harness = Harness::start(llm);
     harness.submit("t1", "work").await;
     harness.until(|event| matches!(event.body, EventBody::CallStarted { .. })).await;
 
@@ -28,15 +30,15 @@ async fn steer_during_a_tool_call_is_seen_by_the_next_request() {
 
     assert_eq!(harness.outcome("t1").await.texts, ["as you wish"]);
     assert_eq!(harness.outcome("t2").await.texts, ["as you wish"]);
-    let texts = harness.llm.request(1).texts();
+    let texts = texts(&harness.llm.request(1));
     assert!(texts.last().unwrap().contains("wait, stop after that one"), "{texts:?}");
     assert!(!harness.home.state_dir().join("workspace/second-ran").exists());
 }
 
 #[tokio::test]
 async fn collected_messages_become_one_turn() {
-    let llm = Llm::script([slow("one two three", 50), says("both")]);
-    let mut harness = Harness::start(llm).await;
+    let llm = Llm::script([slow("one two three", Duration::from_millis(50)), says("both")]);
+    let mut harness = Harness::start(llm);
     harness.submit("t1", "first").await;
     harness.until(|event| matches!(event.body, EventBody::Text { .. })).await;
 
@@ -45,15 +47,15 @@ async fn collected_messages_become_one_turn() {
 
     assert_eq!(harness.outcome("t3").await.texts, ["both"]);
     assert_eq!(harness.outcome("t2").await.texts, ["both"]);
-    let last = harness.llm.request(1).texts().join("\n");
+    let last = texts(&harness.llm.request(1)).join("\n");
     assert!(last.contains("second") && last.contains("third"), "{last}");
     assert_eq!(harness.llm.requests().len(), 2);
 }
 
 #[tokio::test]
 async fn interrupt_stops_the_turn_and_runs_the_newest() {
-    let llm = Llm::script([slow("one two three", 60_000), says("new")]);
-    let mut harness = Harness::start(llm).await;
+    let llm = Llm::script([hangs_after("one two three"), says("new")]);
+    let mut harness = Harness::start(llm);
     harness.submit("t1", "first").await;
     harness.until(|event| matches!(event.body, EventBody::Text { .. })).await;
 
@@ -67,13 +69,9 @@ async fn interrupt_stops_the_turn_and_runs_the_newest() {
 #[tokio::test]
 async fn conversations_do_not_wait_for_each_other() {
     let llm = Llm::respond_with(|request| {
-        if request.texts().join(" ").contains("slow") {
-            slow("a b c", 60_000)
-        } else {
-            says("quick")
-        }
+        if texts(request).join(" ").contains("slow") { hangs_after("a b c") } else { says("quick") }
     });
-    let mut harness = Harness::start(llm).await;
+    let mut harness = Harness::start(llm);
     harness.submit("t1", "slow please").await;
     harness.until(|event| matches!(event.body, EventBody::Text { .. })).await;
 
@@ -91,7 +89,7 @@ async fn a_background_command_leaves_a_note_for_the_next_message() {
         says("started"),
         says("noted"),
     ]);
-    let harness = Harness::start(llm).await;
+    let harness = Harness::start(llm);
     let key = SessionKey::stored(crate::harness::MAIN);
     harness.say("t1", "start it").await;
     let wait = async {
@@ -99,10 +97,10 @@ async fn a_background_command_leaves_a_note_for_the_next_message() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(10), wait).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(10), wait).await.unwrap();
 
     harness.say("t2", "and?").await;
 
-    let texts = harness.llm.request(2).texts().join("\n");
+    let texts = texts(&harness.llm.request(2)).join("\n");
     assert!(texts.contains("System: Exec completed"), "{texts}");
 }
