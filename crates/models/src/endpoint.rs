@@ -292,3 +292,34 @@ fn not_a_stream(body: &[u8]) -> Fault {
         Ok(_) | Err(_) => Fault::garbage("the server answered with JSON, not with an event stream"),
     }
 }
+
+/// Reads `bytes`, cut into pieces of `sizes` again and again, as a reply of `dialect`.
+#[cfg(test)]
+pub(crate) fn decode_all(
+    dialect: &Dialect,
+    bytes: &[u8],
+    sizes: &[usize],
+) -> Result<crate::dialect::Reply, Fault> {
+    let mut rest = Bytes::copy_from_slice(bytes);
+    let mut chunks = Vec::new();
+    for size in sizes.iter().cycle() {
+        if rest.is_empty() {
+            break;
+        }
+        chunks.push(Ok::<_, std::io::Error>(rest.split_to((*size).min(rest.len()))));
+    }
+    let mut events = Events::new(futures_util::stream::iter(chunks));
+    let mut decoder = (dialect.decoder)();
+    let mut deltas = Vec::new();
+    let reading = async {
+        while let Some(event) = events.next().await {
+            let data = event.map_err(|error| Fault::garbage(error.to_string()))?;
+            if decoder.event(&data, &mut deltas)? == Progress::Whole {
+                return Ok(decoder.reply());
+            }
+        }
+        decoder.end()?;
+        Ok(decoder.reply())
+    };
+    reading.now_or_never().unwrap_or_else(|| Err(Fault::cut_short()))
+}
