@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "the tests look at the files behind the store")]
 #![expect(clippy::unwrap_used, reason = "what a test relies on is shared by its helpers")]
 
+mod crash;
 mod disk;
 mod home;
 mod index;
