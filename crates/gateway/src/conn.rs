@@ -10,7 +10,7 @@
 //! quick ones are answered in order; the others go on in a [`JoinSet`]. Answers are gathered and
 //! sent when no more input is at hand.
 
-use std::{ops::ControlFlow, sync::Arc, time::Duration};
+use std::{future::Future, ops::ControlFlow, sync::Arc, time::Duration};
 
 use domain::ConnId;
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
@@ -23,7 +23,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 use tokio_tungstenite::tungstenite::{
-    Message, Utf8Bytes,
+    self, Message, Utf8Bytes,
     protocol::{CloseFrame, frame::coding::CloseCode},
 };
 use tracing::{debug, info};
@@ -239,7 +239,7 @@ impl Connected {
 
     async fn feed(&mut self, text: String) -> Step {
         let caller = Arc::clone(&self.caller);
-        let fed = self.socket.feed(Message::text(text));
+        let fed = socket::feed(&mut self.socket, text);
         unless_too_slow(&caller, fed).await
     }
 
@@ -301,7 +301,3 @@ fn clipped(reason: &str) -> &str {
     }
     reason.get(..end).unwrap_or_default()
 }
-
-use std::future::Future;
-
-use tokio_tungstenite::tungstenite;

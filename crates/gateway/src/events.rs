@@ -15,7 +15,7 @@ use arc_swap::ArcSwap;
 use domain::{ConnId, TurnId};
 use protocol::{
     Version, compat,
-    event::{Presence, Shutdown, Tick},
+    event::{Chat, Presence, Shutdown, Tick},
     frame::{EventText, StateVersion},
 };
 use tokio::{
@@ -140,10 +140,10 @@ impl Events {
         let audience = self.audience();
         let mut out = Vec::new();
         if audience.v4 {
-            push(&mut out, Version::V4, "shutdown", shutdown);
+            push(&mut out, (Version::V4, To::Everyone), "shutdown", shutdown);
         }
         if audience.v3 {
-            push(&mut out, Version::V3, "shutdown", &compat::shutdown(shutdown));
+            push(&mut out, (Version::V3, To::Everyone), "shutdown", &compat::shutdown(shutdown));
         }
         self.deliver(&out);
     }
@@ -151,6 +151,21 @@ impl Events {
     /// Notes that someone came or went; the others are told a moment later, all at once.
     pub(crate) fn presence_changed(&self) {
         self.shared.presence.notify_one();
+    }
+
+    /// Tells everyone who may read of something said without a turn.
+    pub(crate) fn announce_chat(&self, chat: &Chat) {
+        let audience = self.audience();
+        let mut out = Vec::new();
+        if audience.v4 {
+            push(&mut out, (Version::V4, To::Readers), "chat", chat);
+        }
+        if audience.v3
+            && let Some(older) = compat::chat(chat)
+        {
+            push(&mut out, (Version::V3, To::Readers), "chat", &older);
+        }
+        self.deliver(&out);
     }
 
     fn announce_presence(&self, gateway: &Gateway) {
@@ -348,14 +363,14 @@ fn versions(gateway: &Gateway) -> StateVersion {
     StateVersion { presence: gateway.roster.version(), health: gateway.health.version() }
 }
 
-fn push<P: serde::Serialize>(out: &mut Vec<Delivery>, version: Version, name: &str, payload: &P) {
+fn push<P: serde::Serialize>(
+    out: &mut Vec<Delivery>,
+    (version, to): (Version, To),
+    name: &str,
+    payload: &P,
+) {
     match EventText::new(name, payload, None) {
-        Ok(text) => out.push(Delivery {
-            version,
-            text: Arc::new(text),
-            to: To::Everyone,
-            slow: Slow::Close,
-        }),
+        Ok(text) => out.push(Delivery { version, text: Arc::new(text), to, slow: Slow::Close }),
         Err(error) => warn!(name, %error, "event is no JSON"),
     }
 }

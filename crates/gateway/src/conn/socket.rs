@@ -6,13 +6,17 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use futures_util::SinkExt as _;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf},
     net::TcpStream,
 };
 use tokio_tungstenite::{
     WebSocketStream,
-    tungstenite::protocol::{Role, WebSocketConfig},
+    tungstenite::{
+        Error, Message,
+        protocol::{Role, WebSocketConfig},
+    },
 };
 
 /// Bytes that a client may send before hello.
@@ -45,6 +49,39 @@ pub(crate) async fn open(inner: TcpStream, read_ahead: &[u8]) -> Socket {
         let part = read_ahead.to_vec();
         WebSocketStream::from_partially_read(stream, part, Role::Server, Some(config)).await
     }
+}
+
+/// Sends a text frame.
+///
+/// A long one goes to the wire directly: in the write buffer it would leave room of its size
+/// behind for as long as the connection lives.
+pub(crate) async fn feed(socket: &mut Socket, text: String) -> Result<(), Error> {
+    if text.len() <= BUFFER_BYTES {
+        return socket.feed(Message::text(text)).await;
+    }
+    socket.flush().await?;
+    let stream = socket.get_mut();
+    stream.write_all(&head(text.len())).await?;
+    stream.write_all(text.as_bytes()).await?;
+    Ok(())
+}
+
+/// The head of an unmasked, unbroken text frame (RFC 6455, section 5.2).
+fn head(bytes: usize) -> Vec<u8> {
+    const FIN_TEXT: u8 = 0x81;
+    let mut head = vec![FIN_TEXT];
+    match (u8::try_from(bytes), u16::try_from(bytes)) {
+        (Ok(bytes), _) if bytes < 126 => head.push(bytes),
+        (_, Ok(bytes)) => {
+            head.push(126);
+            head.extend_from_slice(&bytes.to_be_bytes());
+        }
+        _ => {
+            head.push(127);
+            head.extend_from_slice(&(bytes as u64).to_be_bytes());
+        }
+    }
+    head
 }
 
 impl Metered {
@@ -86,5 +123,18 @@ impl AsyncWrite for Metered {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heads_have_the_three_lengths_of_the_standard() {
+        assert_eq!(head(125), [0x81, 125]);
+        assert_eq!(head(126), [0x81, 126, 0, 126]);
+        assert_eq!(head(65_535), [0x81, 126, 0xff, 0xff]);
+        assert_eq!(head(65_536), [0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]);
     }
 }

@@ -159,10 +159,12 @@ impl Unproven {
         let hello = self.hello(&admitted);
         let hello = protocol::compat::hello(hello, admitted.version, &self.gateway.identity.host);
         let payload = to_raw_value(&hello).map_err(|_| Failure::Gone)?;
-        self.socket
-            .send(Message::text(frame::answer(id, &payload)))
-            .await
-            .map_err(|_| Failure::Gone)?;
+        let text = frame::answer(id, &payload);
+        let sent = async {
+            socket::feed(&mut self.socket, text).await?;
+            self.socket.flush().await
+        };
+        sent.await.map_err(|_| Failure::Gone)?;
         info!(
             conn = %caller.conn,
             client = %caller.client_id,

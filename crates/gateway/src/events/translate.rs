@@ -90,6 +90,7 @@ pub(crate) struct TurnView {
     is_untold_v3: bool,
     last_v3: Option<Instant>,
     last_v4: Option<Instant>,
+    began: bool,
     said_starting: bool,
     output_tokens: u64,
     out: Vec<Delivery>,
@@ -115,6 +116,7 @@ impl TurnView {
         owner: Option<ConnId>,
         now: Instant,
     ) -> Vec<Delivery> {
+        self.began |= matches!(event.body, EventBody::Started);
         if !(audience.v3 || audience.v4) {
             self.skip(event);
             return Vec::new();
@@ -200,7 +202,7 @@ impl TurnView {
 
     /// Whether no turn runs here, only a message was said.
     pub(crate) fn is_idle(&self) -> bool {
-        self.so_far.is_empty() && !self.said_starting
+        !self.began
     }
 
     fn skip(&mut self, event: &Event) {
@@ -310,6 +312,12 @@ impl TurnView {
     fn ended(&mut self, who: &Who, outcome: &Outcome, audience: Audience, now: Instant) {
         let text = outcome.texts.last().filter(|text| !text.is_empty());
         let message = text.map(|text| ChatMessage::new(text.as_str(), who.at.0));
+        if !self.began && outcome.stop == Stop::Done {
+            // A command was answered: no model spoke, so there is nothing but the answer.
+            let message = message.map(ChatMessage::injected);
+            let state = ChatState::Final { stop_reason: None, message };
+            return self.chat(who, state, audience, Slow::Close);
+        }
         match &outcome.stop {
             Stop::Done => {
                 let mut data = json!({"phase": "finishing", "stopReason": "stop",

@@ -73,6 +73,11 @@ impl Client {
         self.socket.send(Message::text(text)).await.unwrap();
     }
 
+    /// Sends a text that the other side may refuse to read.
+    pub(crate) async fn send_if_taken(&mut self, text: &str) {
+        let _refused = self.socket.send(Message::text(text)).await;
+    }
+
     /// Puts a text into the buffer without sending it yet.
     pub(crate) async fn feed(&mut self, text: &str) {
         self.socket.feed(Message::text(text)).await.unwrap();

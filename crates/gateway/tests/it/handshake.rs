@@ -69,7 +69,7 @@ async fn more_than_64_kib_before_hello_ends_the_connection() {
     let mut client = server.open().await;
     client.frame().await;
 
-    client.send(&format!(r#"{{"type":"req","id":"{}"}}"#, "x".repeat(100_000))).await;
+    client.send_if_taken(&format!(r#"{{"type":"req","id":"{}"}}"#, "x".repeat(100_000))).await;
 
     assert!(matches!(client.next().await, Seen::Closed(1009 | 1006, _)));
     server.stop().await;

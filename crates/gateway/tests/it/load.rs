@@ -44,7 +44,7 @@ async fn messages_over_25_mib_end_the_connection() {
     let server = Server::plain().await;
     let mut client = server.connect(4).await;
 
-    client.send(&"x".repeat(26 << 20)).await;
+    client.send_if_taken(&"x".repeat(26 << 20)).await;
 
     assert!(matches!(client.next().await, Seen::Closed(1009 | 1006, _)));
     server.stop().await;
