@@ -6,6 +6,8 @@
 mod key_path;
 mod text;
 
+use std::fmt;
+
 use domain::UnixMillis;
 use serde_json::{Map, Value, json};
 
@@ -34,13 +36,19 @@ pub struct Editor<'a> {
     pub now: UnixMillis,
 }
 
-/// A text that may be written, and what it loads to.
-#[derive(Clone, Debug)]
+/// A text that may be written, and what it loads to. Its debug form shows no secrets.
+#[derive(Clone)]
 pub struct Edited {
     /// The whole new text.
     pub raw: String,
     /// What it loads to; always valid.
     pub loaded: Loaded,
+}
+
+impl fmt::Debug for Edited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Edited").field("loaded", &self.loaded).finish_non_exhaustive()
+    }
 }
 
 /// Why an edit was not made.

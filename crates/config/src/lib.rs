@@ -39,6 +39,8 @@ pub use load::{Loaded, Snapshot, hash, load, load_text};
 pub use locations::{Locations, ProfileError};
 pub use model_ref::{DEFAULT_MODEL, normalise_provider, parse_model_ref};
 pub use problem::Problem;
-pub use redact::{MaskedError, REDACTED, is_sensitive_key, redact, redact_raw, restore};
+pub use redact::{
+    MaskedError, REDACTED, is_sensitive_key, redact, redact_raw, redact_resolved, restore,
+};
 pub use reload::{Action, Part, Plan, Reloader, plan};
 pub use resolved::*;

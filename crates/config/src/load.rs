@@ -4,7 +4,7 @@
 //! keys, defaults, resolved form. It never fails: whatever is wrong is a [`Problem`], and all
 //! problems are told at once.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{fmt, path::PathBuf, sync::Arc};
 
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -35,8 +35,8 @@ pub struct Loaded {
     pub env: Arc<Env>,
 }
 
-/// What the file says and what is wrong with it.
-#[derive(Clone, Debug)]
+/// What the file says and what is wrong with it. Holds secrets; its debug form shows none.
+#[derive(Clone)]
 pub struct Snapshot {
     /// The file.
     pub path: PathBuf,
@@ -60,6 +60,17 @@ pub struct Snapshot {
     pub legacy: Vec<Problem>,
     /// Included files.
     pub included: Vec<PathBuf>,
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot")
+            .field("path", &self.path)
+            .field("hash", &self.hash)
+            .field("problems", &self.problems)
+            .field("warnings", &self.warnings)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Loads the config file.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::{problem::Path, spans::Spans, syntax, tree};
+use crate::{env::Env, problem::Path, spans::Spans, syntax, tree};
 
 /// What stands for a secret.
 pub const REDACTED: &str = "__OPENCLAW_REDACTED__";
@@ -28,6 +28,33 @@ pub struct MaskedError {
 pub fn redact(mut value: Value) -> Value {
     mask(&mut value, &Path::default());
     value
+}
+
+/// A resolved tree with its secrets masked: also text into which `${VAR}` brought the value of a
+/// variable with a sensitive name, wherever it stands.
+#[must_use]
+pub fn redact_resolved(value: Value, env: &Env) -> Value {
+    let named = env.vars().iter().filter(|(name, _)| is_sensitive_key(name));
+    let secrets: Vec<&str> = named
+        .map(|(_, secret)| secret.trim())
+        .filter(|secret| secret.len() >= REPEAT_BYTES_MIN)
+        .collect();
+    let mut value = redact(value);
+    mask_texts_with(&secrets, &mut value);
+    value
+}
+
+fn mask_texts_with(secrets: &[&str], value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            if secrets.iter().any(|secret| text.contains(secret)) {
+                REDACTED.clone_into(text);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| mask_texts_with(secrets, item)),
+        Value::Object(map) => map.values_mut().for_each(|item| mask_texts_with(secrets, item)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 /// `raw` with its secrets masked, comments kept; `None` when it cannot be read, for then
@@ -197,6 +224,16 @@ mod tests {
         });
         assert_eq!(masked, expected);
         assert_eq!(restore(masked, &value), Ok(value));
+    }
+
+    #[test]
+    fn what_a_secret_variable_brought_in_is_masked_wherever_it_stands() {
+        let vars = [("MY_API_KEY".to_owned(), "sk-12345678".to_owned())];
+        let env = Env::of(vars.into(), "/h", "/");
+
+        let masked = redact_resolved(json!({ "url": "http://h/?k=sk-12345678", "x": "y" }), &env);
+
+        assert_eq!(masked, json!({ "url": REDACTED, "x": "y" }));
     }
 
     #[test]

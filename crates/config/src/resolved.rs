@@ -183,10 +183,24 @@ pub struct Agent {
     pub heartbeat_every: Option<Duration>,
     /// Heartbeat interval as written, such as `30m`.
     pub heartbeat_every_text: String,
+    /// Which of its sessions run their tools in a sandbox.
+    pub sandbox: SandboxMode,
     /// Its own tool layers.
     pub tools: ToolLayers,
     /// Its exec settings, global ones merged in.
     pub exec: Exec,
+}
+
+/// `sandbox.mode`: which sessions run their tools in a sandbox.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SandboxMode {
+    /// None.
+    #[default]
+    Off,
+    /// All but the agent's main session.
+    NonMain,
+    /// All.
+    All,
 }
 
 /// How an agent presents itself.

@@ -146,6 +146,28 @@ fn a_repair_moves_and_removes_and_leaves_comments_alone() {
 }
 
 #[test]
+fn json5_spellings_survive_a_write_nearby() {
+    let raw = "{\r\n  // note\r\n  'cron': { maxConcurrentRuns: +0x2, },\r\n  env: { \
+               $X: 'a\\\r\nb', Y_1: 'it\\'s' },\r\n}\r\n";
+    let home = Home::new();
+
+    let edited = home.editor().set(raw, &path("gateway.port"), json!(5)).unwrap();
+
+    let kept = raw.strip_suffix("}\r\n").unwrap();
+    assert!(edited.raw.starts_with(kept), "{}", edited.raw);
+}
+
+#[test]
+fn an_include_stays_an_include() {
+    let raw = "{ $include: './none.json', gateway: { port: 1 } } // end";
+
+    let text =
+        text::brought_to(raw, &json!({ "$include": "./none.json", "gateway": { "port": 2 } }));
+
+    assert_eq!(text, "{ $include: './none.json', gateway: { port: 2 } } // end\n");
+}
+
+#[test]
 fn a_first_write_makes_a_plain_file() {
     let home = Home::new();
 

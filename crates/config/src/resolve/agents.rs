@@ -16,7 +16,7 @@ use crate::{
     locations::Locations,
     model_ref::{DEFAULT_MODEL, parse_model_ref},
     node::Node,
-    resolved::{Agent, Agents, CatalogueEntry, Compaction, Identity, ModelRef},
+    resolved::{Agent, Agents, CatalogueEntry, Compaction, Identity, ModelRef, SandboxMode},
 };
 
 const HEARTBEAT: &str = "30m";
@@ -124,6 +124,9 @@ impl Reader<'_> {
             compaction: compaction(defaults.at("compaction")),
             heartbeat_every: parse_duration(&every, Unit::Minutes).filter(|gap| !gap.is_zero()),
             heartbeat_every_text: every,
+            sandbox: sandbox_mode(
+                own.at("sandbox.mode").text().or(defaults.at("sandbox.mode").text()),
+            ),
             tools: tools::layers(own.at("tools")),
             exec: tools::exec(self.root.at("tools.exec"), own.at("tools.exec")),
             id,
@@ -156,6 +159,14 @@ impl Reader<'_> {
             }
         }
         models
+    }
+}
+
+fn sandbox_mode(name: Option<String>) -> SandboxMode {
+    match name.as_deref() {
+        Some("all") => SandboxMode::All,
+        Some("non-main") => SandboxMode::NonMain,
+        Some(_) | None => SandboxMode::Off,
     }
 }
 
