@@ -6,7 +6,8 @@
 //!  └──┴──wait◄──────┘ fault before any delta, if `retry` says so
 //! ```
 //!
-//! Dropping the stream drops the request. Dialects decide what the bytes mean.
+//! After the whole reply, polling once more reads the answer to its end, so that the connection
+//! serves the next request. Dropping the stream drops the request. Dialects decide what the bytes mean.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -27,6 +28,12 @@ use crate::{
 
 /// Most bytes of an error body that are looked at.
 const ERROR_BYTES_MAX: usize = 64 * 1024;
+
+/// Longest wait for the end of an answer whose reply is whole.
+const DRAIN_MAX: Duration = Duration::from_millis(50);
+
+/// How often the connection's task gets a turn to bring the end, before the reply is handed on.
+const TURNS_FOR_END: usize = 3;
 
 /// One model behind one key.
 #[derive(Clone)]
@@ -84,6 +91,8 @@ struct Run {
 enum Phase {
     Send,
     Read(Reader),
+    /// The reply is whole, the end of the answer is not yet read.
+    Drain(Events),
     Failed(Fault),
     Over,
 }
@@ -112,6 +121,11 @@ impl Run {
                     };
                 }
                 Phase::Read(reader) => self.phase = self.read(reader).await,
+                Phase::Drain(mut events) => {
+                    let end = async { while events.next().await.is_some() {} };
+                    // A server that does not end its answer costs a connection, no more.
+                    drop(tokio::time::timeout(DRAIN_MAX, end).await);
+                }
                 Phase::Failed(fault) => {
                     if let Some(wait) = self.wait(&fault) {
                         tracing::debug!(?wait, fault = %fault.text, "model request is sent again");
@@ -145,10 +159,8 @@ impl Run {
         match progress {
             Ok(Progress::More) => Phase::Read(reader),
             Ok(Progress::Whole) => {
-                // Reading to the end, when it is already there, lets the connection be reused.
-                drop(reader.events.next().now_or_never());
                 self.ready.push_back(self.done(reader.decoder.as_mut()));
-                Phase::Over
+                end_is_near(reader.events).await
             }
             Err(fault) => Phase::Failed(fault),
         }
@@ -167,6 +179,18 @@ impl Run {
             timestamp: self.started,
         }))
     }
+}
+
+/// Reads to the end of a whole reply when it is there already, as it mostly is: a connection
+/// whose answer was read to the end serves the next request.
+async fn end_is_near(mut events: Events) -> Phase {
+    for _ in 0..TURNS_FOR_END {
+        if matches!(events.next().now_or_never(), Some(None)) {
+            return Phase::Over;
+        }
+        tokio::task::yield_now().await;
+    }
+    Phase::Drain(events)
 }
 
 impl Endpoint {

@@ -96,7 +96,6 @@ impl Run {
                     self.shown = true;
                     if matches!(delta, Delta::Done(_)) {
                         self.models.note(target, None).await;
-                        self.over = true;
                     }
                     return Some((Ok(delta), self));
                 }

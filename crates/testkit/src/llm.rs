@@ -10,6 +10,8 @@ mod law;
 mod read;
 mod steer;
 mod step;
+#[cfg(test)]
+mod tests;
 mod view;
 mod wire;
 
@@ -25,7 +27,7 @@ use std::{
 
 use axum::{
     body::{Body, Bytes},
-    extract::{DefaultBodyLimit, Request, State},
+    extract::{ConnectInfo, DefaultBodyLimit, Request, State},
     http::{HeaderMap, StatusCode, Uri, header},
     response::Response,
     serve::ListenerExt as _,
@@ -225,7 +227,8 @@ fn serve(
         let app = axum::Router::new()
             .fallback(answer)
             .layer(DefaultBodyLimit::disable())
-            .with_state(shared);
+            .with_state(shared)
+            .into_make_service_with_connect_info::<SocketAddr>();
         tokio::select! {
             biased;
             () = stop.cancelled() => Ok(()),
@@ -234,7 +237,11 @@ fn serve(
     })
 }
 
-async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+async fn answer(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
     let arrived = Instant::now();
     let (head, body) = request.into_parts();
     let Some(dialect) = Dialect::at(head.uri.path()) else { return unknown(&head.uri) };
@@ -246,7 +253,8 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         Ok(parsed) => parsed,
         Err(error) => return refusal(&shared, vec![format!("the body is no JSON: {error}")]),
     };
-    let (view, mut broken) = RequestView::read(dialect, arrived, names(&head.headers), parsed);
+    let (mut view, mut broken) = RequestView::read(dialect, names(&head.headers), parsed);
+    (view.arrived, view.peer) = (arrived, Some(peer));
     broken.extend(law::breaches(&view));
     let view = Arc::new(view);
     let number = shared.note(view.clone());

@@ -173,3 +173,19 @@ async fn a_responses_request_is_not_stored_and_names_its_cache() {
 
     insta::assert_snapshot!(llm.request(0).body, @r#"{"model":"mock-1","instructions":"Be brief.","input":[{"type":"message","role":"user","content":[{"type":"input_text","text":"hi"}]}],"stream":true,"store":false,"max_output_tokens":8192,"reasoning":{"effort":"low","summary":"auto"},"include":["reasoning.encrypted_content"],"prompt_cache_key":"session-1","tools":[{"type":"function","name":"exec","description":"Runs a command.","parameters":{"type":"object","properties":{"command":{"type":"string"}}},"strict":false}]}"#);
 }
+
+#[tokio::test]
+async fn one_connection_serves_many_requests() {
+    for dialect in Dialect::ALL {
+        let llm = Llm::script((0..20).map(|_| says("Hi, my dear.")));
+        let rig = Rig::new(&llm, dialect);
+
+        for _ in 0..20 {
+            rig.reply(vec![user("hi")]).await;
+        }
+
+        let peers: std::collections::BTreeSet<_> =
+            llm.requests().iter().filter_map(|it| it.peer).collect();
+        assert_eq!(peers.len(), 1, "{dialect:?}");
+    }
+}

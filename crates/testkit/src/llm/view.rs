@@ -1,6 +1,6 @@
 //! A request as a test looks at it, the same for all dialects.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::SocketAddr};
 
 use serde_json::Value;
 use tokio::time::Instant;
@@ -49,6 +49,8 @@ pub struct RequestView {
     pub dialect: Dialect,
     /// When its head had arrived.
     pub arrived: Instant,
+    /// Over which connection: the address of the other end.
+    pub peer: Option<SocketAddr>,
     /// Header names in lowercase.
     pub headers: BTreeMap<String, String>,
     /// The whole body.
@@ -104,13 +106,13 @@ impl RequestView {
     /// Reads a request, and says what about it breaks the rules of its dialect.
     pub(super) fn read(
         dialect: Dialect,
-        arrived: Instant,
         headers: BTreeMap<String, String>,
         body: Value,
     ) -> (Self, Vec<String>) {
         let mut broken = Vec::new();
         let (system, messages) = read::conversation(dialect, &body, &mut broken);
-        (Self { dialect, arrived, headers, body, system, messages }, broken)
+        let arrived = Instant::now();
+        (Self { dialect, arrived, peer: None, headers, body, system, messages }, broken)
     }
 
     /// The system prompt.
