@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use agent::{Event, EventBody};
+use agent::{Event, EventBody, Outcome};
 use arc_swap::ArcSwap;
 use domain::{ConnId, TurnId};
 use protocol::{
@@ -22,7 +22,7 @@ use tokio::{
     sync::{Notify, mpsc, oneshot},
     time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::{conn::Caller, state::Gateway};
 
@@ -123,6 +123,8 @@ impl Events {
     pub(crate) fn tap(&self, turn: &TurnId) -> mpsc::Receiver<Event> {
         let (sender, receiver) = mpsc::channel(TAP_EVENTS_MAX);
         let mut taps = self.shared.taps.lock().unwrap_or_else(PoisonError::into_inner);
+        // Taps of turns that never began go when their reader has gone.
+        taps.retain(|_, senders| senders.iter().any(|sender| !sender.is_closed()));
         taps.entry(turn.clone()).or_default().push(sender);
         receiver
     }
@@ -170,12 +172,12 @@ impl Events {
 
     fn announce_presence(&self, gateway: &Gateway) {
         let presence = Presence { presence: gateway.roster.list(gateway.clock.now()) };
-        self.announce("presence", &presence, Some(versions(gateway)), To::Readers, Slow::Drop);
+        self.announce("presence", &presence, Some(versions(gateway)), (To::Readers, Slow::Drop));
     }
 
     fn announce_health(&self, gateway: &Gateway) {
         let health = gateway.health.text();
-        self.announce("health", &*health, Some(versions(gateway)), To::Everyone, Slow::Close);
+        self.announce("health", &*health, Some(versions(gateway)), (To::Everyone, Slow::Close));
     }
 
     fn announce<P: serde::Serialize + ?Sized>(
@@ -183,8 +185,7 @@ impl Events {
         name: &str,
         payload: &P,
         versions: Option<StateVersion>,
-        to: To,
-        slow: Slow,
+        (to, slow): (To, Slow),
     ) {
         let audience = self.audience();
         if !(audience.v3 || audience.v4) {
@@ -295,33 +296,27 @@ impl Fan {
     fn take(&mut self, event: &Event) {
         self.events.feed_taps(event);
         let audience = self.events.audience();
-        let owner = match event.body {
-            EventBody::CallStarted { .. }
-            | EventBody::CallProgress { .. }
-            | EventBody::CallEnded(_) => self.events.owner(&event.turn),
-            _ => None,
-        };
+        let is_call = matches!(
+            event.body,
+            EventBody::CallStarted { .. } | EventBody::CallProgress { .. } | EventBody::CallEnded(_)
+        );
+        let owner = is_call.then(|| self.events.owner(&event.turn)).flatten();
         let view = self.turns.entry(event.turn.clone()).or_default();
         let deliveries = view.translate(event, audience, owner, Instant::now());
         self.events.deliver(&deliveries);
-        match &event.body {
-            EventBody::Ended(outcome) => {
-                self.turns.remove(&event.turn);
-                self.events.disclaim(&event.turn);
-                self.health_changed();
-                tracing::info!(
-                    turn = %event.turn,
-                    session = %event.session,
-                    stop = ?outcome.stop,
-                    took_ms = outcome.ended.since(outcome.started),
-                    "turn over"
-                );
-            }
-            EventBody::Said { .. } if view.is_idle() => {
-                self.turns.remove(&event.turn);
-            }
-            _ => {}
+        if let EventBody::Ended(outcome) = &event.body {
+            self.over(event, outcome);
+        } else if view.is_idle() {
+            self.turns.remove(&event.turn);
         }
+    }
+
+    fn over(&mut self, event: &Event, outcome: &Outcome) {
+        self.turns.remove(&event.turn);
+        self.events.disclaim(&event.turn);
+        self.health_changed();
+        let took_ms = outcome.ended.since(outcome.started);
+        info!(turn = %event.turn, session = %event.session, stop = ?outcome.stop, took_ms, "turn over");
     }
 
     fn flush_at(&self) -> Option<Instant> {
@@ -338,7 +333,7 @@ impl Fan {
 
     fn tick(&self) {
         let tick = Tick { ts: self.gateway.clock.now().0 };
-        self.events.announce("tick", &tick, None, To::Everyone, Slow::Drop);
+        self.events.announce("tick", &tick, None, (To::Everyone, Slow::Drop));
     }
 
     fn announce_presence(&mut self) {

@@ -24,6 +24,13 @@ use tracing::{Instrument as _, debug, info_span, warn};
 
 use crate::{conn, remote::Remote, state::Gateway};
 
+mod access;
+mod completions;
+mod models;
+mod page;
+mod probes;
+mod reply;
+mod routes;
 mod waiting;
 
 pub(crate) use waiting::Ticket;
@@ -38,12 +45,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The HTTP side: every path that is no WebSocket.
 fn router(gateway: Arc<Gateway>) -> Router {
-    Router::new().fallback(not_found).with_state(gateway)
-}
-
-async fn not_found() -> Response<Body> {
-    let plain = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
-    (StatusCode::NOT_FOUND, plain, "Not Found").into_response()
+    Router::new().fallback(routes::answer).with_state(gateway)
 }
 
 /// Accepts connections until the gateway drains.
@@ -152,12 +154,9 @@ impl Door {
         let tasks = gateway.lifecycle.tasks.clone();
         let client = async move {
             let Ok(upgraded) = upgraded.await else { return };
-            match upgraded.downcast::<TokioIo<TcpStream>>() {
-                Ok(parts) => {
-                    let (stream, ahead) = (parts.io.into_inner(), parts.read_buf.to_vec());
-                    conn::serve(gateway, stream, ahead, (remote, ticket)).await;
-                }
-                Err(_) => warn!("upgraded connection is no TCP stream"),
+            if let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() {
+                let (stream, ahead) = (parts.io.into_inner(), parts.read_buf.to_vec());
+                conn::serve(gateway, stream, ahead, (remote, ticket)).await;
             }
             drop(permit);
         };

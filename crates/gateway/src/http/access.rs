@@ -5,17 +5,17 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use super::reply::{self, Kind, Reply};
 use crate::{auth::Refused, remote::Remote, state::Gateway};
 
-/// Lets the caller in, or says how it is turned away.
-pub(crate) fn check(gateway: &Gateway, remote: &Remote, headers: &HeaderMap) -> Result<(), Reply> {
+/// How the caller is turned away; `None` lets it in.
+pub(crate) fn refusal(gateway: &Gateway, remote: &Remote, headers: &HeaderMap) -> Option<Reply> {
     let config = gateway.config();
     match gateway.gate.verify(&config.gateway.auth, &[bearer(headers)], remote) {
-        Ok(_) => Ok(()),
+        Ok(_) => None,
         Err(Refused::RateLimited(wait)) => {
             let text = "Too many failed authentication attempts. Please try again later.";
-            let mut refused = reply::error(StatusCode::TOO_MANY_REQUESTS, Kind::RateLimited, text);
+            let mut reply = reply::error(StatusCode::TOO_MANY_REQUESTS, Kind::RateLimited, text);
             let seconds = HeaderValue::from(wait.as_secs().max(1));
-            refused.headers_mut().insert(header::RETRY_AFTER, seconds);
-            Err(refused)
+            reply.headers_mut().insert(header::RETRY_AFTER, seconds);
+            Some(reply)
         }
         Err(
             Refused::TokenMissing
@@ -25,14 +25,14 @@ pub(crate) fn check(gateway: &Gateway, remote: &Remote, headers: &HeaderMap) -> 
             | Refused::PasswordMismatch
             | Refused::PasswordNotConfigured
             | Refused::Unsupported,
-        ) => Err(reply::error(StatusCode::UNAUTHORIZED, Kind::Unauthorized, "Unauthorized")),
+        ) => Some(reply::error(StatusCode::UNAUTHORIZED, Kind::Unauthorized, "Unauthorized")),
     }
 }
 
 /// Whether the caller may see more than strangers: one on this machine, or with the secret.
 /// A wrong secret counts as a failure, no secret does not.
 pub(crate) fn is_trusted(gateway: &Gateway, remote: &Remote, headers: &HeaderMap) -> bool {
-    remote.is_local || (bearer(headers).is_some() && check(gateway, remote, headers).is_ok())
+    remote.is_local || (bearer(headers).is_some() && refusal(gateway, remote, headers).is_none())
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

@@ -72,7 +72,9 @@ fn page(base: &str, headers: &HeaderMap) -> String {
 /// Whether it can stand in a page as it is.
 fn is_host(host: &str) -> bool {
     host.len() <= 255
-        && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':' | b'[' | b']' | b'_'))
+        && host.bytes().all(|b| {
+            b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':' | b'[' | b']' | b'_')
+        })
 }
 
 #[cfg(test)]

@@ -57,7 +57,8 @@ pub(crate) struct Params {
 struct Accepted {
     run_id: String,
     status: &'static str,
-    accepted_at: domain::UnixMillis,
+    #[serde(rename = "acceptedAt")]
+    at: domain::UnixMillis,
 }
 
 impl Method for Agent {
@@ -91,8 +92,8 @@ impl Method for Agent {
                     "stopped": turns}));
             }
         }
-        let accepted_at = gateway.clock.now();
-        cx.answer_early(&Accepted { run_id: run_id.clone(), status: "accepted", accepted_at });
+        let at = gateway.clock.now();
+        cx.answer_early(&Accepted { run_id: run_id.clone(), status: "accepted", at });
         match gateway.sessions.wait(&turn, PATIENCE).await {
             Lookup::Done(outcome) => finished(&outcome),
             Lookup::Pending => {

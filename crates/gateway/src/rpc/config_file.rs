@@ -99,16 +99,16 @@ pub(super) fn shrunk(present: &Value, patch: &Value, allowed: &BTreeSet<String>)
     found
 }
 
-fn walk(present: &Value, patch: &Value, path: &str, found: &mut Vec<String>) {
+fn walk(present: &Value, patch: &Value, place: &str, found: &mut Vec<String>) {
     match (present, patch) {
         (Value::Array(old), Value::Array(new)) if new.len() < old.len() => {
-            found.push(path.to_owned());
+            found.push(place.to_owned());
         }
         (Value::Object(old), Value::Object(new)) => {
             for (key, patch) in new {
                 let Some(present) = old.get(key) else { continue };
-                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                walk(present, patch, &path, found);
+                let place = if place.is_empty() { key.clone() } else { format!("{place}.{key}") };
+                walk(present, patch, &place, found);
             }
         }
         _ => {}

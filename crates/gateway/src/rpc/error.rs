@@ -63,7 +63,9 @@ impl From<agent::SubmitError> for RpcError {
                 Error::unavailable(error.to_string()).into()
             }
             agent::SubmitError::Store(cause) => cause.into(),
-            other => Self::internal("cannot take the message", &other),
+            other @ (agent::SubmitError::NoSandbox(_) | _) => {
+                Self::internal("cannot take the message", &other)
+            }
         }
     }
 }

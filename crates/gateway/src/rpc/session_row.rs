@@ -19,10 +19,30 @@ const PREVIEW_CHARS_MAX: usize = 160;
 
 /// Fields of an entry that clients see as they are.
 const SHOWN: [&str; 24] = [
-    "label", "channel", "subject", "groupChannel", "space", "chatType", "origin", "spawnedBy",
-    "systemSent", "abortedLastRun", "thinkingLevel", "verboseLevel", "reasoningLevel",
-    "elevatedLevel", "sendPolicy", "inputTokens", "outputTokens", "totalTokens", "responseUsage",
-    "contextTokens", "deliveryContext", "lastChannel", "lastTo", "lastAccountId",
+    "label",
+    "channel",
+    "subject",
+    "groupChannel",
+    "space",
+    "chatType",
+    "origin",
+    "spawnedBy",
+    "systemSent",
+    "abortedLastRun",
+    "thinkingLevel",
+    "verboseLevel",
+    "reasoningLevel",
+    "elevatedLevel",
+    "sendPolicy",
+    "inputTokens",
+    "outputTokens",
+    "totalTokens",
+    "responseUsage",
+    "contextTokens",
+    "deliveryContext",
+    "lastChannel",
+    "lastTo",
+    "lastAccountId",
 ];
 
 /// One conversation.
@@ -144,11 +164,7 @@ pub(super) fn resolved(config: &Config, key: &SessionKey, entry: &SessionEntry) 
 }
 
 /// The model chosen for a conversation, or else the agent's.
-pub(super) fn model_of(
-    config: &Config,
-    agent: &AgentId,
-    entry: Option<&SessionEntry>,
-) -> ModelRef {
+pub(super) fn model_of(config: &Config, agent: &AgentId, entry: Option<&SessionEntry>) -> ModelRef {
     let own = config.agents.get(agent).and_then(|agent| agent.models.first()).cloned();
     let usual = own.unwrap_or_else(|| ModelRef { provider: String::new(), model: String::new() });
     match entry.and_then(|entry| entry.model_override.clone()) {

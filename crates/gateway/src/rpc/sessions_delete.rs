@@ -39,7 +39,8 @@ impl Method for SessionsDelete {
         let gateway = &cx.gateway;
         let key = gateway.session_key(&params.key, None);
         let config = gateway.config();
-        let is_main_of_default = key == SessionKey::of(&config.agents.default, &config.session.main_key);
+        let is_main_of_default =
+            key == SessionKey::of(&config.agents.default, &config.session.main_key);
         if is_main_of_default || key.is_main(&config.session.main_key) {
             return Err(RpcError::invalid(format!("Cannot delete the main session ({key}).")));
         }

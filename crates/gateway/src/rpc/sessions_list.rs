@@ -79,8 +79,7 @@ impl Method for SessionsList {
                 let told = session_row::told(gateway, &key, &entry).await;
                 row.derived_title =
                     params.include_derived_titles.then(|| session_row::title(&entry, &told));
-                row.last_message_preview =
-                    told.last.filter(|_| params.include_last_message);
+                row.last_message_preview = told.last.filter(|_| params.include_last_message);
             }
             sessions.push(row);
         }
@@ -109,8 +108,9 @@ impl Params {
             Kind::Direct | Kind::Group => true,
         };
         let is_alias = key.rest().starts_with("cron:") && key.rest().contains(":run:");
-        let is_active =
-            self.active_minutes.is_none_or(|it| now.since(entry.updated_at) <= it.saturating_mul(60_000));
+        let is_active = self
+            .active_minutes
+            .is_none_or(|it| now.since(entry.updated_at) <= it.saturating_mul(60_000));
         let has_label = self.label.is_none() || self.label == entry.label;
         let has_parent = self.spawned_by.is_none() || self.spawned_by == entry.spawned_by;
         is_of_kind && !is_alias && is_active && has_label && has_parent && self.finds(key, entry)

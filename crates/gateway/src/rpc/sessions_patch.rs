@@ -167,10 +167,7 @@ impl Scene<'_> {
         };
         put(|entry| &mut entry.label, self.label(params.label)?);
         put(|entry| &mut entry.spawned_by, self.spawned_by(params.spawned_by)?);
-        put(
-            |entry| &mut entry.thinking_level,
-            self.thinking(params.thinking_level, &model)?,
-        );
+        put(|entry| &mut entry.thinking_level, self.thinking(params.thinking_level, &model)?);
         put(|entry| &mut entry.exec_node, filled("execNode", params.exec_node)?);
         let given = [
             params.verbose_level,
@@ -200,7 +197,11 @@ impl Scene<'_> {
         let is_taken = sessions_list::all(self.gateway, None)
             .iter()
             .any(|(key, entry)| key != self.key && entry.label.as_ref() == Some(&label));
-        if is_taken { Err(format!("label already in use: {label}")) } else { Ok(Change::Set(label)) }
+        if is_taken {
+            Err(format!("label already in use: {label}"))
+        } else {
+            Ok(Change::Set(label))
+        }
     }
 
     fn spawned_by(&self, change: Text) -> Result<Text, String> {

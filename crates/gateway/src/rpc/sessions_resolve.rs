@@ -95,9 +95,9 @@ fn search(cx: &Cx, params: &Params) -> Result<SessionKey, RpcError> {
         }
         (None, _) => Err(not_found(&name)),
         (Some(last), false) => {
-            let all: Vec<String> =
-                keys.iter().chain([&last]).map(ToString::to_string).collect();
-            let text = format!("Multiple sessions found with that name: {name} ({})", all.join(", "));
+            let all: Vec<String> = keys.iter().chain([&last]).map(ToString::to_string).collect();
+            let text =
+                format!("Multiple sessions found with that name: {name} ({})", all.join(", "));
             Err(RpcError::invalid(text))
         }
     }
