@@ -127,6 +127,12 @@ pub enum SubmitError {
     /// Too many messages wait in this conversation (queue drop `new`).
     #[error("too many queued messages")]
     QueueFull,
+    /// The session's tools must run in a sandbox, and none can be had.
+    #[error(
+        "session `{0}` must run in a sandbox and this build has none; set \
+         `agents.defaults.sandbox.mode` (or the agent's own) to \"off\" to run its tools on the host"
+    )]
+    NoSandbox(SessionKey),
     /// The conversation would not come to rest.
     #[error("session is still active")]
     Busy,

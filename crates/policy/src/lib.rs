@@ -5,6 +5,7 @@
 pub mod env_guard;
 pub mod judge;
 mod pattern;
+pub mod place;
 pub mod reset;
 pub mod scope;
 pub mod tool_policy;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use config::{Config, ModelRef};
 use domain::{Content, Message, Part, SessionId, TurnId, UnixMillis, User, transcript::Body};
+use policy::place::{Place, place};
 use store::{Context, SessionEntry, StoreError, Transcript};
 use tokio::{sync::mpsc, time::Instant};
 
@@ -26,6 +27,10 @@ impl Session {
             .agents
             .get(&self.agent)
             .ok_or_else(|| SubmitError::UnknownAgent(self.agent.to_string()))?;
+        // Never a silent run on the host.
+        if place(agent.sandbox, self.names().0, &config.session.main_key) == Place::Sandbox {
+            return Err(SubmitError::NoSandbox(self.names().0.clone()));
+        }
         self.io.lane.resize(config.agents.concurrent_max);
         let now = self.io.clock.now();
         let Batch { submission, merged } = batch;

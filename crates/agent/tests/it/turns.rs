@@ -212,6 +212,17 @@ async fn reset_starts_a_new_file_and_the_old_one_stays() {
 }
 
 #[tokio::test]
+async fn a_session_that_needs_a_sandbox_never_runs_on_the_host() {
+    let settings = json!({"agents": {"defaults": {"sandbox": {"mode": "all"}}}});
+    let harness = Harness::with(Llm::script([]), &settings);
+
+    let refused = harness.sessions.submit(message("t1", "hello")).await;
+
+    assert!(matches!(refused, Err(agent::SubmitError::NoSandbox(key)) if key.as_str() == MAIN));
+    assert_eq!(harness.llm.requests().len(), 0);
+}
+
+#[tokio::test]
 async fn commands_answer_without_a_model() {
     let harness = Harness::start(Llm::script([]));
 

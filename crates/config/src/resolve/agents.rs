@@ -125,7 +125,7 @@ impl Reader<'_> {
             heartbeat_every: parse_duration(&every, Unit::Minutes).filter(|gap| !gap.is_zero()),
             heartbeat_every_text: every,
             sandbox: sandbox_mode(
-                own.at("sandbox.mode").text().or(defaults.at("sandbox.mode").text()),
+                own.at("sandbox.mode").text().or(defaults.at("sandbox.mode").text()).as_deref(),
             ),
             tools: tools::layers(own.at("tools")),
             exec: tools::exec(self.root.at("tools.exec"), own.at("tools.exec")),
@@ -162,8 +162,8 @@ impl Reader<'_> {
     }
 }
 
-fn sandbox_mode(name: Option<String>) -> SandboxMode {
-    match name.as_deref() {
+fn sandbox_mode(name: Option<&str>) -> SandboxMode {
+    match name {
         Some("all") => SandboxMode::All,
         Some("non-main") => SandboxMode::NonMain,
         Some(_) | None => SandboxMode::Off,
