@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use config::{Api, AuthMode, Bind, Config, QueueMode, Reset, ToolProfile};
+use config::{Api, AuthMode, Bind, Config, QueueMode, Reset, SandboxMode, ToolProfile};
 
 use crate::home::Home;
 
@@ -40,10 +40,10 @@ fn agents_take_what_they_lack_from_the_defaults() {
         "{ agents: {
             defaults: { model: { primary: 'fast', fallbacks: ['openai/b', 'z.ai/c'] },
               models: { 'anthropic/claude-x': { alias: 'Fast', params: { temperature: 0.5 } } },
-              workspace: '~/ws', thinkingDefault: 'low', compaction: { reserveTokensFloor: 9 },
+              workspace: '~/ws', thinkingDefault: 'low', sandbox: { mode: 'all' }, compaction: { reserveTokensFloor: 9 },
               heartbeat: { every: '0m' } },
             list: [{ id: 'One' }, { id: 'two', default: true, model: { primary: 'openai/o',
-              fallbacks: [] }, heartbeat: { every: '90' } }] } }",
+              fallbacks: [] }, heartbeat: { every: '90' }, sandbox: { mode: 'non-main' } }] } }",
     );
 
     let config = config(&home);
@@ -60,6 +60,7 @@ fn agents_take_what_they_lack_from_the_defaults() {
     assert_eq!(one.agent_dir, locations.state_dir.join("agents/one/agent"));
     assert_eq!((one.heartbeat_every, two.heartbeat_every), (None, Some(Duration::from_mins(90))));
     assert_eq!(one.compaction.reserve_tokens, 9);
+    assert_eq!((one.sandbox, two.sandbox), (SandboxMode::All, SandboxMode::NonMain));
     assert_eq!(two.thinking.as_deref(), Some("low"));
 }
 
