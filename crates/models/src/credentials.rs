@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use domain::{Secret, UnixMillis};
+use domain::{AgentId, Secret, UnixMillis};
 use store::{AuthProfile, AuthProfiles};
 
 use crate::{ErrorKind, catalog};
@@ -127,6 +127,31 @@ fn failure(kind: ErrorKind) -> Option<store::Failure> {
         ErrorKind::Format => Some(store::Failure::Format),
         ErrorKind::Server | ErrorKind::ContextOverflow | ErrorKind::Garbage => None,
     }
+}
+
+/// The stored profiles that `agent` uses for `provider`, and where they are kept: its own, else
+/// those of the main agent.
+pub(crate) fn inherited<'a>(
+    store: &store::Store,
+    config: &'a config::Config,
+    agent: &'a config::Agent,
+    provider: &str,
+) -> (AuthProfiles, &'a Path) {
+    let own = load(store, &agent.agent_dir);
+    let main = config.agents.get(&AgentId::main()).filter(|main| main.id != agent.id);
+    if let Some(main) = main
+        && !has(&own, provider)
+    {
+        let theirs = load(store, &main.agent_dir);
+        if has(&theirs, provider) {
+            return (theirs, &main.agent_dir);
+        }
+    }
+    (own, &agent.agent_dir)
+}
+
+fn has(profiles: &AuthProfiles, provider: &str) -> bool {
+    profiles.profiles.values().any(|it| it.provider == provider)
 }
 
 /// The agent's stored profiles; a file that cannot be read counts as none.

@@ -200,8 +200,10 @@ impl Models {
             Ok(dialect) => dialect,
             Err(error) => return targets.push((Err(error), None)),
         };
-        let now = self.shared.settings.clock.now();
-        let profiles = credentials::load(&self.shared.settings.store, &agent.agent_dir);
+        let shared = &self.shared.settings;
+        let now = shared.clock.now();
+        let (profiles, home) =
+            credentials::inherited(&shared.store, config, agent, &model.provider);
         let sources = self.sources(&profiles, &config.models);
         let route = route_of(&config.models, agent, model);
         let keys = credentials::for_provider(&sources, &model.provider, &route.base_url, now);
@@ -214,7 +216,7 @@ impl Models {
             let until = cooling_until.max(self.cooldowns(|it| it.until(&slot, now)));
             let route = Arc::new(Route { key, ..route.clone() });
             let model = Arc::clone(model);
-            let agent_dir = agent.agent_dir.clone();
+            let agent_dir = home.to_owned();
             targets.push((Ok(Target { model, dialect, route, slot, profile, agent_dir }), until));
         }
     }

@@ -98,6 +98,22 @@ async fn profiles_come_before_the_configured_key_and_their_failures_are_remember
 }
 
 #[tokio::test]
+async fn an_agent_without_profiles_uses_those_of_the_main_agent() {
+    let llm = Llm::script([says("Hi.")]);
+    let profiles = json!({"version": 1, "profiles": {
+        "mock:main": {"type": "token", "provider": "mock", "token": "token-of-main"},
+    }});
+    let providers = json!({"mock": provider(&llm, Dialect::Chat)});
+    let mut rig = Rig::with_profiles(&providers, ONCE, Some(&profiles));
+    rig.agent.id = domain::AgentId::normalise("work");
+    rig.agent.agent_dir = rig.agent.agent_dir.join("../../work/agent");
+
+    rig.reply(vec![user("hi")]).await;
+
+    assert_eq!(llm.request(0).headers["authorization"], "Bearer token-of-main");
+}
+
+#[tokio::test]
 async fn models_are_listed_when_configured_or_when_their_provider_has_a_key() {
     let llm = Llm::script([]);
     let rig = Rig::new(&llm, Dialect::Chat);
