@@ -213,7 +213,7 @@ fn no_connection(target: &Target, error: &ConnectError) -> Failure {
 }
 
 fn proof_hint(message: &str) -> Option<&'static str> {
-    if message.contains("missing") {
+    if message.contains("missing") || message.contains("device identity required") {
         return Some("pass --token, or set OPENCLAW_GATEWAY_TOKEN");
     }
     message

@@ -7,7 +7,7 @@ use config::Config;
 use domain::{AgentId, Content, SessionKey, TurnId};
 use sandbox::host::{self, Confinement, Host};
 use serde_json::{Value, json};
-use store::{OpenOptions, Store};
+use store::{OpenError, OpenOptions, Store};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
@@ -51,7 +51,13 @@ async fn turn(
         sessions_template: config.session.store.clone(),
         clock: Arc::clone(&program.clock),
     })
-    .map_err(|error| state::failure(&error))?;
+    .map_err(|error| {
+        let failure = state::failure(&error);
+        if args.local && matches!(error, OpenError::Locked { .. }) {
+            return failure.hint("leave out --local: that process is a gateway and takes turns");
+        }
+        failure
+    })?;
     let (_config_writer, config_reader) = watch::channel(Arc::clone(&config));
     let session = session_of(program, args, &config, &store)?;
     if let Some(level) = args.verbose {

@@ -229,10 +229,17 @@ fn refused(error: &StartError) -> Failure {
     if matches!(error, StartError::MissingConfig) {
         failure.hint = Some("openclaw gateway run --allow-unconfigured".to_owned());
     }
-    if matches!(error, StartError::NoToken) {
-        failure.hint = Some("openclaw config set gateway.auth.token <long random text>".to_owned());
+    if matches!(error, StartError::NoToken | StartError::OpenWithoutAuth { .. }) {
+        failure.hint = Some(secret_hint("token"));
+    }
+    if matches!(error, StartError::NoPassword) {
+        failure.hint = Some(secret_hint("password"));
     }
     failure
+}
+
+fn secret_hint(name: &str) -> String {
+    format!("openclaw config set gateway.auth.{name} <long random text>")
 }
 
 fn overrides(args: &RunArgs, config: &Config) -> Result<Overrides, Failure> {
