@@ -1,0 +1,85 @@
+//! `health`: how it finds the gateway, and what it says when it does not.
+
+use testkit::home::{TOKEN, TempHome};
+
+use crate::program::{alone, quiet, run, run_with, start};
+
+#[test]
+fn without_a_gateway_it_says_where_it_looked() {
+    let (home, port) = alone();
+
+    let (code, stderr) = run(&home, &["health"]).failure();
+
+    assert_eq!(code, Some(1));
+    assert_eq!(
+        stderr,
+        format!(
+            "error: gateway closed (1006): connection refused\n\
+             Gateway target: ws://127.0.0.1:{port}\n\
+             Source: local loopback\n\
+             Config: ~/.openclaw/openclaw.json\n\
+             Bind: loopback\n\
+             hint: openclaw gateway run\n"
+        )
+    );
+}
+
+#[test]
+fn a_script_gets_the_failure_as_json_too() {
+    let (home, _) = alone();
+
+    let ran = run(&home, &["health", "--json"]);
+
+    assert_eq!(ran.code, Some(1));
+    assert_eq!(
+        ran.json(),
+        serde_json::json!({"ok": false, "error": {
+            "type": "connection", "message": "gateway closed (1006): connection refused",
+        }})
+    );
+}
+
+#[test]
+fn a_running_gateway_is_healthy_by_config_by_flags_and_by_environment() {
+    let home = quiet(TempHome::minimal().unwrap());
+    let gateway = start(&home);
+    let stranger = TempHome::new().unwrap();
+    let url = gateway.ws_url();
+
+    let text = run(&home, &["health"]).answer();
+    let json = run(&home, &["health", "--json", "--flag-of-another-version"]).json();
+    let by_flags = run(&stranger, &["health", "--url", &url, "--token", TOKEN, "--json"]).json();
+    let port = gateway.port().to_string();
+    let vars = [("OPENCLAW_GATEWAY_PORT", port.as_str()), ("OPENCLAW_GATEWAY_TOKEN", TOKEN)];
+    let by_env = run_with(&stranger, &["health", "--json"], &vars).json();
+
+    assert!(text.starts_with("Agents: main (default)\nHeartbeat interval: off\n"), "{text}");
+    for health in [json, by_flags, by_env] {
+        assert_eq!((&health["ok"], &health["defaultAgentId"]), (&true.into(), &"main".into()));
+    }
+}
+
+#[test]
+fn a_wrong_token_and_a_missing_one_are_told_apart() {
+    let home = quiet(TempHome::minimal().unwrap());
+    let gateway = start(&home);
+    let url = gateway.ws_url();
+
+    let (_, wrong) = run(&home, &["health", "--token", "guess"]).failure();
+    let (_, missing) = run(&home, &["health", "--url", &url]).failure();
+
+    assert!(wrong.contains("gateway closed (1008): unauthorized: gateway token mismatch"));
+    assert!(missing.starts_with("error: --url needs --token or --password"), "{missing}");
+}
+
+#[test]
+fn an_invalid_config_is_a_warning_and_the_gateway_is_asked_all_the_same() {
+    let home = quiet(TempHome::minimal().unwrap());
+    let _gateway = start(&home);
+    home.merge_config(&serde_json::json!({"gateway": {"prot": 1}})).unwrap();
+
+    let ran = run(&home, &["health"]);
+
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.stderr.starts_with("warning: Config invalid\n"), "{}", ran.stderr);
+}
