@@ -121,6 +121,7 @@ async fn summarise(turn: &Turn, io: &Io, old: &[Arc<Message>], wish: &str) -> Op
         };
         match next {
             Ok(Delta::Done(reply)) => {
+                let _end = stream.next().await;
                 let text = reply.content.joined_text();
                 return (!text.trim().is_empty()).then_some(text);
             }

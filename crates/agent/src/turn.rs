@@ -163,6 +163,8 @@ async fn ask(turn: &Turn, io: &Io) -> Reply {
         match next {
             Some(Ok(Delta::Done(reply))) => {
                 turn.emitter.flush_text(speech.audible()).await;
+                // Read to its end, the answer leaves its connection for the next request.
+                let _end = stream.next().await;
                 return Reply::Whole(reply);
             }
             Some(Ok(delta)) => tell(delta, &mut speech, &turn.emitter).await,
