@@ -196,15 +196,12 @@ impl Running {
         for caller in gateway.events.callers().iter() {
             caller.outbox.close(1012, "service restart");
         }
+        lifecycle.clients.close();
         lifecycle.tasks.close();
-        let clients_gone = async {
-            while !gateway.events.callers().is_empty() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        let _slow_ones_are_cut_off = timeout(FAREWELL, clients_gone).await;
+        let _slow_ones_are_cut_off = timeout(FAREWELL, lifecycle.clients.wait()).await;
         lifecycle.hard.cancel();
-        let _those_left_hold_nothing = timeout(FAREWELL, lifecycle.tasks.wait()).await;
+        let all_gone = async { tokio::join!(lifecycle.clients.wait(), lifecycle.tasks.wait()) };
+        let _those_left_hold_nothing = timeout(FAREWELL, all_gone).await;
         if let Err(error) = gateway.store.close().await {
             warn!(error = rpc::error::chain(&error), "could not write everything");
         }

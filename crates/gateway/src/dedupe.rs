@@ -88,7 +88,8 @@ mod tests {
         assert!(conflicts.check("agent", &ho).is_ok());
         let refused = conflicts.check("chat.send", &ho).unwrap_err();
 
-        assert_eq!(refused.error.details, Some(json!({"reason": "chat-request-conflict"})));
+        let details = json!({"reason": "chat-request-conflict"});
+        assert_eq!(refused.error.details, Some(Box::new(details)));
     }
 
     #[tokio::test(start_paused = true)]

@@ -298,7 +298,9 @@ impl Fan {
         let audience = self.events.audience();
         let is_call = matches!(
             event.body,
-            EventBody::CallStarted { .. } | EventBody::CallProgress { .. } | EventBody::CallEnded(_)
+            EventBody::CallStarted { .. }
+                | EventBody::CallProgress { .. }
+                | EventBody::CallEnded(_)
         );
         let owner = is_call.then(|| self.events.owner(&event.turn)).flatten();
         let view = self.turns.entry(event.turn.clone()).or_default();

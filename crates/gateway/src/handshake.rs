@@ -3,6 +3,8 @@
 //! Order: params, version, role, origin, device, secret. Device signatures and pairing are not
 //! checked yet: a device block neither helps nor hurts, the shared secret decides.
 
+use std::sync::LazyLock;
+
 use protocol::{
     Code, Error, Scope, Version, compat,
     handshake::{ClientId, Connect, Mode},
@@ -15,6 +17,8 @@ use crate::{
     origin,
     remote::Remote,
 };
+
+static SCHEMA: LazyLock<Value> = LazyLock::new(validation::schema_of::<Connect>);
 
 /// Who a client turned out to be.
 #[derive(Clone, Debug)]
@@ -71,7 +75,7 @@ pub(crate) fn judge(
 
 fn read(params: &Value) -> Result<Connect, Refusal> {
     let invalid = |problems: &[String]| Error::invalid(validation::refusal("connect", problems));
-    let problems = validation::check(&validation::schema_of::<Connect>(), params);
+    let problems = validation::check(&SCHEMA, params);
     if !problems.is_empty() {
         return Err(invalid(&problems).into());
     }

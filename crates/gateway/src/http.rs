@@ -74,7 +74,7 @@ pub(crate) async fn accept(gateway: Arc<Gateway>, listener: TcpListener) {
                     peer,
                 };
                 let task = serve(door, stream).instrument(info_span!("http", %peer));
-                gateway.lifecycle.tasks.spawn(task);
+                gateway.lifecycle.clients.spawn(task);
             }
             Err(error) => {
                 warn!(%error, "cannot accept a connection");
@@ -151,7 +151,7 @@ impl Door {
         };
         let upgraded = hyper::upgrade::on(request);
         let Self { gateway, permit, .. } = self;
-        let tasks = gateway.lifecycle.tasks.clone();
+        let tasks = gateway.lifecycle.clients.clone();
         let client = async move {
             let Ok(upgraded) = upgraded.await else { return };
             if let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() {

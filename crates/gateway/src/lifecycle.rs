@@ -7,7 +7,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 /// Tasks and their end. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Lifecycle {
-    /// Owns every task of the gateway.
+    /// Owns the tasks that serve clients.
+    pub(crate) clients: TaskTracker,
+    /// Owns every other task of the gateway.
     pub(crate) tasks: TaskTracker,
     /// Nothing new is taken in.
     pub(crate) soft: CancellationToken,

@@ -62,7 +62,10 @@ fn is_private(name: &str) -> bool {
     match name.parse::<std::net::IpAddr>().map(|ip| ip.to_canonical()) {
         Ok(std::net::IpAddr::V4(ip)) => ip.is_private() || ip.is_loopback(),
         Ok(std::net::IpAddr::V6(ip)) => ip.is_loopback() || ip.is_unique_local(),
-        Err(_) => name == "localhost" || name.ends_with(".local") || name.ends_with(".ts.net"),
+        Err(_) => {
+            let is_below = |zone: &str| name.rsplit_once('.').is_some_and(|(_, last)| last == zone);
+            name == "localhost" || is_below("local") || name.strip_suffix(".ts.net").is_some()
+        }
     }
 }
 

@@ -313,7 +313,7 @@ mod tests {
 
     #[test]
     fn missing_scope_is_an_invalid_request_in_version_3() {
-        let error = crate::Error::missing_scope(Scope::Write);
+        let error = Error::missing_scope(Scope::Write);
 
         assert_eq!(error.clone().shaped(Version::V4).code, Code::Forbidden);
         let older = error.shaped(Version::V3);

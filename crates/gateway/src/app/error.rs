@@ -62,8 +62,9 @@ impl StartError {
     /// A command that helps.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::MissingConfig => Some("openclaw config set gateway.mode local"),
-            Self::ModeNotLocal { .. } => Some("openclaw config set gateway.mode local"),
+            Self::MissingConfig | Self::ModeNotLocal { .. } => {
+                Some("openclaw config set gateway.mode local")
+            }
             Self::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
                 Some("openclaw gateway stop")
             }

@@ -309,7 +309,16 @@ fn is_over(error: &tokio_tungstenite::tungstenite::Error) -> bool {
     match error {
         Wire::Capacity(_) => false,
         Wire::Io(error) => error.kind() != std::io::ErrorKind::Other,
-        _ => true,
+        Wire::ConnectionClosed
+        | Wire::AlreadyClosed
+        | Wire::Tls(_)
+        | Wire::Protocol(_)
+        | Wire::WriteBufferFull(_)
+        | Wire::Utf8(_)
+        | Wire::AttackAttempt
+        | Wire::Url(_)
+        | Wire::Http(_)
+        | Wire::HttpFormat(_) => true,
     }
 }
 

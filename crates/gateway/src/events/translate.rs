@@ -90,10 +90,21 @@ pub(crate) struct TurnView {
     is_untold_v3: bool,
     last_v3: Option<Instant>,
     last_v4: Option<Instant>,
-    began: bool,
-    said_starting: bool,
+    stage: Stage,
     output_tokens: u64,
     out: Vec<Delivery>,
+}
+
+/// How far a turn is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Stage {
+    /// It has not begun, or never will: a command was answered.
+    #[default]
+    Waiting,
+    /// It left the queue.
+    Begun,
+    /// A model was asked.
+    Asked,
 }
 
 /// The parts of a payload that stay the same, and those of the newest event.
@@ -116,7 +127,9 @@ impl TurnView {
         owner: Option<ConnId>,
         now: Instant,
     ) -> Vec<Delivery> {
-        self.began |= matches!(event.body, EventBody::Started);
+        if matches!(event.body, EventBody::Started) {
+            self.stage = Stage::Begun;
+        }
         if !(audience.v3 || audience.v4) {
             self.skip(event);
             return Vec::new();
@@ -202,7 +215,7 @@ impl TurnView {
 
     /// Whether no turn runs here, only a message was said.
     pub(crate) fn is_idle(&self) -> bool {
-        !self.began
+        self.stage == Stage::Waiting
     }
 
     fn skip(&mut self, event: &Event) {
@@ -213,7 +226,7 @@ impl TurnView {
     }
 
     fn model(&mut self, who: &Who, provider: &str, model: &str, audience: Audience) {
-        if !std::mem::replace(&mut self.said_starting, true) {
+        if std::mem::replace(&mut self.stage, Stage::Asked) != Stage::Asked {
             let state = ChatState::Status { phase: "starting_model" };
             self.chat(who, state, audience, Slow::Drop);
             self.agent(who, "run_status", json!({"phase": "starting_model"}), audience);
@@ -312,7 +325,7 @@ impl TurnView {
     fn ended(&mut self, who: &Who, outcome: &Outcome, audience: Audience, now: Instant) {
         let text = outcome.texts.last().filter(|text| !text.is_empty());
         let message = text.map(|text| ChatMessage::new(text.as_str(), who.at.0));
-        if !self.began && outcome.stop == Stop::Done {
+        if self.stage == Stage::Waiting && outcome.stop == Stop::Done {
             // A command was answered: no model spoke, so there is nothing but the answer.
             let message = message.map(ChatMessage::injected);
             let state = ChatState::Final { stop_reason: None, message };
@@ -481,3 +494,6 @@ fn result_of(result: &domain::CallResult) -> Value {
     }
     value
 }
+
+#[cfg(test)]
+mod tests;

@@ -59,13 +59,12 @@ impl From<agent::SubmitError> for RpcError {
             agent::SubmitError::Empty | agent::SubmitError::UnknownAgent(_) => {
                 Self::invalid(error.to_string())
             }
-            agent::SubmitError::Closing | agent::SubmitError::QueueFull => {
-                Error::unavailable(error.to_string()).into()
-            }
+            agent::SubmitError::Closing
+            | agent::SubmitError::QueueFull
+            | agent::SubmitError::Busy => Error::unavailable(error.to_string()).into(),
             agent::SubmitError::Store(cause) => cause.into(),
-            other @ (agent::SubmitError::NoSandbox(_) | _) => {
-                Self::internal("cannot take the message", &other)
-            }
+            agent::SubmitError::NoSandbox(_) => Self::unavailable(error.to_string()),
+            _ => Self::internal("cannot take the message", &error),
         }
     }
 }

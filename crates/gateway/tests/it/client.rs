@@ -6,8 +6,8 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{Message, client::IntoClientRequest as _},
+    MaybeTlsStream, WebSocketStream, connect_async_with_config,
+    tungstenite::{Message, client::IntoClientRequest as _, protocol::WebSocketConfig},
 };
 
 /// Longest wait for one frame.
@@ -35,7 +35,8 @@ impl Client {
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().unwrap());
         }
-        let (socket, _) = connect_async(request).await.unwrap();
+        let config = WebSocketConfig::default().read_buffer_size(4096).write_buffer_size(4096);
+        let (socket, _) = connect_async_with_config(request, Some(config), true).await.unwrap();
         Self { socket, next_id: 0 }
     }
 
@@ -123,7 +124,7 @@ impl Client {
                 Some(Ok(Message::Close(Some(frame)))) => {
                     return Seen::Closed(frame.code.into(), frame.reason.to_string());
                 }
-                Some(Ok(Message::Close(None))) | None | Some(Err(_)) => {
+                Some(Ok(Message::Close(None)) | Err(_)) | None => {
                     return Seen::Closed(1006, String::new());
                 }
                 Some(Ok(_)) => {}

@@ -32,6 +32,7 @@ struct Case {
     close: u16,
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn cases() -> Vec<Case> {
     let case = |name, params, (code, message), detail, close| Case {
         name,

@@ -1,3 +1,5 @@
+//! Tests of frames: what is one, what is not, and what is said about it.
+
 use proptest::prelude::*;
 use serde_json::{json, value::to_raw_value};
 
