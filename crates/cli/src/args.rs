@@ -66,6 +66,9 @@ pub(crate) struct Rpc {
     /// How long to wait, in milliseconds
     #[arg(long, value_name = "MS")]
     timeout: Option<u64>,
+    /// Wait for the final response of methods that answer twice
+    #[arg(long, hide = true)]
+    pub(crate) expect_final: bool,
 }
 
 impl Rpc {
@@ -117,9 +120,14 @@ pub(crate) fn root_help() -> String {
 fn forgive(argv: &mut Vec<OsString>, error: &clap::Error) -> bool {
     let Some(flag) = context(error, ContextKind::InvalidArg) else { return false };
     let texts = || argv.iter().map(|arg| arg.to_string_lossy().into_owned());
-    let Some(command) = texts().position(|arg| LENIENT.contains(&arg.as_str())) else {
+    let pairs: Vec<(String, String)> = texts().zip(texts().skip(1)).collect();
+    let names_command =
+        |(before, arg): &(String, String)| !arg.starts_with('-') && before != "--profile";
+    let Some(at) = pairs.iter().position(names_command) else { return false };
+    let command = at + 1;
+    if !LENIENT.contains(&pairs[at].1.as_str()) {
         return false;
-    };
+    }
     let flag = flag.split('=').next().unwrap_or_default().to_owned();
     let unknown = |arg: &str| arg == flag || arg.split('=').next() == Some(&flag);
     match texts().skip(command + 1).position(|arg| unknown(&arg)) {

@@ -79,6 +79,6 @@ pub(crate) fn run(command: Command, program: &mut Program) -> Result<(), Failure
         Command::Sessions(args) => sessions::run(program, &args),
         Command::Config(args) => config::run(program, &args),
         Command::Logs(args) => crate::wait_for(logs::run(program, &args)),
-        Command::Completion(args) => completion::run(&args),
+        Command::Completion(args) => completion::run(program, &args),
     }
 }

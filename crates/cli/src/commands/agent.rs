@@ -99,6 +99,10 @@ pub(crate) fn run(program: &Program, args: &Args) -> Result<(), Failure> {
     if let Some(id) = &args.agent {
         known_agent(program, id)?;
     }
+    if args.local && args.deliver {
+        return Err(Failure::new(Kind::Usage, "--deliver needs a gateway: leave out --local")
+            .hint("openclaw gateway run"));
+    }
     if args.local {
         return embedded::run(program, args);
     }
@@ -109,6 +113,7 @@ pub(crate) fn run(program: &Program, args: &Args) -> Result<(), Failure> {
     })?;
     match no_gateway {
         None => Ok(()),
+        Some(failure) if args.deliver => Err(failure),
         Some(failure) => {
             ui::warn(format!("no gateway: {}; running the turn in this process", failure.message));
             embedded::run(program, args)

@@ -47,7 +47,7 @@ fn a_running_gateway_is_healthy_by_config_by_flags_and_by_environment() {
     let url = gateway.ws_url();
 
     let text = run(&home, &["health"]).answer();
-    let json = run(&home, &["health", "--json", "--flag-of-another-version"]).json();
+    let json = run(&home, &["health", "--json", "--flag-of-another-version=1"]).json();
     let by_flags = run(&stranger, &["health", "--url", &url, "--token", TOKEN, "--json"]).json();
     let port = gateway.port().to_string();
     let vars = [("OPENCLAW_GATEWAY_PORT", port.as_str()), ("OPENCLAW_GATEWAY_TOKEN", TOKEN)];

@@ -88,9 +88,10 @@ fn every_command_has_help_with_an_example() {
 #[test]
 fn a_usage_error_is_one_line_with_a_hint_and_exit_code_1() {
     let home = TempHome::new().unwrap();
-    let cases: [(&[&str], &str); 8] = [
+    let cases: [(&[&str], &str); 9] = [
         (&["bogus"], "error: unknown command 'bogus'"),
         (&["gateway", "--bogus"], "error: unknown option '--bogus'"),
+        (&["agent", "-m", "health", "--bogus"], "error: unknown option '--bogus'"),
         (&["gateway", "--port", "abc"], "error: Invalid --port value 'abc'"),
         (&["gateway", "--port", "0"], "error: Invalid --port value '0'"),
         (
@@ -157,4 +158,21 @@ fn completion_prints_a_script_and_reads_no_config() {
 
     assert!(zsh.starts_with("#compdef openclaw"), "{zsh}");
     assert!(bash.contains("_openclaw()"), "{bash}");
+}
+
+#[test]
+fn completion_is_installed_once_however_often_it_is_asked_for() {
+    let home = TempHome::new().unwrap();
+    let args = ["completion", "--shell", "bash", "--install"];
+
+    let asked = run(&home, &args).answer();
+    let untouched = !home.path().join(".bashrc").exists();
+    for _ in 0..2 {
+        run(&home, &[&args[..], &["--yes"]].concat()).answer();
+    }
+
+    let line = "source '[home]/.openclaw/completions/openclaw.bash'\n";
+    assert_eq!((asked.as_str(), untouched), (line, true));
+    let bashrc = std::fs::read_to_string(home.path().join(".bashrc")).unwrap();
+    assert_eq!(bashrc.replace(home.path().to_str().unwrap(), "[home]"), line);
 }

@@ -21,9 +21,6 @@ pub(crate) struct Args {
     /// Parameters as a JSON object
     #[arg(long, value_name = "JSON", default_value = "{}")]
     params: String,
-    /// Wait for the final response of methods that answer twice
-    #[arg(long)]
-    expect_final: bool,
     /// Print the answer alone
     #[arg(long)]
     pub(crate) json: bool,
@@ -38,7 +35,7 @@ pub(crate) async fn run(program: &Program, args: &Args) -> Result<(), Failure> {
     let patience = args.rpc.patience(TIMEOUT_MS);
     let (client, target) = target::connect(program, &args.rpc, patience).await?;
     let params = Value::Object(params);
-    let answer = if args.expect_final {
+    let answer = if args.rpc.expect_final {
         timeout(patience, client.call_expecting_final(&args.method, params)).await
     } else {
         timeout(patience, client.call(&args.method, params)).await
