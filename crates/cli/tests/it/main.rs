@@ -9,6 +9,8 @@ mod gateway;
 mod health;
 mod help;
 mod logs;
+mod peers;
 mod program;
 mod sessions;
 mod status;
+mod traces;
