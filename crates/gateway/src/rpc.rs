@@ -39,6 +39,7 @@ mod config_patch;
 mod config_schema;
 mod config_set;
 mod connect;
+mod envelope;
 mod health;
 mod levels;
 mod logs_tail;

@@ -221,8 +221,12 @@ fn refused(error: &SubmitError) -> Reply {
             let status = StatusCode::SERVICE_UNAVAILABLE;
             reply::error(status, Kind::ApiError, &error.to_string())
         }
-        other => {
-            warn!(error = chain(other), "cannot take the message");
+        // What the owner must change in the config, said in full.
+        SubmitError::NoSandbox(_) => {
+            reply::error(StatusCode::INTERNAL_SERVER_ERROR, Kind::ApiError, &error.to_string())
+        }
+        SubmitError::Store(_) | _ => {
+            warn!(error = chain(error), "cannot take the message");
             reply::error(StatusCode::INTERNAL_SERVER_ERROR, Kind::ApiError, FAILED)
         }
     }

@@ -28,7 +28,7 @@ struct Live {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Ready {
+struct Readiness {
     ready: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     failing: Option<Vec<&'static str>>,
@@ -81,7 +81,7 @@ impl Probe {
             Self::Ready => {
                 let failing = if draining { vec!["draining"] } else { Vec::new() };
                 let failing = may_see.then_some(failing);
-                reply::json(status, &Ready { ready: !draining, failing, uptime_ms })
+                reply::json(status, &Readiness { ready: !draining, failing, uptime_ms })
             }
             Self::Started => {
                 let status_text = if draining { "draining" } else { "started" };

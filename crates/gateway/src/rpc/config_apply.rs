@@ -77,8 +77,7 @@ impl Method for ConfigApply {
     async fn call(cx: Cx, params: Params) -> Result<Reply, RpcError> {
         let Params { raw, base_hash, session_key, note, .. } = params;
         let written = config_file::write(&cx.gateway, base_hash, move |editor, present| {
-            let old = present.snapshot.raw.as_deref().unwrap_or_default();
-            editor.replace(old, &raw).map_err(config_file::refusal)
+            config_file::replace(editor, present, &raw)
         })
         .await?;
         let note = Note { kind: "config-apply", session_key, text: note };

@@ -35,7 +35,8 @@ pub(super) struct Restart {
     /// Whether the change is or gets into force without anybody's doing.
     ok: bool,
     pid: u32,
-    /// `none`: values are read as they are needed; `manual`: the gateway must be restarted.
+    /// `none`: no restart is needed; `emit`: the gateway restarts itself after the delay;
+    /// `manual`: the reload mode forbids that.
     mode: &'static str,
     delay_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,15 +70,28 @@ pub(super) async fn write(
         let edited = edit(&editor, &present)?;
         store::write_config(&present.snapshot.path, &edited.raw)
             .map_err(|cause| RpcError::internal("cannot write the config file", &cause))?;
-        let new = edited.loaded.snapshot.resolved;
-        let restart = restart(&gateway, &present.snapshot.resolved, &new);
+        let restart = restart(&gateway, &edited.loaded);
         Ok(Written {
             path: present.snapshot.path.display().to_string(),
-            config: config::redact(new),
+            config: config::redact_resolved(edited.loaded.snapshot.resolved, &edited.loaded.env),
             restart,
         })
     })
     .await
+}
+
+/// Takes `text` for the whole file.
+pub(super) fn replace(
+    editor: &Editor<'_>,
+    present: &Loaded,
+    text: &str,
+) -> Result<Edited, RpcError> {
+    // To the editor a blank text is an empty config, which is hardly what a client means.
+    if text.trim().is_empty() {
+        return Err(RpcError::invalid("config raw must be an object"));
+    }
+    let raw = present.snapshot.raw.as_deref().unwrap_or_default();
+    editor.replace(raw, text).map_err(refusal)
 }
 
 /// What clients are told when an edit was not made.
@@ -87,7 +101,11 @@ pub(super) fn refusal(error: EditError) -> RpcError {
             let details = json!({"issues": issues(&problems)});
             Error::invalid("invalid config").with_details(details).into()
         }
-        other => RpcError::invalid(other.to_string()),
+        EditError::Syntax(_)
+        | EditError::NotFound(_)
+        | EditError::Blocked(_)
+        | EditError::NothingBehindMask(_)
+        | _ => RpcError::invalid(error.to_string()),
     }
 }
 
@@ -134,21 +152,28 @@ fn stale(what: &str) -> RpcError {
     RpcError::invalid(format!("{what}; re-run config.get and retry"))
 }
 
-/// Compares with the file as it was, which is what runs unless an earlier change waits for a
-/// restart as well.
-fn restart(gateway: &Gateway, old: &Value, new: &Value) -> Restart {
-    let plan = config::plan(old, new, gateway.config().gateway.reload.mode);
-    let is_waiting = !plan.restart_because.is_empty() || plan.action == Action::Restart;
-    let reason = is_waiting.then(|| {
-        let paths =
-            if plan.restart_because.is_empty() { &plan.changed } else { &plan.restart_because };
-        format!("takes effect when the gateway is restarted: {}", paths.join(", "))
-    });
+/// What the reloader will do about `new`, compared with what is in force.
+fn restart(gateway: &Gateway, new: &Loaded) -> Restart {
+    let reload = match &new.config {
+        Some(config) => config.gateway.reload.clone(),
+        None => gateway.config().gateway.reload.clone(),
+    };
+    let in_force = gateway.loaded.borrow().clone();
+    let plan = config::plan(&in_force.snapshot.resolved, &new.snapshot.resolved, reload.mode);
+    let is_refused = plan.is_refused(reload.mode);
+    let (mode, reason) = match plan.action {
+        _ if is_refused => {
+            ("manual", Some(format!("waits for a restart by hand: {}", plan.changed.join(", "))))
+        }
+        Action::Restart => ("emit", Some(format!("config change: {}", plan.changed.join(", ")))),
+        Action::Hot | Action::None => ("none", None),
+    };
+    let debounce_ms = u64::try_from(reload.debounce.as_millis()).unwrap_or(u64::MAX);
     Restart {
-        ok: !is_waiting,
+        ok: !is_refused,
         pid: std::process::id(),
-        mode: if is_waiting { "manual" } else { "none" },
-        delay_ms: 0,
+        mode,
+        delay_ms: if mode == "emit" { debounce_ms } else { 0 },
         reason,
     }
 }

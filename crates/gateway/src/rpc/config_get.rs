@@ -1,6 +1,6 @@
 //! `config.get`: the configuration as the file has it and as it is in force, secrets masked.
 
-use config::{Problem, Snapshot};
+use config::{Loaded, Problem};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -27,6 +27,9 @@ pub(super) struct Reply {
     valid: bool,
     config: Value,
     hash: String,
+    /// Of the file, and of the file as it was when it came into force.
+    config_revision_hash: String,
+    applied_config_hash: String,
     issues: Vec<Issue>,
     warnings: Vec<Issue>,
     legacy_issues: Vec<Issue>,
@@ -51,12 +54,14 @@ impl Method for ConfigGet {
     type Reply = Reply;
 
     async fn call(cx: Cx, _: Params) -> Result<Reply, RpcError> {
-        let snapshot = config_file::read(&cx.gateway).await?.snapshot;
-        Ok(reply(snapshot))
+        let loaded = config_file::read(&cx.gateway).await?;
+        let applied = cx.gateway.loaded.borrow().snapshot.hash.clone();
+        Ok(reply(loaded, applied))
     }
 }
 
-fn reply(snapshot: Snapshot) -> Reply {
+fn reply(loaded: Loaded, applied: String) -> Reply {
+    let snapshot = loaded.snapshot;
     Reply {
         path: snapshot.path.display().to_string(),
         included_paths: snapshot.included.iter().map(|it| it.display().to_string()).collect(),
@@ -64,8 +69,10 @@ fn reply(snapshot: Snapshot) -> Reply {
         raw: snapshot.raw.as_deref().and_then(config::redact_raw),
         parsed: config::redact(snapshot.parsed),
         valid: snapshot.valid,
-        config: config::redact(snapshot.resolved),
-        hash: snapshot.hash,
+        config: config::redact_resolved(snapshot.resolved, &loaded.env),
+        hash: snapshot.hash.clone(),
+        config_revision_hash: snapshot.hash,
+        applied_config_hash: applied,
         issues: issues(&snapshot.problems),
         warnings: issues(&snapshot.warnings),
         legacy_issues: issues(&snapshot.legacy),

@@ -35,8 +35,7 @@ impl Method for ConfigSet {
 
     async fn call(cx: Cx, params: Params) -> Result<Reply, RpcError> {
         let written = config_file::write(&cx.gateway, params.base_hash, move |editor, present| {
-            let raw = present.snapshot.raw.as_deref().unwrap_or_default();
-            editor.replace(raw, &params.raw).map_err(config_file::refusal)
+            config_file::replace(editor, present, &params.raw)
         })
         .await?;
         Ok(Reply { ok: true, path: written.path, config: written.config })

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use config::{Config, ModelRef};
 use domain::{AgentId, Message, SessionId, SessionKey, TurnId, session_key::Kind};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use store::SessionEntry;
 
+use super::envelope;
 use crate::state::Gateway;
 
 /// Bytes of a transcript that are looked at for a title.
@@ -118,6 +119,10 @@ impl<'a> Rows<'a> {
             Ok(_) | Err(_) => Map::new(),
         };
         fields.retain(|name, _| SHOWN.contains(&name.as_str()));
+        if !fields.contains_key("contextTokens") {
+            fields
+                .insert("contextTokens".to_owned(), json!(self.context_tokens(&agent_id, &model)));
+        }
         let origin = entry.origin.as_ref().and_then(|it| it.label.clone());
         let active_run_ids: Vec<TurnId> = self
             .running
@@ -146,13 +151,16 @@ impl<'a> Rows<'a> {
     /// What conversations of `agent` use without settings of their own.
     pub(super) fn defaults(&self, agent: &AgentId) -> ModelDefaults {
         let model = model_of(&self.config, agent, None);
-        let context_tokens = self
-            .config
+        let context_tokens = self.context_tokens(agent, &model);
+        ModelDefaults { model_provider: model.provider, model: model.model, context_tokens }
+    }
+
+    fn context_tokens(&self, agent: &AgentId, model: &ModelRef) -> u64 {
+        self.config
             .agents
             .get(agent)
-            .and_then(|agent| self.gateway.models.resolve(&self.config, agent, &model).ok())
-            .map_or(0, |known| known.context_tokens);
-        ModelDefaults { model_provider: model.provider, model: model.model, context_tokens }
+            .and_then(|agent| self.gateway.models.resolve(&self.config, agent, model).ok())
+            .map_or(0, |known| known.context_tokens)
     }
 }
 
@@ -188,7 +196,7 @@ pub(super) async fn told(gateway: &Gateway, key: &SessionKey, entry: &SessionEnt
     for line in &tail.messages {
         let Ok(message) = serde_json::from_str(line.message.get()) else { continue };
         let (text, is_person) = match message {
-            Message::User(user) => (user.content.joined_text(), true),
+            Message::User(user) => (envelope::opened(&user.content.joined_text()).to_owned(), true),
             Message::Assistant(assistant) => (assistant.content.joined_text(), false),
             Message::ToolResult(_) | Message::BashExecution(_) => continue,
         };

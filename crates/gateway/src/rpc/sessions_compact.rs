@@ -45,16 +45,12 @@ impl Method for SessionsCompact {
     async fn call(cx: Cx, params: Params) -> Result<Reply, RpcError> {
         let gateway = &cx.gateway;
         let key = gateway.session_key(&params.key, None);
-        let nothing = |key, reason| {
-            let (kept, archived) = (None, None);
-            Ok(Reply { ok: true, key, compacted: false, archived, kept, reason: Some(reason) })
-        };
         if gateway.sessions_of(&key).get(&key).is_none() {
-            return nothing(key, "no sessionId");
+            return Ok(Reply::nothing(key, "no sessionId"));
         }
         let lines = params.max_lines.unwrap_or(LINES_DEFAULT);
         match gateway.sessions.truncate(&key, lines).await? {
-            None => nothing(key, "nothing to drop"),
+            None => Ok(Reply::nothing(key, "nothing to drop")),
             Some((kept, path)) => Ok(Reply {
                 ok: true,
                 key,
@@ -64,5 +60,13 @@ impl Method for SessionsCompact {
                 reason: None,
             }),
         }
+    }
+}
+
+impl Reply {
+    /// The transcript stays as it is.
+    fn nothing(key: SessionKey, reason: &'static str) -> Self {
+        let (archived, kept) = (None, None);
+        Self { ok: true, key, compacted: false, archived, kept, reason: Some(reason) }
     }
 }

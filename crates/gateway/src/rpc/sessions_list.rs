@@ -18,6 +18,7 @@ pub(super) struct SessionsList;
 
 /// Which conversations, and what of them.
 #[derive(Default, Deserialize, JsonSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "the wire has these flags")]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub(super) struct Params {
     #[schemars(range(min = 1))]

@@ -189,7 +189,7 @@ impl Scene<'_> {
     fn label(&self, change: Text) -> Result<Text, String> {
         let label = match filled("label", change)? {
             Change::Set(label) => label,
-            other => return Ok(other),
+            other @ (Change::Keep | Change::Clear) => return Ok(other),
         };
         if label.chars().count() > LABEL_CHARS_MAX {
             return Err(format!("invalid label: too long (max {LABEL_CHARS_MAX})"));
@@ -216,7 +216,7 @@ impl Scene<'_> {
             Change::Set(parent) if before.is_some_and(|before| *before != parent) => {
                 Err("spawnedBy cannot be changed once set".to_owned())
             }
-            change => Ok(change),
+            change @ (Change::Keep | Change::Clear | Change::Set(_)) => Ok(change),
         }
     }
 
@@ -334,6 +334,6 @@ fn filled(name: &str, change: Text) -> Result<Text, String> {
     match change {
         Change::Set(text) if text.trim().is_empty() => Err(format!("invalid {name}: empty")),
         Change::Set(text) => Ok(Change::Set(text.trim().to_owned())),
-        other => Ok(other),
+        other @ (Change::Keep | Change::Clear) => Ok(other),
     }
 }

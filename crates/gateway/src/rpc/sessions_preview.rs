@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use super::{Cx, Method, RpcError, error, session_row::cut};
+use super::{Cx, Method, RpcError, envelope, error, session_row::cut};
 use crate::state::Gateway;
 
 const ITEMS_DEFAULT: usize = 12;
@@ -107,7 +107,7 @@ async fn preview(
 
 fn item(message: Message, chars_max: usize) -> Option<Item> {
     let (role, text) = match message {
-        Message::User(user) => ("user", user.content.joined_text()),
+        Message::User(user) => ("user", envelope::opened(&user.content.joined_text()).to_owned()),
         Message::Assistant(assistant) => match assistant.content.joined_text() {
             text if text.trim().is_empty() => ("tool", calls(&assistant.content.0)),
             text => ("assistant", text),

@@ -5,7 +5,9 @@
 mod chat;
 mod client;
 mod handshake;
+mod http;
 mod load;
+mod methods;
 mod recorded;
 mod server;
 mod stop;
