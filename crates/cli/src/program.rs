@@ -72,6 +72,16 @@ impl Program {
         self.locations.shorten(&self.locations.config_path)
     }
 
+    /// How this program is called for the same files: the profile stays.
+    pub(crate) fn invocation(&self) -> String {
+        match &self.locations.profile {
+            Some(profile) if self.env.get("OPENCLAW_PROFILE") != Some(profile) => {
+                format!("openclaw --profile {profile}")
+            }
+            Some(_) | None => "openclaw".to_owned(),
+        }
+    }
+
     /// The problem block as talk, for commands that go on with an invalid file.
     pub(crate) fn warn_if_invalid(&self) {
         if !self.snapshot().valid {

@@ -43,6 +43,17 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(program: &Program, args: &Args) -> Result<(), Failure> {
+    let result = tail(program, args).await;
+    match result {
+        Err(failure) if args.json => {
+            ui::answer_json_line(&json!({"type": "error", "message": failure.message}));
+            Err(failure.answered(true))
+        }
+        other => other,
+    }
+}
+
+async fn tail(program: &Program, args: &Args) -> Result<(), Failure> {
     let patience = args.rpc.patience(TIMEOUT_MS);
     let (client, target) = target::connect(program, &args.rpc, patience).await?;
     let mut params = json!({"limit": args.limit, "maxBytes": args.max_bytes});

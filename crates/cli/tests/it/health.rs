@@ -1,5 +1,10 @@
 //! `health`: how it finds the gateway, and what it says when it does not.
 
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+};
+
 use testkit::home::{TOKEN, TempHome};
 
 use crate::program::{alone, quiet, run, run_with, start};
@@ -70,6 +75,27 @@ fn a_wrong_token_and_a_missing_one_are_told_apart() {
 
     assert!(wrong.contains("gateway closed (1008): unauthorized: gateway token mismatch"));
     assert!(missing.starts_with("error: --url needs --token or --password"), "{missing}");
+}
+
+#[test]
+fn a_port_that_says_nothing_ends_in_a_timeout_and_one_that_speaks_http_is_no_gateway() {
+    let home = TempHome::new().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}", listener.local_addr().unwrap());
+    let args = ["health", "--url", &url, "--token", "x", "--timeout"];
+
+    let (_, silent) = run(&home, &[&args[..], &["100"]].concat()).failure();
+    drop(listener.accept().unwrap());
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        assert_ne!(stream.read(&mut [0; 1024]).unwrap(), 0);
+        stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n").unwrap();
+    });
+    let (_, web) = run(&home, &[&args[..], &["20000"]].concat()).failure();
+    server.join().unwrap();
+
+    assert!(silent.starts_with("error: gateway timeout after 100ms\nGateway target: ws://"));
+    assert!(web.contains("the answer is not a WebSocket upgrade\ncaused by: "), "{web}");
 }
 
 #[test]

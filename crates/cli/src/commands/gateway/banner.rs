@@ -55,7 +55,7 @@ impl Banner<'_> {
                 rows.push(("next", self.key_hint(&model.provider)));
             }
         }
-        rows.push(("stop", "Ctrl-C, or openclaw gateway stop".to_owned()));
+        rows.push(("stop", format!("Ctrl-C, or {} gateway stop", program.invocation())));
         rows
     }
 
@@ -68,17 +68,19 @@ impl Banner<'_> {
                 ("clients", format!("export OPENCLAW_GATEWAY_TOKEN={token}")),
                 (
                     "note",
-                    "this token ends with this run; keep one with \
-                    openclaw config set gateway.auth.token <token>"
-                        .to_owned(),
+                    format!(
+                        "this token ends with this run; keep one with \
+                         {} config set gateway.auth.token <token>",
+                        self.program.invocation()
+                    ),
                 ),
             ];
         }
         let configured = self.config.map_or(AuthMode::Token, |config| config.gateway.auth.mode);
         match self.auth.unwrap_or(configured) {
             AuthMode::Token if self.program.setting_text("/gateway/auth/token").is_some() => {
-                let show = "$(openclaw config get gateway.auth.token)";
-                vec![("open", format!("echo \"{page}#token={show}\""))]
+                let get = format!("{} config get gateway.auth.token", self.program.invocation());
+                vec![("open", format!("echo \"{page}#token=$({get})\""))]
             }
             AuthMode::Token => vec![("open", format!("{page}#token=<the token you gave>"))],
             AuthMode::Password => vec![("proof", "the password you gave".to_owned())],

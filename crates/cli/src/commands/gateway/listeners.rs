@@ -14,6 +14,9 @@ pub(crate) struct Listener {
     pub(crate) command: String,
 }
 
+/// Flags whose value must not be shown.
+const SECRET_FLAGS: [&str; 2] = ["--token", "--password"];
+
 /// The state column of a socket that listens.
 const LISTEN: &str = "0A";
 
@@ -62,7 +65,25 @@ fn holds(process: &Path, inodes: &BTreeSet<String>) -> bool {
 
 fn command(process: &Path) -> String {
     let bytes = fs::read(process.join("cmdline")).unwrap_or_default();
-    String::from_utf8_lossy(&bytes).replace('\0', " ").trim().to_owned()
+    let text = String::from_utf8_lossy(&bytes);
+    without_secrets(text.trim_end_matches('\0').split('\0'))
+}
+
+/// The arguments on one line, the secrets among them masked.
+fn without_secrets<'a>(args: impl Iterator<Item = &'a str>) -> String {
+    let mut line: Vec<String> = Vec::new();
+    let mut is_secret = false;
+    for arg in args {
+        let flag = arg.split('=').next().unwrap_or_default();
+        let names_secret = SECRET_FLAGS.contains(&flag);
+        line.push(match (is_secret, names_secret && flag != arg) {
+            (true, _) => "***".to_owned(),
+            (false, true) => format!("{flag}=***"),
+            (false, false) => arg.to_owned(),
+        });
+        is_secret = names_secret && flag == arg;
+    }
+    line.join(" ")
 }
 
 #[cfg(test)]
@@ -70,6 +91,15 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
+
+    #[test]
+    fn secrets_in_a_command_line_are_masked() {
+        let args = ["openclaw", "gateway", "--token", "hush", "--password=hush", "--verbose"];
+
+        let line = without_secrets(args.into_iter());
+
+        assert_eq!(line, "openclaw gateway --token *** --password=*** --verbose");
+    }
 
     #[test]
     fn this_process_is_found_by_the_port_it_listens_on() {
