@@ -1,4 +1,4 @@
-//! A model server with no delay, which notes when a request arrived and when its last byte left.
+//! A model server with no delay, which notes when a request arrived and when its answer left.
 //!
 //! It speaks just enough HTTP/1.1 and chat completions. It answers in words, or, when it offers a
 //! tool call, first with the call and with words once the result is there.
@@ -82,9 +82,10 @@ async fn serve(
             Manner::OneCall if !ends_with_result(&body) => call(),
             Manner::OneCall | Manner::Words => words(),
         };
-        stream.write_all(&answer).await?;
+        // Noted before the one write that sends it all: the turn may be over before it returns.
         let answered = Instant::now();
         book.lock().unwrap_or_else(PoisonError::into_inner).push(Visit { arrived, answered });
+        stream.write_all(&answer).await?;
     }
 }
 

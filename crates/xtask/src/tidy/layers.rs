@@ -7,11 +7,12 @@ use super::Problem;
 use crate::workspace::Tree;
 
 /// Rank of every crate. A crate that is not listed does not belong to the project.
-const RANKS: [(&str, u8); 14] = [
+const RANKS: [(&str, u8); 15] = [
     ("domain", 0),
     ("config", 1),
     ("protocol", 1),
     ("store", 1),
+    ("boxd", 1),
     ("policy", 2),
     ("models", 2),
     ("sandbox", 2),
