@@ -38,8 +38,7 @@ pub(crate) struct Cli {
     /// Use the state in ~/.openclaw-dev and port 19001
     #[arg(long)]
     pub(crate) dev: bool,
-    /// Use the state in ~/.openclaw-<NAME>
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help = "Use the state in ~/.openclaw-<NAME>")]
     pub(crate) profile: Option<String>,
     /// Print without colour
     #[arg(long, global = true)]
@@ -54,8 +53,7 @@ pub(crate) struct Cli {
 /// Which gateway to talk to, and for how long.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Rpc {
-    /// Gateway address, such as `ws://127.0.0.1:18789`
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", help = "Gateway address, such as ws://127.0.0.1:18789")]
     pub(crate) url: Option<String>,
     /// Shared token of the gateway
     #[arg(long, value_name = "TOKEN", value_parser = secret)]

@@ -59,6 +59,14 @@ impl Failure {
         }
     }
 
+    /// Takes a text of another part of the program, which may end in a hint.
+    pub(crate) fn told(kind: Kind, text: &str) -> Self {
+        match text.split_once("; hint: ") {
+            Some((message, hint)) => Self::new(kind, message).hint(hint),
+            None => Self::new(kind, text),
+        }
+    }
+
     /// Takes message and causes from `error`.
     pub(crate) fn of(kind: Kind, error: &dyn Error) -> Self {
         Self::new(kind, error.to_string()).caused_by_sources_of(error)

@@ -189,7 +189,7 @@ pub(crate) async fn call(
 /// What is said when a call brought nothing.
 pub(crate) fn no_result(target: &Target, error: &CallError) -> Failure {
     if let CallError::Refused(refusal) = error {
-        return Failure::new(Kind::Refused, &refusal.error.message);
+        return Failure::told(Kind::Refused, &refusal.error.message);
     }
     with_facts(Failure::of(Kind::Connection, error), target)
 }

@@ -34,7 +34,7 @@ enum Verb {
     /// Print a value, defaults included
     #[command(after_help = "Example:\n  openclaw config get agents.defaults.model")]
     Get {
-        /// Dotted, such as gateway.port or agents.list[0].id
+        #[arg(help = "Dotted, such as gateway.port or agents.list[0].id")]
         path: String,
         /// Print scalars as JSON too
         #[arg(long)]

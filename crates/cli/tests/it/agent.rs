@@ -115,3 +115,15 @@ fn a_model_that_refuses_the_key_fails_the_command() {
     assert!(stderr.lines().any(|line| line.starts_with("error: ")), "{stderr}");
     assert!(!stderr.contains("test-key"), "{stderr}");
 }
+
+#[test]
+fn without_a_key_it_says_where_one_is_looked_for() {
+    let home = quiet(TempHome::minimal().unwrap());
+
+    let (code, stderr) = run(&home, &["agent", "--local", "--agent", "main", "-m", "Hi"]).failure();
+
+    assert_eq!(code, Some(1));
+    let lines: Vec<&str> = stderr.lines().collect();
+    assert!(lines[0].ends_with("no API key found for provider `anthropic`"), "{stderr}");
+    assert!(lines[1].starts_with("hint: set `ANTHROPIC_API_KEY`"), "{stderr}");
+}

@@ -159,7 +159,7 @@ fn report(args: &Args, outcome: &Outcome) -> Result<(), Failure> {
     let aborted = match &outcome.stop {
         Stop::Done => false,
         Stop::Aborted { .. } => true,
-        Stop::Failed { error, .. } => return Err(Failure::new(Kind::Failed, error.as_str())),
+        Stop::Failed { error, .. } => return Err(Failure::told(Kind::Failed, error)),
     };
     let result = result(outcome, aborted);
     if args.json {
