@@ -30,13 +30,23 @@ pub(crate) fn check(
             return Ok(());
         }
         None => return Err(refused("origin missing or invalid")),
-        Some(origin) => origin.trim().to_ascii_lowercase(),
+        Some(origin) => origin,
     };
+    check_page(origin, remote, gateway).map_err(refused)
+}
+
+/// Refuses the pages of strangers, with the reason.
+pub(crate) fn check_page(
+    origin: &str,
+    remote: &Remote,
+    gateway: &config::Gateway,
+) -> Result<(), &'static str> {
+    let origin = origin.trim().to_ascii_lowercase();
     if gateway.control_ui.allowed_origins.iter().any(|entry| entry == "*" || *entry == origin) {
         return Ok(());
     }
     let Some((_, authority)) = origin.split_once("://") else {
-        return Err(refused("origin missing or invalid"));
+        return Err("origin missing or invalid");
     };
     let host = remote.host.as_deref().unwrap_or_default().to_ascii_lowercase();
     let both_loopback = is_loopback(host_name(authority)) && is_loopback(host_name(&host));
@@ -45,7 +55,7 @@ pub(crate) fn check(
     if same_host || both_loopback {
         return Ok(());
     }
-    Err(refused("origin not allowed"))
+    Err("origin not allowed")
 }
 
 fn refused(reason: &str) -> Error {

@@ -3,13 +3,24 @@
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::reply::{self, Kind, Reply};
-use crate::{auth::Refused, remote::Remote, state::Gateway};
+use crate::{
+    auth::{Proof, Refused},
+    origin,
+    remote::Remote,
+    state::Gateway,
+};
 
 /// How the caller is turned away; `None` lets it in.
 pub(crate) fn refusal(gateway: &Gateway, remote: &Remote, headers: &HeaderMap) -> Option<Reply> {
     let config = gateway.config();
     match gateway.gate.verify(&config.gateway.auth, &[bearer(headers)], remote) {
-        Ok(_) => None,
+        // Without a secret nothing but the origin tells a page of a stranger from the owner.
+        Ok(Proof::None) => {
+            let origin = remote.origin.as_deref()?;
+            let refused = origin::check_page(origin, remote, &config.gateway).err()?;
+            Some(reply::error(StatusCode::FORBIDDEN, Kind::Forbidden, refused))
+        }
+        Ok(Proof::Token | Proof::Password) => None,
         Err(Refused::RateLimited(wait)) => {
             let text = "Too many failed authentication attempts. Please try again later.";
             let mut reply = reply::error(StatusCode::TOO_MANY_REQUESTS, Kind::RateLimited, text);

@@ -23,7 +23,9 @@ pub(crate) enum Kind {
     ApiError,
     /// No secret, or a wrong one.
     Unauthorized,
-    /// Too many wrong ones.
+    /// A page of a stranger.
+    Forbidden,
+    /// Too many wrong secrets.
     RateLimited,
 }
 

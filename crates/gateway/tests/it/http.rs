@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use testkit::{
     home::{TOKEN, TempHome},
-    llm::{Llm, calls, fails, hangs_after, says},
+    llm::{Llm, calls, fails, hangs_after, says, says_and_calls},
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -171,6 +171,66 @@ async fn the_method_is_looked_at_before_the_secret_and_the_secret_before_the_bod
     for answer in [none, wrong, models] {
         assert_eq!((answer.status, answer.body.as_str()), (401, unauthorized));
     }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn without_a_secret_pages_of_strangers_start_no_turn() {
+    let llm = Llm::script([says("Hello.")]);
+    let home = TempHome::with_model(&format!("{}/v1", llm.base_url())).unwrap();
+    home.merge_config(&json!({"gateway": {"auth": {"mode": "none"}}})).unwrap();
+    let server = Server::at(home).await;
+    let head = |origin: &str| format!("POST {CHAT} HTTP/1.1{origin}");
+
+    let stranger = head("\r\nOrigin: https://evil.example\r\nContent-Type: text/plain");
+    let refused = ask(&server, &stranger, &hi().to_string()).await;
+    let program = ask(&server, &head(""), &hi().to_string()).await;
+
+    assert_eq!((refused.status, &refused.json()["error"]["type"]), (403, &json!("forbidden")));
+    assert_eq!((program.status, llm.count()), (200, 1));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn several_replies_of_a_turn_are_apart_in_both_forms() {
+    let call = json!({"command": "echo out"});
+    let llm = Llm::respond_with(move |request| match request.results_since_user() {
+        0 => says_and_calls("Let me look.", "exec", &call),
+        _ => says("There it is."),
+    });
+    let server = Server::with_model(&llm).await;
+    let mut streamed = hi();
+    streamed["stream"] = json!(true);
+
+    let whole = chat(&server, &hi()).await.json();
+    let pieces = chat(&server, &streamed).await;
+
+    let expected = "Let me look.\n\nThere it is.";
+    assert_eq!(whole["choices"][0]["message"]["content"], expected);
+    let text = |piece: &&str| {
+        let piece: Value = serde_json::from_str(piece).ok()?;
+        Some(piece["choices"][0]["delta"]["content"].as_str()?.to_owned())
+    };
+    assert_eq!(pieces.events().iter().filter_map(text).collect::<String>(), expected);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn commands_are_answered_without_a_model() {
+    let llm = Llm::script([]);
+    let server = Server::with_model(&llm).await;
+    let say = |text: &str, is_streamed: bool| json!({"stream": is_streamed, "messages": [{"role": "user", "content": text}]});
+
+    let status = chat(&server, &say("/status", false)).await.json();
+    let streamed = chat(&server, &say("/status", true)).await;
+    let stopped = chat(&server, &say("/stop", false)).await.json();
+    let stopped_in_pieces = chat(&server, &say("/stop", true)).await;
+
+    let content = status["choices"][0]["message"]["content"].as_str().unwrap();
+    assert!(content.contains("mock/mock-1"), "{content}");
+    assert!(streamed.body.contains("mock/mock-1"), "{streamed:?}");
+    assert_eq!(stopped["choices"][0]["message"]["content"], "Stopped: 0.");
+    assert_eq!(stopped_in_pieces.events().last(), Some(&"[DONE]"));
     server.stop().await;
 }
 

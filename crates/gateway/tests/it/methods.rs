@@ -1,5 +1,7 @@
 //! Methods beside those that run turns: conversations, agents, models, configuration, logs.
 
+#![expect(clippy::disallowed_methods, reason = "tests look at the files themselves")]
+
 use serde_json::{Value, json};
 use testkit::{
     home::{TOKEN, TempHome},
