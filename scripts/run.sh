@@ -8,7 +8,6 @@ cd "$(dirname "$0")/.."
 
 build -p cli --bin openclaw
 openclaw="$bin_dir/openclaw"
-port=${OPENCLAW_GATEWAY_PORT:-$("$openclaw" config get gateway.port 2>/dev/null || echo 18789)}
 
 if [ -z "${OPENCLAW_GATEWAY_TOKEN:-}${OPENCLAW_GATEWAY_PASSWORD:-}" ] &&
   ! "$openclaw" config get gateway.auth.token >/dev/null 2>&1 &&
@@ -18,15 +17,5 @@ if [ -z "${OPENCLAW_GATEWAY_TOKEN:-}${OPENCLAW_GATEWAY_PASSWORD:-}" ] &&
   echo "A new token was written to the config." >&2
 fi
 
-cat >&2 <<TEXT
-
-  Page      http://127.0.0.1:$port/
-  Clients   ws://127.0.0.1:$port
-  Token     $openclaw config get gateway.auth.token
-  Model     $openclaw config set agents.defaults.model.primary anthropic/<model>
-            with ANTHROPIC_API_KEY or OPENAI_API_KEY in the environment or in ~/.openclaw/.env
-  Talk      $openclaw agent --agent main -m "Hello"
-  Stop      Ctrl-C
-
-TEXT
-exec "$openclaw" gateway run --allow-unconfigured --port "$port" "$@"
+echo "The program is $openclaw" >&2
+exec "$openclaw" gateway run --allow-unconfigured "$@"

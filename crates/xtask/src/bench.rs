@@ -68,11 +68,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
     let table = report::table(&rows);
     println!("{table}");
+    if let Some(failed) = rows.iter().find(|row| row.is_failure()) {
+        bail!("not measured: `{}`", failed.figure);
+    }
     if args.write {
         report::write(&table)?;
-    }
-    if let Some(failed) = rows.iter().find(|row| row.is_failure()) {
-        bail!("not measured: {failed:?}");
     }
     Ok(())
 }
