@@ -45,6 +45,7 @@ mod levels;
 mod logs_tail;
 mod models_list;
 mod session_row;
+mod session_target;
 mod sessions_compact;
 mod sessions_delete;
 mod sessions_list;
@@ -57,6 +58,7 @@ mod submission;
 mod system_presence;
 
 pub(crate) use error::RpcError;
+pub(crate) use submission::IMAGE_BYTES_MAX;
 
 /// One method: its contract and its behaviour.
 pub(crate) trait Method: 'static {

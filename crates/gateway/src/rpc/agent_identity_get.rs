@@ -63,7 +63,7 @@ impl Method for AgentIdentityGet {
         let agent = config.agents.get(&id);
         let identity = agent.map(|it| it.identity.clone()).unwrap_or_default();
         let (name, name_source) = match (identity.name, agent.and_then(|it| it.name.clone())) {
-            (Some(name), _) => (name, "identity"),
+            (Some(name), _) => (name, "config"),
             (None, Some(name)) => (name, "agent"),
             (None, None) => (NAME_DEFAULT.to_owned(), "default"),
         };

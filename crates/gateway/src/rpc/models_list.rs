@@ -22,7 +22,12 @@ pub(super) struct Params {
     _view: Option<String>,
     #[schemars(length(min = 1))]
     agent_id: Option<String>,
-    session_key: Option<String>,
+    #[serde(rename = "includeProviderCapabilities")]
+    _include_provider_capabilities: Option<bool>,
+    #[serde(rename = "preparedOnly")]
+    _prepared_only: Option<bool>,
+    #[serde(rename = "refresh")]
+    _refresh: Option<bool>,
 }
 
 /// The models.
@@ -58,11 +63,7 @@ impl Method for ModelsList {
     async fn call(cx: Cx, params: Params) -> Result<Reply, RpcError> {
         let config = cx.gateway.config();
         let wanted = params.agent_id.as_deref().map(AgentId::normalise);
-        let of_session = params
-            .session_key
-            .as_deref()
-            .and_then(|key| cx.gateway.session_key(key, wanted.as_ref()).agent());
-        let id = wanted.or(of_session).unwrap_or_else(|| config.agents.default.clone());
+        let id = wanted.unwrap_or_else(|| config.agents.default.clone());
         let Some(agent) = config.agents.get(&id) else {
             return Err(RpcError::invalid(format!("unknown agent id \"{id}\"")));
         };

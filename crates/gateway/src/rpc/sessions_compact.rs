@@ -4,7 +4,7 @@ use domain::SessionKey;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Cx, Method, RpcError};
+use super::{Cx, Method, RpcError, session_target::agent_of};
 
 const LINES_DEFAULT: usize = 400;
 
@@ -17,6 +17,7 @@ pub(super) struct SessionsCompact;
 pub(super) struct Params {
     #[schemars(length(min = 1))]
     key: String,
+    agent_id: Option<String>,
     #[schemars(range(min = 1))]
     max_lines: Option<usize>,
 }
@@ -44,7 +45,7 @@ impl Method for SessionsCompact {
 
     async fn call(cx: Cx, params: Params) -> Result<Reply, RpcError> {
         let gateway = &cx.gateway;
-        let key = gateway.session_key(&params.key, None);
+        let key = gateway.session_key(&params.key, agent_of(params.agent_id.as_deref()).as_ref());
         if gateway.sessions_of(&key).get(&key).is_none() {
             return Ok(Reply::nothing(key, "no sessionId"));
         }

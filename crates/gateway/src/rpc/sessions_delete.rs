@@ -5,7 +5,10 @@ use domain::SessionKey;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Cx, Method, RpcError};
+use super::{
+    Cx, Method, RpcError,
+    session_target::{agent_of, check_session},
+};
 
 /// Forgets a conversation.
 pub(super) struct SessionsDelete;
@@ -16,7 +19,13 @@ pub(super) struct SessionsDelete;
 pub(super) struct Params {
     #[schemars(length(min = 1))]
     key: String,
+    agent_id: Option<String>,
     delete_transcript: Option<bool>,
+    /// The session id that the client saw; another one refuses the deletion.
+    expected_session_id: Option<String>,
+    /// There are no hooks.
+    #[serde(rename = "emitLifecycleHooks")]
+    _emit_lifecycle_hooks: Option<bool>,
 }
 
 /// Whether there was one, and where its transcript went.
@@ -37,13 +46,15 @@ impl Method for SessionsDelete {
 
     async fn call(cx: Cx, params: Params) -> Result<Reply, RpcError> {
         let gateway = &cx.gateway;
-        let key = gateway.session_key(&params.key, None);
+        let key = gateway.session_key(&params.key, agent_of(params.agent_id.as_deref()).as_ref());
         let config = gateway.config();
         let is_main_of_default =
             key == SessionKey::of(&config.agents.default, &config.session.main_key);
         if is_main_of_default || key.is_main(&config.session.main_key) {
             return Err(RpcError::invalid(format!("Cannot delete the main session ({key}).")));
         }
+        let entry = gateway.sessions_of(&key).get(&key);
+        check_session(entry.as_deref(), params.expected_session_id.as_deref())?;
         let transcripts = match params.delete_transcript {
             Some(false) => Transcripts::Keep,
             Some(true) | None => Transcripts::Archive,

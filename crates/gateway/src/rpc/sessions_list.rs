@@ -37,6 +37,44 @@ pub(super) struct Params {
     #[schemars(length(min = 1))]
     agent_id: Option<String>,
     search: Option<String>,
+    configured_agents_only: bool,
+    /// Nothing is ever archived here.
+    archived: Archived,
+    /// All of these are about several people, or an order that is the same here.
+    #[serde(rename = "requireLastInteraction")]
+    _require_last_interaction: Option<bool>,
+    #[serde(rename = "sortBy")]
+    _sort_by: Option<String>,
+    #[serde(rename = "boardFace")]
+    _board_face: Option<String>,
+    #[serde(rename = "creatorId")]
+    _creator_id: Option<String>,
+    #[serde(rename = "ownerId")]
+    _owner_id: Option<String>,
+    #[serde(rename = "ownerFirst")]
+    _owner_first: Option<bool>,
+    #[serde(rename = "involvingMe")]
+    _involving_me: Option<bool>,
+    #[serde(rename = "involvingProfileId")]
+    _involving_profile_id: Option<String>,
+    #[serde(rename = "includePeople")]
+    _include_people: Option<bool>,
+}
+
+/// Whether archived conversations are meant: `false`, `true` or `"all"`.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum Archived {
+    #[default]
+    No,
+    Only(bool),
+    All(All),
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum All {
+    All,
 }
 
 /// The conversations, and what holds for those without settings of their own.
@@ -67,7 +105,12 @@ impl Method for SessionsList {
         let gateway = &cx.gateway;
         let now = gateway.clock.now();
         let mut found = all(gateway, params.agent_id.as_deref());
-        found.retain(|(key, entry)| params.wants(key, entry, now));
+        let config = gateway.config();
+        found.retain(|(key, entry)| {
+            let owner = key.agent();
+            let is_configured = owner.is_none_or(|owner| config.agents.get(&owner).is_some());
+            params.wants(key, entry, now) && (is_configured || !params.configured_agents_only)
+        });
         found.sort_by_key(|(_, entry)| Reverse(entry.updated_at));
         let total_count = found.len();
         let offset = usize::try_from(params.offset.unwrap_or(0)).unwrap_or(usize::MAX);
@@ -94,7 +137,7 @@ impl Method for SessionsList {
             limit_applied: params.limit,
             next_offset: has_more.then_some(end),
             has_more,
-            defaults: rows.defaults(&gateway.config().agents.default),
+            defaults: rows.defaults(&config.agents.default),
             sessions,
         })
     }
@@ -114,7 +157,14 @@ impl Params {
             .is_none_or(|it| now.since(entry.updated_at) <= it.saturating_mul(60_000));
         let has_label = self.label.is_none() || self.label == entry.label;
         let has_parent = self.spawned_by.is_none() || self.spawned_by == entry.spawned_by;
-        is_of_kind && !is_alias && is_active && has_label && has_parent && self.finds(key, entry)
+        let is_living = !matches!(self.archived, Archived::Only(true));
+        is_living
+            && is_of_kind
+            && !is_alias
+            && is_active
+            && has_label
+            && has_parent
+            && self.finds(key, entry)
     }
 
     fn finds(&self, key: &SessionKey, entry: &SessionEntry) -> bool {

@@ -17,6 +17,7 @@ use super::{
     change::Change,
     levels,
     session_row::{self, Resolved},
+    session_target::{agent_of, check_session},
     sessions_list,
 };
 use crate::state::Gateway;
@@ -34,6 +35,9 @@ type Text = Change<String>;
 pub(super) struct Params {
     #[schemars(length(min = 1))]
     key: String,
+    agent_id: Option<String>,
+    /// The session id that the client saw; another one refuses the patch.
+    expected_session_id: Option<String>,
     #[serde(default)]
     label: Text,
     #[serde(default)]
@@ -84,7 +88,7 @@ impl Method for SessionsPatch {
     async fn call(cx: Cx, params: Params) -> Result<Reply, RpcError> {
         let gateway = &cx.gateway;
         let config = gateway.config();
-        let key = gateway.session_key(&params.key, None);
+        let key = gateway.session_key(&params.key, agent_of(params.agent_id.as_deref()).as_ref());
         let id = key.agent().unwrap_or_else(|| config.agents.default.clone());
         let Some(agent) = config.agents.get(&id) else {
             return Err(RpcError::invalid(format!("unknown agent id \"{id}\"")));
@@ -98,6 +102,7 @@ impl Method for SessionsPatch {
             entry: sessions.get(&key),
             version: cx.caller.version,
         };
+        check_session(scene.entry.as_deref(), params.expected_session_id.as_deref())?;
         let checked = scene.check(params).map_err(RpcError::invalid)?;
         let entry = sessions.update(&key, |entry| checked.apply(entry)).await?;
         let resolved = session_row::resolved(&config, &key, &entry);

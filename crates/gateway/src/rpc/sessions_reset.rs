@@ -10,6 +10,7 @@ use store::SessionEntry;
 use super::{
     Cx, Method, RpcError,
     session_row::{self, Resolved},
+    session_target::agent_of,
 };
 
 /// Starts a conversation afresh under a new session id.
@@ -21,6 +22,7 @@ pub(super) struct SessionsReset;
 pub(super) struct Params {
     #[schemars(length(min = 1))]
     key: String,
+    agent_id: Option<String>,
     /// Why; both mean the same here.
     #[serde(rename = "reason")]
     _reason: Option<Reason>,
@@ -50,7 +52,8 @@ impl Method for SessionsReset {
     type Reply = Reply;
 
     async fn call(cx: Cx, params: Params) -> Result<Reply, RpcError> {
-        let key = cx.gateway.session_key(&params.key, None);
+        let key =
+            cx.gateway.session_key(&params.key, agent_of(params.agent_id.as_deref()).as_ref());
         let entry = cx.gateway.sessions.reset(&key).await?;
         let resolved = session_row::resolved(&cx.gateway.config(), &key, &entry);
         Ok(Reply { ok: true, key, entry, resolved })

@@ -28,6 +28,8 @@ pub(super) struct Params {
     spawned_by: Option<String>,
     include_global: bool,
     include_unknown: bool,
+    /// Whether finding nothing is an answer and no error.
+    allow_missing: bool,
 }
 
 /// The conversation.
@@ -35,7 +37,8 @@ pub(super) struct Params {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Reply {
     ok: bool,
-    key: SessionKey,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<SessionKey>,
     #[serde(skip_serializing_if = "Option::is_none")]
     agent_id: Option<AgentId>,
 }
@@ -57,17 +60,23 @@ impl Method for SessionsResolve {
                 return Err(RpcError::invalid(text));
             }
         }
-        let key = match &params.key {
-            Some(key) => {
-                let agent = params.agent_id.as_deref().map(AgentId::normalise);
-                let key = cx.gateway.session_key(key, agent.as_ref());
-                let known = cx.gateway.sessions_of(&key).get(&key);
-                known.map(|_| key.clone()).ok_or_else(|| not_found(&key.to_string()))?
-            }
-            None => search(&cx, &params)?,
+        let found = match &params.key {
+            Some(key) => by_key(&cx, key, &params),
+            None => search(&cx, &params),
         };
-        Ok(Reply { ok: true, agent_id: key.agent(), key })
+        match found {
+            Ok(key) => Ok(Reply { ok: true, agent_id: key.agent(), key: Some(key) }),
+            Err(_) if params.allow_missing => Ok(Reply { ok: false, key: None, agent_id: None }),
+            Err(refused) => Err(refused),
+        }
     }
+}
+
+fn by_key(cx: &Cx, key: &str, params: &Params) -> Result<SessionKey, RpcError> {
+    let agent = params.agent_id.as_deref().map(AgentId::normalise);
+    let key = cx.gateway.session_key(key, agent.as_ref());
+    let is_known = cx.gateway.sessions_of(&key).get(&key).is_some();
+    if is_known { Ok(key) } else { Err(not_found(key.as_str())) }
 }
 
 fn search(cx: &Cx, params: &Params) -> Result<SessionKey, RpcError> {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use tracing::warn;
 
 /// Largest image taken, in bytes of the file.
-const IMAGE_BYTES_MAX: usize = 6 << 20;
+pub(crate) const IMAGE_BYTES_MAX: usize = 6 << 20;
 
 /// A file sent along.
 #[derive(Deserialize, JsonSchema)]

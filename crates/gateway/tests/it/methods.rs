@@ -123,6 +123,10 @@ async fn lists_are_searched_cut_and_titled() {
     let newest = client.call("sessions.list", page).await;
     let next = client.call("sessions.list", json!({"limit": 1, "offset": 1})).await;
     let found = client.call("sessions.list", json!({"search": "TRACE"})).await;
+    let mut listed =
+        async |params: Value| client.call("sessions.list", params).await["count"].clone();
+    let archived = listed(json!({"archived": true})).await;
+    let all = listed(json!({"archived": "all", "configuredAgentsOnly": true})).await;
     let of_nobody = client.call("sessions.list", json!({"agentId": "nobody"})).await;
 
     assert_eq!(newest["sessions"][0]["key"], "agent:main:other");
@@ -132,7 +136,10 @@ async fn lists_are_searched_cut_and_titled() {
     assert_eq!(place, (&json!(2), &json!(true), &json!(1)));
     assert_eq!((&next["sessions"][0]["key"], &next["hasMore"]), (&json!(KEY), &json!(false)));
     assert_eq!((&found["count"], &found["sessions"][0]["key"]), (&json!(1), &json!(KEY)));
+    assert_eq!((archived, all), (json!(0), json!(2)));
     assert_eq!(of_nobody["count"], 0);
+    let missing = json!({"key": "nope", "allowMissing": true});
+    assert_eq!(client.call("sessions.resolve", missing).await, json!({"ok": false}));
     server.stop().await;
 }
 
@@ -144,6 +151,10 @@ async fn a_patch_that_makes_no_sense_changes_nothing() {
     let taken = json!({"key": "agent:main:other", "label": "mine"});
     v3.call("sessions.patch", taken).await;
     let cases = [
+        (
+            json!({"expectedSessionId": "other", "verboseLevel": "on"}),
+            "session changed since last load; re-run sessions.list and retry",
+        ),
         (
             json!({"thinkingLevel": "nonsense"}),
             "invalid thinkingLevel (use off|minimal|low|medium|high)",
