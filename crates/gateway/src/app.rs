@@ -113,6 +113,7 @@ impl App {
         let addr = listener.local_addr().map_err(|source| StartError::Listen { port, source })?;
 
         let host = host_name();
+        let boot_id = uuid::Uuid::new_v4().to_string();
         let lifecycle = Lifecycle::default();
         let loaded = config::Reloader::start(
             Arc::new(options.loaded.clone()),
@@ -139,7 +140,7 @@ impl App {
         let (events, inbox) = Events::new(agent_events);
         let gateway = Arc::new(Gateway {
             health: HealthCache::new(&config, &store, &*options.clock),
-            roster: Roster::new(&host, VERSION),
+            roster: Roster::new(&host, VERSION, &boot_id),
             config: receiver,
             loaded,
             asked: watch::Sender::new(None),
@@ -154,7 +155,7 @@ impl App {
             clock: options.clock,
             locations: options.locations,
             env: options.env,
-            identity: Identity { started, boot_id: uuid::Uuid::new_v4().to_string(), host },
+            identity: Identity { started, boot_id, host },
             method_names: OnceLock::new(),
         });
         let tasks = &gateway.lifecycle.tasks;

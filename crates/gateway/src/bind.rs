@@ -33,6 +33,16 @@ pub(crate) async fn listen(bind: &Bind, port: u16) -> io::Result<TcpListener> {
     TcpListener::bind(SocketAddr::new(address(bind), port)).await
 }
 
+/// The address of this machine towards the outside, if there is one. Sends nothing.
+pub(crate) fn outward_address() -> Option<IpAddr> {
+    // An address for documentation (RFC 5737): it only makes the system choose a route.
+    let elsewhere = (Ipv4Addr::new(192, 0, 2, 1), 9);
+    let socket = std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    socket.connect(elsewhere).ok()?;
+    let ip = socket.local_addr().ok()?.ip();
+    (!ip.is_loopback() && !ip.is_unspecified()).then_some(ip)
+}
+
 /// Raises the limit of open files as far as the system lets us: every client is one.
 pub(crate) fn raise_file_limit() {
     let limit = getrlimit(Resource::Nofile);

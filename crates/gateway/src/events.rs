@@ -35,8 +35,10 @@ use translate::{Audience, Delivery, To, TurnView};
 pub(crate) const TICK: Duration = Duration::from_secs(30);
 /// Oldest health payload.
 const HEALTH_AGE_MAX: Duration = Duration::from_mins(1);
-/// How long changes are gathered before the health payload is made anew.
-const HEALTH_DEBOUNCE: Duration = Duration::from_secs(2);
+/// How soon a change shows in the health payload.
+const HEALTH_DEBOUNCE: Duration = Duration::from_millis(100);
+/// Shortest time between two health payloads, however much changes.
+const HEALTH_AGE_MIN: Duration = Duration::from_secs(2);
 /// How long comings and goings are gathered before they are told.
 const PRESENCE_DEBOUNCE: Duration = Duration::from_millis(500);
 /// Events taken from the agent's queue at once.
@@ -243,8 +245,14 @@ pub(crate) async fn run(gateway: Arc<Gateway>, mut inbox: Inbox) {
     let events = gateway.events.clone();
     let hard = gateway.lifecycle.hard.clone();
     let shared = Arc::clone(&events.shared);
-    let mut fan =
-        Fan { gateway, events, turns: HashMap::new(), refresh_at: None, presence_at: None };
+    let mut fan = Fan {
+        gateway,
+        events,
+        turns: HashMap::new(),
+        refresh_at: None,
+        presence_at: None,
+        refreshed: None,
+    };
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     tick.reset();
@@ -290,6 +298,7 @@ struct Fan {
     turns: HashMap<TurnId, TurnView>,
     refresh_at: Option<Instant>,
     presence_at: Option<Instant>,
+    refreshed: Option<Instant>,
 }
 
 impl Fan {
@@ -344,7 +353,9 @@ impl Fan {
     }
 
     fn health_changed(&mut self) {
-        let soon = Instant::now() + HEALTH_DEBOUNCE;
+        let now = Instant::now();
+        let allowed = self.refreshed.map_or(now, |at| at + HEALTH_AGE_MIN);
+        let soon = allowed.max(now + HEALTH_DEBOUNCE);
         self.refresh_at = Some(self.refresh_at.map_or(soon, |at| at.min(soon)));
     }
 
@@ -352,7 +363,9 @@ impl Fan {
         let gateway = &self.gateway;
         gateway.health.refresh(&gateway.config(), &gateway.store, &*gateway.clock);
         self.events.announce_health(gateway);
-        self.refresh_at = Some(Instant::now() + HEALTH_AGE_MAX);
+        let now = Instant::now();
+        self.refreshed = Some(now);
+        self.refresh_at = Some(now + HEALTH_AGE_MAX);
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 use domain::UnixMillis;
 use protocol::event::PresenceEntry;
 
-use crate::state::Gateway;
+use crate::{bind, state::Gateway};
 
 /// How long an entry is shown after its last change.
 const SHOWN_MS: u64 = 5 * 60 * 1000;
@@ -27,14 +27,22 @@ struct State {
 
 impl Roster {
     /// A roster with the gateway itself in it.
-    pub(crate) fn new(host: &str, version: &str) -> Self {
+    pub(crate) fn new(host: &str, version: &str, boot_id: &str) -> Self {
+        let ip = bind::outward_address().map(|ip| ip.to_string());
+        let place = ip.as_deref().map_or_else(String::new, |ip| format!(" ({ip})"));
         let me = PresenceEntry {
             host: Some(host.to_owned()),
             version: Some(version.to_owned()),
             platform: Some(std::env::consts::OS.to_owned()),
+            device_family: Some(family()),
+            model_identifier: Some(std::env::consts::ARCH.to_owned()),
+            instance_id: Some(boot_id.to_owned()),
+            ip,
             mode: Some("gateway".to_owned()),
             reason: Some("self".to_owned()),
-            text: Some(format!("Gateway: {host} · app {version} · mode gateway · reason self")),
+            text: Some(format!(
+                "Gateway: {host}{place} · app {version} · mode gateway · reason self"
+            )),
             ..PresenceEntry::default()
         };
         Self { me, state: Mutex::new(State { entries: BTreeMap::new(), version: 1 }) }
@@ -83,6 +91,15 @@ impl Roster {
     }
 }
 
+/// The operating system as people write it: `Linux`.
+fn family() -> String {
+    let mut name = std::env::consts::OS.to_owned();
+    if let Some(first) = name.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    name
+}
+
 /// Notes that a client left, and tells the others.
 pub(crate) fn left(gateway: &Gateway, key: Option<&str>) {
     if let Some(key) = key
@@ -111,7 +128,7 @@ mod tests {
 
     #[test]
     fn those_who_left_are_shown_for_five_minutes() {
-        let roster = Roster::new("box", "1");
+        let roster = Roster::new("box", "1", "boot");
         roster.put("A", entry("a", 1));
         roster.put("b", entry("b", 2));
 
@@ -124,7 +141,7 @@ mod tests {
 
     #[test]
     fn every_change_is_a_new_version() {
-        let roster = Roster::new("box", "1");
+        let roster = Roster::new("box", "1", "boot");
         let before = roster.version();
 
         roster.put("a", entry("a", 1));

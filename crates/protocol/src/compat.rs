@@ -112,9 +112,10 @@ pub fn hello(mut hello: Hello, version: Version, host: &str) -> Hello {
         hello.features.events.retain(|name| EVENTS_V3.contains(&name.as_str()));
         hello.snapshot.auth_mode = None;
         if let Some(defaults) = &mut hello.snapshot.session_defaults {
-            defaults.model_configured = None;
+            defaults.newest = None;
         }
         hello.auth = None;
+        hello.policy.attachments = None;
         hello.policy.max_payload = PAYLOAD_BYTES_MAX_V3;
         hello.policy.max_buffered_bytes = BUFFERED_BYTES_MAX_V3;
     }

@@ -283,9 +283,21 @@ pub struct SessionDefaults {
     pub main_session_key: String,
     /// `per-sender` or `global`.
     pub scope: String,
-    /// Whether a model is set; version 4 only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub model_configured: Option<bool>,
+    /// What version 3 does not know.
+    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
+    pub newest: Option<NewestDefaults>,
+}
+
+/// Which conversation is the main one, as version 4 adds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewestDefaults {
+    /// Whether a model is set.
+    pub model_configured: bool,
+    /// `sole`, `legacy` or `explicit`: how the default agent came to be the default.
+    pub ownership: String,
+    /// Whether a person must choose an agent first.
+    pub selection_required: bool,
 }
 
 /// Who a client is taken for.
@@ -314,6 +326,19 @@ pub struct Policy {
     pub max_buffered_bytes: u64,
     /// Time between `tick` events.
     pub tick_interval_ms: u64,
+    /// Largest files; version 4 only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attachments: Option<AttachmentPolicy>,
+}
+
+/// Largest files that may be sent along.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AttachmentPolicy {
+    /// Any file, in bytes.
+    pub max_bytes: u64,
+    /// Images, in bytes.
+    pub max_image_bytes: u64,
 }
 
 #[cfg(test)]

@@ -9,7 +9,8 @@ use protocol::{
     event::PresenceEntry,
     frame::{self, EventText, Parsed, StateVersion},
     handshake::{
-        Challenge, Features, Granted, Hello, Mode, Policy, Server, SessionDefaults, Snapshot,
+        AttachmentPolicy, Challenge, Features, Granted, Hello, Mode, NewestDefaults, Policy,
+        Server, SessionDefaults, Snapshot,
     },
 };
 use serde_json::{Value, value::to_raw_value};
@@ -31,11 +32,14 @@ use crate::{
     handshake::{self, Admitted, Refusal},
     http::Ticket,
     remote::Remote,
+    rpc::IMAGE_BYTES_MAX,
     state::Gateway,
 };
 
 /// How long a client may take to say hello, unless the environment says otherwise.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// Largest file told to clients: a message in base64 with room for the rest.
+const ATTACHMENT_BYTES_MAX: u64 = 19_464_192;
 const PATIENCE_VARIABLE: &str = "OPENCLAW_HANDSHAKE_TIMEOUT_MS";
 
 /// Serves one client from the answered upgrade to the end.
@@ -269,6 +273,10 @@ impl Unproven {
                 max_payload: MESSAGE_BYTES_MAX as u64,
                 max_buffered_bytes: BUFFERED_BYTES_MAX as u64,
                 tick_interval_ms: u64::try_from(TICK.as_millis()).unwrap_or(u64::MAX),
+                attachments: Some(AttachmentPolicy {
+                    max_bytes: ATTACHMENT_BYTES_MAX,
+                    max_image_bytes: IMAGE_BYTES_MAX as u64,
+                }),
             },
         }
     }
@@ -335,8 +343,10 @@ fn session_defaults(config: &config::Config) -> SessionDefaults {
         main_key: config.session.main_key.clone(),
         main_session_key: main,
         scope: scope.to_owned(),
-        model_configured: Some(
-            config.agents.get(agent).is_some_and(|agent| !agent.models.is_empty()),
-        ),
+        newest: Some(NewestDefaults {
+            model_configured: config.agents.get(agent).is_some_and(|it| !it.models.is_empty()),
+            ownership: if config.agents.list.len() == 1 { "sole" } else { "explicit" }.to_owned(),
+            selection_required: false,
+        }),
     }
 }

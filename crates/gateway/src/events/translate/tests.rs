@@ -1,3 +1,5 @@
+//! What watchers are told, in which version, and when.
+
 use std::time::Duration;
 
 use domain::{AgentId, SessionId, SessionKey, TurnId, Usage};
