@@ -88,10 +88,12 @@ impl Tree {
     }
 }
 
-/// The root of the checkout that this task was built from.
+/// The root of the checkout that this task was started in. Checkouts may share a build folder, so
+/// where the task was built says little.
 pub(crate) fn root() -> PathBuf {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-    manifest.ancestors().nth(2).unwrap_or(manifest).to_path_buf()
+    let manifest = env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    manifest.ancestors().nth(2).map(Path::to_path_buf).unwrap_or(manifest)
 }
 
 /// The folder that cargo builds into.

@@ -4,6 +4,7 @@
 //! and a Node that is new enough.
 
 use std::{
+    env,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -42,7 +43,9 @@ fn the_published_gateway_client_runs_a_turn_and_reads_history() {
 }
 
 fn peers() -> PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/peers");
+    // At run time: checkouts may share a build folder.
+    let own = env::var_os("CARGO_MANIFEST_DIR").expect("cargo says where the crate is");
+    let folder = Path::new(&own).join("../../tests/peers");
     assert!(
         folder.join("node_modules/@openclaw/gateway-client").is_dir(),
         "the test peers are not installed: run `scripts/test-setup.sh`"
