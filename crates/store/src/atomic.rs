@@ -21,7 +21,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Like [`write`], but leaves the sync to the caller: whole for every process, yet not safe
+/// Like [`write()`], but leaves the sync to the caller: whole for every process, yet not safe
 /// from a power cut before the returned file is synced.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<File, StoreError> {
     let temp = temp_beside(path);
