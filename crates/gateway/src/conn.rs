@@ -204,7 +204,16 @@ impl Connected {
             return self.answer(&request.id, Err(error.into())).await;
         }
         let id = request.id.clone().into_owned();
-        self.jobs.spawn(async move { (id, answer.await) });
+        if self.gateway.router.must_finish(&request.method) {
+            // What changes something is not dropped half-way when the client goes.
+            let answer = self.gateway.lifecycle.clients.spawn(answer);
+            self.jobs.spawn(async move {
+                let broken = |_| Err(RpcError::unavailable("internal error"));
+                (id, answer.await.unwrap_or_else(broken))
+            });
+        } else {
+            self.jobs.spawn(async move { (id, answer.await) });
+        }
         ControlFlow::Continue(())
     }
 

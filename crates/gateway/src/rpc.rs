@@ -187,6 +187,11 @@ impl Router {
         self.names.iter().copied().filter(|name| *name != connect::Connect::NAME)
     }
 
+    /// Whether a method goes on to its end when nobody waits for the answer any more.
+    pub(crate) fn must_finish(&self, method: &str) -> bool {
+        self.entries.get(method).is_some_and(|entry| matches!(entry.kind, Kind::Write | Kind::Turn))
+    }
+
     /// Answers a request. The future is ready at its first poll when nothing must be waited for.
     pub(crate) fn dispatch(
         &self,

@@ -9,5 +9,6 @@ mod http;
 mod load;
 mod methods;
 mod recorded;
+mod reload;
 mod server;
 mod stop;
