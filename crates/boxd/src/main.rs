@@ -1,0 +1,3 @@
+//! The servant inside a sandbox.
+
+fn main() {}
