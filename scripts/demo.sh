@@ -77,10 +77,10 @@ message=${DEMO_MESSAGE:-'Which machine is this, and what is the date? Run someth
 echo "   \$ openclaw agent --agent main -m \"$message\""
 own openclaw agent --agent main -m "$message" | sed 's/^/   /'
 
-say "4. The conversation is on disk, one JSON object a line."
+say "4. The conversation is on disk, one JSON object a line. Its messages:"
 for file in "$home"/.openclaw/agents/main/sessions/*.jsonl; do
   echo "   ${file#"$home"/}"
-  cut -c1-110 "$file" | sed 's/^/   | /'
+  sed -n '/"type":"message"/ s/.*"message":/   | /p' "$file" | cut -c1-130
 done
 
 say "To go on:"
