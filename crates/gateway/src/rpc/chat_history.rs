@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
 use store::TailMessage;
 
-use super::{Cx, Kind, Method, RpcError};
+use super::{Cx, Kind, Method, RpcError, envelope};
 
 /// Messages given when the client does not say how many.
 const LIMIT: usize = 200;
@@ -78,10 +78,12 @@ impl Method for ChatHistory {
             None => store::Tail::default(),
         };
         let is_marked = compat::knows_history_marks(cx.caller.version);
-        let messages = tail
-            .messages
-            .into_iter()
-            .map(|message| if is_marked { marked(message) } else { message.message });
+        let messages = tail.messages.into_iter().map(|mut line| {
+            if let Some(opened) = envelope::opened_json(&line.message) {
+                line.message = opened;
+            }
+            if is_marked { marked(line) } else { line.message }
+        });
         let config = gateway.config();
         let owner = key.agent().unwrap_or_else(|| config.agents.default.clone());
         let model = gateway.default_model(&owner);

@@ -89,6 +89,9 @@ async fn a_conversation_lives_in_both_versions_as_recorded() {
         assert_eq!(cleared["entry"].get("label"), None);
         assert_eq!(cleared["entry"]["verboseLevel"], "on");
 
+        let history = client.call("chat.history", json!({"sessionKey": KEY})).await;
+        assert_eq!(history["messages"][0]["content"][0]["text"], "hi there");
+
         let compacted = client.call("sessions.compact", json!({"key": KEY, "maxLines": 1})).await;
         assert_eq!((&compacted["compacted"], &compacted["kept"]), (&json!(true), &json!(1)));
         assert!(compacted["archived"].as_str().unwrap().contains(".jsonl.bak."));
@@ -365,6 +368,24 @@ async fn writers_must_have_seen_the_present_text() {
     assert_eq!(late, "config changed since last load; re-run config.get and retry");
     assert!(before.contains("cap: 6") && before.contains(TOKEN));
     assert_eq!(text(&server), before);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn of_two_writers_at_once_one_must_look_again() {
+    let server = with_config().await;
+    let hash = server.connect(4).await.call("config.get", json!({})).await["hash"].clone();
+    let patch = |cap: u32| json!({"raw": json!({"messages": {"queue": {"cap": cap}}}).to_string(), "baseHash": hash});
+    let (mut one, mut other) = (server.connect(4).await, server.connect(3).await);
+
+    let ids = (
+        one.send_request("config.patch", &patch(6)).await,
+        other.send_request("config.patch", &patch(7)).await,
+    );
+    let answers = [one.answer(&ids.0).await, other.answer(&ids.1).await];
+
+    let done = answers.iter().filter(|answer| answer["ok"] == true).count();
+    assert_eq!(done, 1, "{answers:?}");
     server.stop().await;
 }
 
