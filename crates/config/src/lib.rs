@@ -25,6 +25,7 @@ mod reload;
 mod resolve;
 pub mod resolved;
 mod rules;
+mod size;
 mod spans;
 mod substitute;
 mod syntax;

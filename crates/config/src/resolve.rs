@@ -3,6 +3,7 @@
 mod agents;
 mod gateway;
 mod models;
+mod sandbox;
 mod session;
 mod tools;
 
@@ -24,7 +25,7 @@ pub(crate) fn config(root: &Value, locations: &Locations, env: &Env) -> Config {
         gateway: gateway::gateway(node.at("gateway"), locations, env),
         agents: agents::agents(root, locations, env),
         models: models::models(node, env),
-        tools: tools::tools(node.at("tools")),
+        tools: tools::tools(node),
         session: session::session(node.at("session")),
         messages: session::messages(node.at("messages")),
         logging: logging(node.at("logging"), locations),

@@ -1,8 +1,15 @@
 //! The resolved configuration: no `Option` that means a default, no text that means a choice.
 
+mod sandbox;
+
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use domain::{AgentId, Secret, usage::Prices};
+
+pub use sandbox::{
+    Docker, Elevated, ElevatedLevel, Prune, Sandbox, SandboxBackend, SandboxBrowser, SandboxTools,
+    SessionTools, Sharing, Source, SourcedList, Ulimit, WorkspaceAccess,
+};
 
 /// Everything the system was told, with defaults filled in. Shared as `Arc<Config>`;
 /// a turn takes one snapshot at its start.
@@ -185,8 +192,14 @@ pub struct Agent {
     pub heartbeat_every_text: String,
     /// Which of its sessions run their tools in a sandbox.
     pub sandbox: SandboxMode,
+    /// How those sandboxes are made.
+    pub sandbox_settings: Sandbox,
     /// Its own tool layers.
     pub tools: ToolLayers,
+    /// Who may leave the sandbox, besides what holds for all agents.
+    pub elevated: Elevated,
+    /// How commands run for senders that may, unless the session says otherwise.
+    pub elevated_default: ElevatedLevel,
     /// Its exec settings, global ones merged in.
     pub exec: Exec,
 }
@@ -360,8 +373,8 @@ impl Api {
 pub struct Tools {
     /// Global tool layers.
     pub layers: ToolLayers,
-    /// Layer of sandboxed sessions.
-    pub sandbox: ToolLayer,
+    /// Who may leave the sandbox.
+    pub elevated: Elevated,
     /// Layer of sub-agents, as configured.
     pub subagents: ToolLayer,
     /// `tools.exec.applyPatch.enabled`; default true (the newer behaviour).
@@ -385,6 +398,8 @@ pub struct ToolLayers {
     pub layer: ToolLayer,
     /// By `provider` or `provider/model`.
     pub by_provider: BTreeMap<String, (Option<ToolProfile>, ToolLayer)>,
+    /// Lists of sandboxed sessions: for an agent, what holds for it in the end.
+    pub sandbox: SandboxTools,
 }
 
 /// One allow and deny list.

@@ -1,6 +1,7 @@
 //! What must hold between keys, beyond the table. Pure.
 
 mod channels;
+mod sandbox;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -30,6 +31,7 @@ pub(crate) fn check(root: &Value, locations: &Locations) -> Vec<Finding> {
     gateway(root, &mut findings);
     hooks(root, &mut findings);
     channels::check(root, &mut findings);
+    sandbox::check(root, &mut findings);
     findings
 }
 

@@ -11,18 +11,19 @@ pub(crate) mod tests;
 
 use std::collections::BTreeMap;
 
-use config::{ToolLayer, ToolLayers, ToolProfile, Tools};
+use config::{SandboxTools, Source, ToolLayer, ToolLayers, ToolProfile, Tools};
 
 use layer::{Layer, List};
 
 const AGENT: &str = "agents.list[].tools";
+const SANDBOX: &str = "tools.sandbox.tools";
 
 /// What the tools of a session depend on.
 #[derive(Clone, Copy, Debug)]
 pub struct Query<'a> {
     /// Global settings.
     pub tools: &'a Tools,
-    /// The agent's own settings.
+    /// The agent's own settings, with the lists of its sandboxed sessions.
     pub agent: &'a ToolLayers,
     /// Provider of the model in use.
     pub provider: &'a str,
@@ -239,26 +240,55 @@ fn provider_lists(scope: &str, entry: Option<&ByProvider<'_>>) -> Layer {
 }
 
 fn sandbox(q: &Query<'_>) -> Layer {
-    let name = "tools.sandbox.tools";
     if !q.sandboxed {
-        return Layer { name: name.to_owned(), allow: None, deny: None };
+        return Layer { name: SANDBOX.to_owned(), allow: None, deny: None };
     }
-    let configured = &q.tools.sandbox;
-    let deny = List::new(
-        &format!("{name}.deny"),
-        if configured.deny.is_empty() {
-            owned(names::SANDBOX_DENY)
-        } else {
-            configured.deny.clone()
-        },
-    );
-    let mut allow = configured.allow.clone().unwrap_or_else(|| owned(names::SANDBOX_ALLOW));
-    if !allow.is_empty() {
-        allow.extend(configured.also_allow.iter().cloned());
-        // A deny list that names it wins all the same.
-        allow.push("image".to_owned());
+    let lists = SandboxLists::of(&q.agent.sandbox);
+    let listed = |(key, list): (String, Vec<String>)| List::new(&key, list);
+    Layer {
+        name: SANDBOX.to_owned(),
+        allow: listed((lists.allow_key, lists.allow)),
+        deny: listed((lists.deny_key, lists.deny)),
     }
-    Layer { name: name.to_owned(), allow: List::new(&format!("{name}.allow"), allow), deny }
+}
+
+/// The lists of sandboxed sessions as they are applied, with where each is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SandboxLists {
+    /// Empty is everything.
+    pub allow: Vec<String>,
+    /// Wins.
+    pub deny: Vec<String>,
+    /// Config path of `allow`.
+    pub allow_key: String,
+    /// Config path of `deny`.
+    pub deny_key: String,
+}
+
+impl SandboxLists {
+    /// Adds what is added and names the keys. Images go along with any other tool, as a deny
+    /// list that names them wins all the same.
+    pub fn of(tools: &SandboxTools) -> Self {
+        let (mut allow, deny) = (tools.allow.entries.clone(), tools.deny.entries.clone());
+        if !allow.is_empty() {
+            allow.extend(tools.also_allow.iter().cloned());
+            let names_image =
+                |list: &[String]| List::new("", list).is_some_and(|list| list.denies("image"));
+            if !names_image(&allow) && !names_image(&deny) {
+                allow.push("image".to_owned());
+            }
+        }
+        let key = |source, list: &str| match source {
+            Source::Agent => format!("{AGENT}.sandbox.tools.{list}"),
+            Source::Global | Source::Default => format!("{SANDBOX}.{list}"),
+        };
+        Self {
+            allow,
+            deny,
+            allow_key: key(tools.allow.source, "allow"),
+            deny_key: key(tools.deny.source, "deny"),
+        }
+    }
 }
 
 fn subagent(q: &Query<'_>) -> Layer {
@@ -274,8 +304,4 @@ fn subagent(q: &Query<'_>) -> Layer {
         .filter(|tool| !lifted.as_ref().is_some_and(|lifted| lifted.denies(tool)))
         .chain(configured.deny.iter().map(String::as_str));
     Layer { deny: List::new(&format!("{name}.deny"), deny), ..lists(name, configured) }
-}
-
-fn owned(names: &[&str]) -> Vec<String> {
-    names.iter().map(|&name| name.to_owned()).collect()
 }

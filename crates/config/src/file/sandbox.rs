@@ -1,7 +1,7 @@
 //! `sandbox`, of the defaults and of an agent.
 
 use super::{
-    Shape, any, choice, flag, int, map, number, object, one_of, port, positive, text, texts,
+    Shape, any, choice, flag, int, int_to, map, number, object, one_of, port, positive, text, texts,
 };
 
 pub(super) fn sandbox() -> Shape {
@@ -12,7 +12,7 @@ pub(super) fn sandbox() -> Shape {
         ("workspaceAccess", choice(&["none", "ro", "rw"])),
         ("workspaceRoot", text()),
         ("sessionToolsVisibility", choice(&["spawned", "all"])),
-        ("backend", text()),
+        ("backend", choice(&["docker", "podman"])),
         ("docker", docker()),
         ("browser", browser()),
         ("prune", object([("idleHours", int(0)), ("maxAgeDays", int(0))])),
@@ -44,6 +44,8 @@ fn docker() -> Shape {
         ("dns", texts()),
         ("extraHosts", texts()),
         ("binds", texts()),
+        ("runtime", text()),
+        ("spares", int_to(0, 16)),
         ("dangerouslyAllowReservedContainerTargets", flag()),
         ("dangerouslyAllowExternalBindSources", flag()),
         ("dangerouslyAllowContainerNamespaceJoin", flag()),

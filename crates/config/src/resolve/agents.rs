@@ -9,14 +9,14 @@ use std::{
 use domain::AgentId;
 use serde_json::Value;
 
-use super::tools;
+use super::{sandbox, tools};
 use crate::{
     duration::{Unit, parse_duration},
     env::{Env, absolute},
     locations::Locations,
     model_ref::{DEFAULT_MODEL, parse_model_ref},
     node::Node,
-    resolved::{Agent, Agents, CatalogueEntry, Compaction, Identity, ModelRef, SandboxMode},
+    resolved::{Agent, Agents, CatalogueEntry, Compaction, ElevatedLevel, Identity, ModelRef},
 };
 
 const HEARTBEAT: &str = "30m";
@@ -104,6 +104,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn agent(&self, id: AgentId, own: Node<'_>) -> Agent {
         let defaults = self.defaults;
+        let sandboxes = sandbox::Pair { defaults: defaults.at("sandbox"), own: own.at("sandbox") };
         let every = own.at("heartbeat.every").text();
         let every = every.or_else(|| defaults.at("heartbeat.every").text());
         let every = every.unwrap_or_else(|| HEARTBEAT.to_owned());
@@ -124,10 +125,18 @@ impl Reader<'_> {
             compaction: compaction(defaults.at("compaction")),
             heartbeat_every: parse_duration(&every, Unit::Minutes).filter(|gap| !gap.is_zero()),
             heartbeat_every_text: every,
-            sandbox: sandbox_mode(
-                own.at("sandbox.mode").text().or(defaults.at("sandbox.mode").text()).as_deref(),
+            sandbox: sandbox::mode(sandboxes),
+            sandbox_settings: sandbox::sandbox(sandboxes, self.paths.locations),
+            tools: tools::layers(
+                own.at("tools"),
+                sandbox::tools(self.root.at("tools.sandbox.tools"), own.at("tools.sandbox.tools")),
             ),
-            tools: tools::layers(own.at("tools")),
+            elevated: tools::elevated(own.at("tools.elevated")),
+            elevated_default: defaults
+                .at("elevatedDefault")
+                .str()
+                .and_then(ElevatedLevel::parse)
+                .unwrap_or_default(),
             exec: tools::exec(self.root.at("tools.exec"), own.at("tools.exec")),
             id,
         }
@@ -159,14 +168,6 @@ impl Reader<'_> {
             }
         }
         models
-    }
-}
-
-fn sandbox_mode(name: Option<&str>) -> SandboxMode {
-    match name {
-        Some("all") => SandboxMode::All,
-        Some("non-main") => SandboxMode::NonMain,
-        Some(_) | None => SandboxMode::Off,
     }
 }
 

@@ -1,44 +1,28 @@
 //! `tools`, global and of an agent.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
+use serde_json::Value;
+
+use super::sandbox;
 use crate::{
-    file::CORE_CHANNELS,
     node::Node,
-    resolved::{Exec, ToolLayer, ToolLayers, ToolProfile, Tools},
+    resolved::{Elevated, Exec, SandboxTools, ToolLayer, ToolLayers, ToolProfile, Tools},
 };
 
-/// What sandboxed sessions may use unless the config says otherwise.
-const SANDBOX_ALLOW: [&str; 17] = [
-    "exec",
-    "process",
-    "read",
-    "write",
-    "edit",
-    "apply_patch",
-    "image",
-    "sessions_list",
-    "sessions_history",
-    "sessions_send",
-    "sessions_spawn",
-    "session_status",
-    "ls",
-    "view_image",
-    "sessions_search",
-    "sessions_yield",
-    "subagents",
-];
-
-/// What sandboxed sessions may not use, besides the tools that are called like channels.
-const SANDBOX_DENY: [&str; 7] =
-    ["browser", "canvas", "nodes", "cron", "gateway", "computer", "mobile_ui"];
-
-pub(super) fn tools(node: Node<'_>) -> Tools {
+pub(super) fn tools(root: Node<'_>) -> Tools {
+    let node = root.at("tools");
     let patch = node.at("exec.applyPatch");
     let peers = node.at("agentToAgent");
     Tools {
-        layers: layers(node),
-        sandbox: sandbox(layer(node.at("sandbox.tools")), node.at("sandbox.tools")),
+        layers: layers(node, sandbox::tools(node.at("sandbox.tools"), Node::of(&Value::Null))),
+        elevated: Elevated {
+            fallback: peer_ids(root.at("channels.discord.dm.allowFrom"))
+                .map(|list| ("discord".to_owned(), list))
+                .into_iter()
+                .collect(),
+            ..elevated(node.at("elevated"))
+        },
         subagents: layer(node.at("subagents.tools")),
         apply_patch: patch.at("enabled").flag().unwrap_or(true),
         apply_patch_models: patch.at("allowModels").texts().unwrap_or_default(),
@@ -48,7 +32,8 @@ pub(super) fn tools(node: Node<'_>) -> Tools {
     }
 }
 
-pub(super) fn layers(node: Node<'_>) -> ToolLayers {
+/// The layers of `node`, which is `tools` or an agent's own, with the `sandbox` lists.
+pub(super) fn layers(node: Node<'_>, sandbox: SandboxTools) -> ToolLayers {
     let by_provider = node.at("byProvider").members();
     ToolLayers {
         profile: profile(node.at("profile")),
@@ -56,6 +41,7 @@ pub(super) fn layers(node: Node<'_>) -> ToolLayers {
         by_provider: by_provider
             .map(|(name, node)| (name.clone(), (profile(node.at("profile")), layer(node))))
             .collect(),
+        sandbox,
     }
 }
 
@@ -77,19 +63,22 @@ fn layer(node: Node<'_>) -> ToolLayer {
     }
 }
 
-/// Each list is the default unless it is written; an empty `allow` is everything.
-fn sandbox(written: ToolLayer, node: Node<'_>) -> ToolLayer {
-    let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-    let allow = written.allow.unwrap_or_else(|| owned(&SANDBOX_ALLOW));
-    let deny = match node.at("deny").items() {
-        Some(_) => written.deny,
-        None => SANDBOX_DENY
-            .iter()
-            .chain(CORE_CHANNELS.get(..7).unwrap_or_default())
-            .map(|name| (*name).to_owned())
+/// `elevated` of one scope.
+pub(super) fn elevated(node: Node<'_>) -> Elevated {
+    let lists = node.at("allowFrom").members();
+    Elevated {
+        enabled: node.at("enabled").flag().unwrap_or(true),
+        allow_from: lists
+            .filter_map(|(channel, list)| Some((channel.trim().to_lowercase(), peer_ids(list)?)))
             .collect(),
-    };
-    ToolLayer { allow: (!allow.is_empty()).then_some(allow), also_allow: written.also_allow, deny }
+        fallback: BTreeMap::new(),
+    }
+}
+
+/// Peer ids, which are text or numbers.
+fn peer_ids(node: Node<'_>) -> Option<Vec<String>> {
+    let id = |item: &Value| item.as_str().map_or_else(|| item.to_string(), str::to_owned);
+    Some(node.items()?.iter().map(id).collect())
 }
 
 /// `tools.exec` with an agent's own values over it.

@@ -11,4 +11,5 @@ mod home;
 mod load;
 mod reload;
 mod resolved;
+mod sandbox;
 mod schema;

@@ -124,8 +124,8 @@ fn sessions_queues_and_tools_are_read() {
     assert_eq!(config.messages.queue_by_channel["slack"], QueueMode::SteerBacklog);
     assert_eq!(config.tools.layers.profile, Some(ToolProfile::Coding));
     assert_eq!(config.tools.layers.by_provider["openai"].1.allow, Some(vec!["read".to_owned()]));
-    assert_eq!(config.tools.sandbox.allow, None);
-    assert!(config.tools.sandbox.deny.contains(&"telegram".to_owned()));
+    assert!(config.tools.layers.sandbox.allow.entries.is_empty());
+    assert!(config.tools.layers.sandbox.deny.entries.contains(&"telegram".to_owned()));
     let exec = &config.agents.list[0].exec;
     assert_eq!((exec.yield_after, exec.timeout), (Duration::from_millis(10), None));
 }

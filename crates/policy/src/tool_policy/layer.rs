@@ -80,14 +80,13 @@ impl List {
         self.entries.iter().map(|entry| entry.written.as_str()).collect()
     }
 
-    /// The entries that match no core tool. The channel tools of default lists are
-    /// no mistake.
+    /// The entries that match no core tool. Those of default lists are no mistake.
     pub(super) fn unknown(&self) -> Vec<&str> {
         self.entries
             .iter()
             .filter(|entry| entry.is_unknown())
             .map(|entry| entry.written.as_str())
-            .filter(|name| !names::SANDBOX_DENY.contains(name))
+            .filter(|name| !names::FOREIGN.contains(name))
             .collect()
     }
 }

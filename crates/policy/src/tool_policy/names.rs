@@ -34,30 +34,16 @@ pub(super) const CORE: &[&str] = &[
 /// Tools for the owner alone.
 pub(super) const OWNER_ONLY: &[&str] = &["whatsapp_login"];
 
-/// Tools that a sandboxed session has unless told otherwise.
-pub(super) const SANDBOX_ALLOW: &[&str] = &[
-    "exec",
-    "process",
-    "read",
-    "write",
-    "edit",
-    "apply_patch",
-    "image",
-    "sessions_list",
-    "sessions_history",
-    "sessions_send",
-    "sessions_spawn",
-    "session_status",
-];
-
-/// Tools that a sandboxed session lacks unless told otherwise; channel ids are tools of
-/// channel plug-ins.
-pub(super) const SANDBOX_DENY: &[&str] = &[
-    "browser",
-    "canvas",
-    "nodes",
-    "cron",
-    "gateway",
+/// Names in the default lists of sandboxed sessions that no core tool has: tools of newer
+/// versions, and channel ids, which are tools of channel plug-ins.
+pub(super) const FOREIGN: &[&str] = &[
+    "ls",
+    "view_image",
+    "sessions_search",
+    "sessions_yield",
+    "subagents",
+    "computer",
+    "mobile_ui",
     "telegram",
     "whatsapp",
     "discord",

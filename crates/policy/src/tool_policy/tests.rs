@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use config::{ToolLayer, ToolLayers, ToolProfile, Tools};
+use config::{SandboxTools, Source, SourcedList, ToolLayer, ToolLayers, ToolProfile, Tools};
 use domain::Effect;
 use proptest::{collection::vec, option, prelude::*, sample};
 
@@ -156,16 +156,26 @@ fn a_stranger_beside_a_known_tool_is_only_warned_about() {
 #[test]
 fn a_sandbox_list_replaces_the_default_and_keeps_images() {
     let mut setup = Setup { sandboxed: true, ..Setup::default() };
-    setup.tools.sandbox = layer(Some(&["read"]), &["exec"]);
-    assert_eq!(setup.decide("browser"), denied("tools.sandbox.tools.allow"));
+    setup.agent.sandbox = lists(&["read"], &["exec"]);
+    assert_eq!(setup.decide("browser"), denied("agents.list[].tools.sandbox.tools.allow"));
     assert_eq!(setup.decide("image"), Decision::Allowed);
 
-    setup.tools.sandbox = layer(Some(&[]), &["image"]);
+    setup.agent.sandbox = lists(&[], &["image"]);
     assert_eq!(setup.decide("browser"), Decision::Allowed);
-    assert_eq!(setup.decide("image"), denied("tools.sandbox.tools.deny"));
+    assert_eq!(setup.decide("image"), denied("agents.list[].tools.sandbox.tools.deny"));
 
-    setup.tools.sandbox = layer(Some(&["misspelt"]), &[]);
-    assert_eq!(setup.decide("exec"), denied("tools.sandbox.tools.allow"));
+    setup.agent.sandbox = lists(&["misspelt"], &[]);
+    assert_eq!(setup.decide("exec"), denied("agents.list[].tools.sandbox.tools.allow"));
+}
+
+#[test]
+fn what_is_added_joins_the_default_list_of_sandboxes() {
+    let mut setup = Setup { sandboxed: true, ..Setup::default() };
+    setup.agent.sandbox.also_allow.push("web_*".to_owned());
+
+    assert_eq!(setup.decide("web_fetch"), Decision::Allowed);
+    assert_eq!(setup.decide("message"), denied("tools.sandbox.tools.allow"));
+    assert_eq!(setup.policy().warnings, [""; 0]);
 }
 
 #[test]
@@ -246,7 +256,7 @@ proptest! {
         if let Some(allow) = &mut lists.allow {
             allow.reverse();
         }
-        reversed.tools.sandbox.deny.reverse();
+        reversed.agent.sandbox.deny.entries.reverse();
 
         for tool in names::CORE {
             prop_assert_eq!(setup.decide(tool), reversed.decide(tool));
@@ -288,7 +298,7 @@ impl Default for Setup {
     fn default() -> Self {
         let tools = Tools {
             layers: ToolLayers::default(),
-            sandbox: ToolLayer::default(),
+            elevated: config::Elevated::default(),
             subagents: ToolLayer::default(),
             apply_patch: true,
             apply_patch_models: Vec::new(),
@@ -352,6 +362,15 @@ pub(crate) fn layer(allow: Option<&[&str]>, deny: &[&str]) -> ToolLayer {
     ToolLayer { allow: allow.map(owned), also_allow: Vec::new(), deny: owned(deny) }
 }
 
+/// The lists of an agent that wrote both.
+pub(crate) fn lists(allow: &[&str], deny: &[&str]) -> SandboxTools {
+    let list = |names: &[&str]| SourcedList {
+        source: Source::Agent,
+        entries: names.iter().map(|&name| name.to_owned()).collect(),
+    };
+    SandboxTools { allow: list(allow), also_allow: Vec::new(), deny: list(deny) }
+}
+
 fn entries() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => sample::select(names::CORE).prop_map(str::to_owned),
@@ -380,12 +399,17 @@ fn setups() -> impl Strategy<Value = Setup> {
             profile,
             layer,
             by_provider: BTreeMap::new(),
+            sandbox: SandboxTools::default(),
         })
     };
     (scope(), scope(), layers(), layers(), any::<[bool; 4]>()).prop_map(
-        |(global, agent, sandbox, subagents, [sandboxed, subagent, owner, apply_patch])| {
+        |(global, mut agent, sandbox, subagents, [sandboxed, subagent, owner, apply_patch])| {
+            agent.sandbox.deny.entries = sandbox.deny;
+            if let Some(allow) = sandbox.allow {
+                agent.sandbox.allow.entries = allow;
+            }
             let mut setup = Setup { agent, sandboxed, subagent, owner, ..Setup::default() };
-            setup.tools = Tools { layers: global, sandbox, subagents, apply_patch, ..setup.tools };
+            setup.tools = Tools { layers: global, subagents, apply_patch, ..setup.tools };
             setup
         },
     )
