@@ -6,7 +6,10 @@
 #![warn(missing_docs)]
 
 pub mod backend;
+pub mod docker;
 pub mod host;
+pub mod naming;
+pub mod security;
 
 pub use backend::{
     Backend, Chunk, Command, Exit, FileKind, Running, Sandbox, SandboxError, Size, Spec, Stat,

@@ -1,0 +1,190 @@
+//! Which of our directories a sandbox sees, and where. Pure.
+//!
+//! *Managed* mounts are ours: translated when we run in a container ourselves, and proven
+//! before the first command. The user's binds are host paths by contract and stay as written.
+
+use std::path::{Path, PathBuf};
+
+use bollard::models::{Mount, MountType, MountVolumeOptions};
+
+use super::settings::{AGENT_TARGET, Access, Settings};
+use crate::{
+    naming::HashedMount,
+    security::{Bind, SERVANT_TARGET},
+};
+
+/// A directory of ours in the sandbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Managed {
+    /// As we see it.
+    pub(crate) ours: PathBuf,
+    /// As the engine's machine sees it.
+    pub(crate) source: PathBuf,
+    pub(crate) target: String,
+    pub(crate) writable: bool,
+}
+
+impl Managed {
+    fn new(ours: &Path, target: &str, writable: bool) -> Self {
+        let (ours, source) = (ours.to_owned(), ours.to_owned());
+        Self { ours, source, target: target.to_owned(), writable }
+    }
+
+    /// What the hash covers: our own path, so that finding out where we run changes nothing.
+    pub(crate) fn hashed(&self) -> HashedMount {
+        HashedMount {
+            source: self.ours.display().to_string(),
+            target: self.target.clone(),
+            writable: self.writable,
+        }
+    }
+}
+
+/// The directory that is at the working directory.
+pub(crate) fn main_dir(settings: &Settings) -> &Path {
+    match settings.access {
+        Access::None | Access::Ro => &settings.sandbox_dir,
+        Access::Rw => &settings.agent_dir,
+    }
+}
+
+/// The managed mounts, the working directory's first. `main` takes the place of
+/// [`main_dir`], as a spare's directory does.
+pub(crate) fn managed(settings: &Settings, main: &Path) -> Vec<Managed> {
+    let workdir = settings.container.workdir.as_str();
+    let mut mounts = vec![Managed::new(main, workdir, settings.access != Access::Ro)];
+    if settings.access == Access::Ro && settings.agent_dir != settings.sandbox_dir {
+        mounts.push(Managed::new(&settings.agent_dir, AGENT_TARGET, false));
+    }
+    mounts
+}
+
+/// Mounts in the engine's two forms. Where two have one target the last one wins, and the
+/// user's come after ours.
+pub(crate) fn render(
+    managed: &[Managed],
+    user_binds: &[String],
+    servant_volume: Option<&str>,
+    relabel: Relabel,
+) -> (Vec<Mount>, Vec<String>) {
+    let user: Vec<_> = user_binds.iter().filter_map(|text| Some((text, Bind::parse(text)?))).collect();
+    let is_last = |at: usize| {
+        let target = trimmed(&user[at].1.target);
+        user[at + 1..].iter().all(|(_, later)| trimmed(&later.target) != target)
+    };
+    let kept: Vec<_> = (0..user.len()).filter(|&at| is_last(at)).collect();
+    let mut mounts = Vec::new();
+    let mut binds = Vec::new();
+    for mount in managed {
+        if kept.iter().any(|&at| trimmed(&user[at].1.target) == trimmed(&mount.target)) {
+            continue;
+        }
+        let source = mount.source.display().to_string();
+        match relabel {
+            // A mount never makes a missing source; a bind would, as an empty directory.
+            Relabel::No => mounts.push(Mount {
+                typ: Some(MountType::BIND),
+                source: Some(source),
+                target: Some(mount.target.clone()),
+                read_only: Some(!mount.writable),
+                ..Mount::default()
+            }),
+            Relabel::Yes => {
+                let mode = if mount.writable { "z" } else { "ro,z" };
+                binds.push(format!("{source}:{}:{mode}", mount.target));
+            }
+        }
+    }
+    binds.extend(kept.iter().map(|&at| user[at].0.clone()));
+    mounts.extend(servant_volume.map(|volume| servant_mount(volume, true)));
+    (mounts, binds)
+}
+
+/// The volume with the servant's program.
+pub(crate) fn servant_mount(volume: &str, read_only: bool) -> Mount {
+    Mount {
+        typ: Some(MountType::VOLUME),
+        source: Some(volume.to_owned()),
+        target: Some(SERVANT_TARGET.to_owned()),
+        read_only: Some(read_only),
+        volume_options: Some(MountVolumeOptions {
+            no_copy: Some(true),
+            ..MountVolumeOptions::default()
+        }),
+        ..Mount::default()
+    }
+}
+
+/// Whether the engine confines by labels (`SELinux`), so that sources need one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Relabel {
+    Yes,
+    No,
+}
+
+fn trimmed(target: &str) -> &str {
+    match target.trim_end_matches('/') {
+        "" => "/",
+        trimmed => trimmed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::docker::settings::tests_support::settings;
+
+    fn shown(access: Access) -> Vec<(String, String, bool)> {
+        let settings = Settings { access, ..settings() };
+        managed(&settings, main_dir(&settings))
+            .into_iter()
+            .map(|it| (it.source.display().to_string(), it.target, it.writable))
+            .collect()
+    }
+
+    #[test]
+    fn each_access_shows_its_directories() {
+        let row = |source: &str, target: &str, writable| {
+            (source.to_owned(), target.to_owned(), writable)
+        };
+
+        assert_eq!(shown(Access::None), [row("/state/sandboxes/main", "/workspace", true)]);
+        assert_eq!(
+            shown(Access::Ro),
+            [
+                row("/state/sandboxes/main", "/workspace", false),
+                row("/state/workspace", "/agent", false)
+            ]
+        );
+        assert_eq!(shown(Access::Rw), [row("/state/workspace", "/workspace", true)]);
+    }
+
+    #[test]
+    fn of_two_mounts_with_one_target_the_last_wins() {
+        let settings = settings();
+        let managed = managed(&settings, main_dir(&settings));
+        let binds = ["/a:/x", "/b:/y:ro", "/c:/x/"].map(str::to_owned);
+
+        let (mounts, kept) = render(&managed, &binds, None, Relabel::No);
+        assert_eq!(kept, ["/b:/y:ro", "/c:/x/"]);
+        assert_eq!(mounts.len(), 1);
+
+        let (mounts, _) = render(&managed, &["/d:/workspace".to_owned()], Some("v"), Relabel::No);
+        assert_eq!(mounts.len(), 1, "only the servant's volume is left");
+        assert_eq!(mounts[0].read_only, Some(true));
+    }
+
+    #[test]
+    fn with_labels_mounts_are_binds_that_ask_for_one() {
+        let settings = Settings { access: Access::Ro, ..settings() };
+        let managed = managed(&settings, main_dir(&settings));
+
+        let (mounts, binds) = render(&managed, &[], None, Relabel::Yes);
+
+        assert_eq!(mounts, []);
+        assert_eq!(
+            binds,
+            ["/state/sandboxes/main:/workspace:ro,z", "/state/workspace:/agent:ro,z"]
+        );
+    }
+}
