@@ -8,13 +8,22 @@ use std::{
     io::{Read, Seek, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::Path,
+    time::Duration,
 };
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::{
+    fs::{FlockOperation, flock},
+    process::{Pid, test_kill_process},
+};
 
 use crate::{OpenError, StoreError};
 
 const NAME: &str = "state.lock";
+
+/// How often, and after which pauses, the lock of a killed process is tried again: children
+/// that it was just starting still hold it until they are under way.
+const TRIES_MAX: u32 = 200;
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// The state directory is ours while this lives.
 #[derive(Debug)]
@@ -31,15 +40,19 @@ impl StateLock {
             .mode(0o600)
             .open(&path)
             .map_err(|error| explain("write", &path, error))?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                let mut text = String::new();
-                file.read_to_string(&mut text).ok();
-                let path = state_dir.display().to_string();
-                return Err(OpenError::Locked { path, pid: text.trim().parse().ok() });
+        for tries in 1.. {
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => break,
+                Err(rustix::io::Errno::WOULDBLOCK) => {
+                    let pid = owner(&mut file);
+                    if tries < TRIES_MAX && pid.is_some_and(is_gone) {
+                        std::thread::sleep(PAUSE);
+                        continue;
+                    }
+                    return Err(OpenError::Locked { path: state_dir.display().to_string(), pid });
+                }
+                Err(errno) => return Err(explain("lock", &path, errno.into())),
             }
-            Err(errno) => return Err(explain("lock", &path, errno.into())),
         }
         file.set_len(0)
             .and_then(|()| file.rewind())
@@ -61,11 +74,22 @@ impl Drop for StateLock {
 /// A name that a killed process left behind does not count.
 pub fn lock_holder(state_dir: &Path) -> Option<u32> {
     let mut file = File::open(state_dir.join(NAME)).ok()?;
-    let mut text = String::new();
-    file.read_to_string(&mut text).ok()?;
-    let pid = text.trim().parse().ok()?;
+    let pid = owner(&mut file)?;
     let is_held = flock(&file, FlockOperation::NonBlockingLockShared).is_err();
     is_held.then_some(pid)
+}
+
+/// The process that wrote its name into the lock file.
+fn owner(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    file.rewind().ok()?;
+    file.read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
+
+fn is_gone(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
 }
 
 /// Makes a directory and its parents for their owner only.
