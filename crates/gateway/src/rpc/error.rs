@@ -49,7 +49,11 @@ impl From<Error> for RpcError {
 
 impl From<store::StoreError> for RpcError {
     fn from(error: store::StoreError) -> Self {
-        Self::internal("cannot reach the conversation's files", &error)
+        let message = match &error {
+            store::StoreError::Full { .. } => "the disk is full: free space on it, then try again",
+            _ => "cannot reach the conversation's files",
+        };
+        Self::internal(message, &error)
     }
 }
 
