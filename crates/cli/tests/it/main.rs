@@ -5,6 +5,8 @@
 
 mod agent;
 mod config;
+mod crash;
+mod faults;
 mod gateway;
 mod health;
 mod help;

@@ -1,0 +1,97 @@
+//! What a client saw acknowledged, and whether it is still there.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use testkit::gateway::WsClient;
+
+/// How long a dead gateway's last frames may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Everything acknowledged so far, by session, as texts that its history must hold.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    acknowledged: BTreeMap<usize, BTreeSet<String>>,
+    requests: BTreeMap<String, (usize, String)>,
+    runs: BTreeMap<String, usize>,
+}
+
+impl Ledger {
+    /// Notes that a message was sent with request `id`.
+    pub(crate) fn sent(&mut self, id: &str, session: usize, name: &str) {
+        self.requests.insert(id.to_owned(), (session, name.to_owned()));
+        self.runs.insert(format!("run-{session}-{name}"), session);
+    }
+
+    /// Notes what `frame` acknowledges; gives the session whose turn it ends.
+    pub(crate) fn heard(&mut self, frame: &Value) -> Option<usize> {
+        let payload = &frame["payload"];
+        if frame["type"] == "res" {
+            let (session, name) = self.requests.remove(frame["id"].as_str()?)?;
+            assert_eq!(frame["ok"], true, "{frame}");
+            if payload["status"] == "started" {
+                self.acknowledge(session, format!("<{name}>"));
+            }
+            return None;
+        }
+        let session = *self.runs.get(payload["runId"].as_str()?)?;
+        if payload["stream"] == "tool" && payload["data"]["phase"] == "result" {
+            let result = payload["data"]["result"]["content"][0]["text"].as_str()?;
+            self.acknowledge(session, result.trim().to_owned());
+        }
+        let failed = ["error", "aborted"].iter().any(|state| payload["state"] == *state);
+        assert!(!failed, "a turn failed: {frame}");
+        if payload["state"] != "final" {
+            return None;
+        }
+        let text = payload["message"]["content"][0]["text"].as_str()?;
+        self.acknowledge(session, text.to_owned());
+        Some(session)
+    }
+
+    /// Hears what was said before the end and not yet read.
+    pub(crate) async fn drain(&mut self, client: &mut WsClient) {
+        while let Ok(frame) = client.wait_for(PATIENCE, |_| true).await {
+            self.heard(&frame);
+        }
+        self.requests.clear();
+        self.runs.clear();
+    }
+
+    /// Asks for the history of every session, which must hold all that was acknowledged.
+    pub(crate) async fn check(&self, client: &mut WsClient) {
+        for (session, texts) in &self.acknowledged {
+            let params = json!({ "sessionKey": super::key(*session), "limit": 1000 });
+            let history = client.call("chat.history", params).await.unwrap();
+            let messages = history["messages"].as_array().unwrap();
+            let told: Vec<&str> = messages.iter().flat_map(texts_of).collect();
+            for text in texts {
+                let found = told.iter().any(|it| it.contains(text.as_str()));
+                assert!(found, "`{text}` is lost; there is {told:#?}");
+            }
+        }
+    }
+
+    /// Sessions of which something was acknowledged.
+    pub(crate) fn sessions(&self) -> impl Iterator<Item = usize> {
+        self.acknowledged.keys().copied()
+    }
+
+    /// How many things were acknowledged.
+    pub(crate) fn len(&self) -> usize {
+        self.acknowledged.values().map(BTreeSet::len).sum()
+    }
+
+    fn acknowledge(&mut self, session: usize, text: String) {
+        self.acknowledged.entry(session).or_default().insert(text);
+    }
+}
+
+fn texts_of(message: &Value) -> Vec<&str> {
+    let content = &message["content"];
+    let blocks = content.as_array().into_iter().flatten();
+    content.as_str().into_iter().chain(blocks.filter_map(|it| it["text"].as_str())).collect()
+}
