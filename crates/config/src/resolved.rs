@@ -7,8 +7,9 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use domain::{AgentId, Secret, usage::Prices};
 
 pub use sandbox::{
-    Docker, Elevated, ElevatedLevel, Prune, Sandbox, SandboxBackend, SandboxBrowser, SandboxTools,
-    SessionTools, Sharing, Source, SourcedList, Ulimit, WorkspaceAccess,
+    Docker, Elevated, ElevatedLevel, ExecAsk, ExecSecurity, HostExec, Prune, Sandbox,
+    SandboxBackend, SandboxBrowser, SandboxTools, SessionTools, Sharing, Source, SourcedList,
+    Ulimit, WorkspaceAccess,
 };
 
 /// Everything the system was told, with defaults filled in. Shared as `Arc<Config>`;
@@ -198,6 +199,8 @@ pub struct Agent {
     pub tools: ToolLayers,
     /// Who may leave the sandbox, besides what holds for all agents.
     pub elevated: Elevated,
+    /// What commands need that leave the sandbox.
+    pub host_exec: HostExec,
     /// How commands run for senders that may, unless the session says otherwise.
     pub elevated_default: ElevatedLevel,
     /// Its exec settings, global ones merged in.

@@ -17,8 +17,8 @@ pub enum Effect {
     Run {
         /// The command line.
         command: String,
-        /// Whether it asks to leave the sandbox.
-        elevated: bool,
+        /// Whether it asks to leave the sandbox; `None` when it does not say.
+        elevated: Option<bool>,
     },
     /// Looks at, or talks to, processes that `Run` left in the background.
     Supervise,

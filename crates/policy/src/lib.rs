@@ -2,7 +2,9 @@
 
 #![warn(missing_docs)]
 
+pub mod elevated;
 pub mod env_guard;
+pub mod explain;
 pub mod judge;
 mod pattern;
 pub mod place;

@@ -57,6 +57,22 @@ pub enum Decision {
     },
 }
 
+/// What the lists of sandboxed sessions have against a tool: config paths.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SandboxBlock {
+    /// The deny list that has it.
+    pub denied_by: Option<String>,
+    /// The allow list that lacks it.
+    pub missing_from: Option<String>,
+}
+
+impl SandboxBlock {
+    /// Whether `rule` is one of the lists.
+    pub(crate) fn names(&self, rule: &str) -> bool {
+        [&self.denied_by, &self.missing_from].into_iter().flatten().any(|list| list == rule)
+    }
+}
+
 /// What one layer does to one tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -94,6 +110,16 @@ impl Policy {
             Some(rule) => Decision::Denied { rule: rule.to_owned() },
             None => Decision::Allowed,
         }
+    }
+
+    /// What the lists of sandboxed sessions have against `tool`; `None` when nothing.
+    pub fn sandbox_block(&self, tool: &str) -> Option<SandboxBlock> {
+        let tool = names::normalise(tool);
+        let layer = self.layers.iter().find(|layer| layer.name == SANDBOX)?;
+        let (denied_by, missing_from) = layer.reasons(&tool);
+        let owned = |rule: Option<&str>| rule.map(str::to_owned);
+        let block = SandboxBlock { denied_by: owned(denied_by), missing_from: owned(missing_from) };
+        (block != SandboxBlock::default()).then_some(block)
     }
 
     /// Says what each layer does to `tool`, in order.

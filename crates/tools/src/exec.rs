@@ -73,10 +73,7 @@ impl Tool for Exec {
     type Args = Args;
 
     fn effect(&self, args: &Args) -> Effect {
-        Effect::Run {
-            command: args.command.clone().unwrap_or_default(),
-            elevated: args.elevated.unwrap_or(false),
-        }
+        Effect::Run { command: args.command.clone().unwrap_or_default(), elevated: args.elevated }
     }
 
     async fn run(&self, args: Args, _permit: Permit, cx: &ToolCx) -> Result<ToolOutput, ToolError> {

@@ -132,6 +132,7 @@ impl Reader<'_> {
                 sandbox::tools(self.root.at("tools.sandbox.tools"), own.at("tools.sandbox.tools")),
             ),
             elevated: tools::elevated(own.at("tools.elevated")),
+            host_exec: tools::host_exec(self.root.at("tools.exec"), own.at("tools.exec")),
             elevated_default: defaults
                 .at("elevatedDefault")
                 .str()

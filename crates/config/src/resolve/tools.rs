@@ -7,7 +7,10 @@ use serde_json::Value;
 use super::sandbox;
 use crate::{
     node::Node,
-    resolved::{Elevated, Exec, SandboxTools, ToolLayer, ToolLayers, ToolProfile, Tools},
+    resolved::{
+        Elevated, Exec, ExecAsk, ExecSecurity, HostExec, SandboxTools, ToolLayer, ToolLayers,
+        ToolProfile, Tools,
+    },
 };
 
 pub(super) fn tools(root: Node<'_>) -> Tools {
@@ -79,6 +82,23 @@ pub(super) fn elevated(node: Node<'_>) -> Elevated {
 fn peer_ids(node: Node<'_>) -> Option<Vec<String>> {
     let id = |item: &Value| item.as_str().map_or_else(|| item.to_string(), str::to_owned);
     Some(node.items()?.iter().map(id).collect())
+}
+
+/// What a command on the host needs; an agent's own words win.
+pub(super) fn host_exec(global: Node<'_>, own: Node<'_>) -> HostExec {
+    let str = |key: &str| own.key(key).str().or_else(|| global.key(key).str());
+    HostExec {
+        security: match str("security") {
+            Some("deny") => ExecSecurity::Deny,
+            Some("allowlist") => ExecSecurity::Allowlist,
+            Some(_) | None => ExecSecurity::Full,
+        },
+        ask: match str("ask") {
+            Some("always") => ExecAsk::Always,
+            Some("on-miss") => ExecAsk::OnMiss,
+            Some(_) | None => ExecAsk::Off,
+        },
+    }
 }
 
 /// `tools.exec` with an agent's own values over it.

@@ -294,3 +294,36 @@ impl ElevatedLevel {
         }
     }
 }
+
+/// `tools.exec.security` and `tools.exec.ask`: what a command on the host needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HostExec {
+    /// Which commands may run at all.
+    pub security: ExecSecurity,
+    /// When a person is asked.
+    pub ask: ExecAsk,
+}
+
+/// Which commands may run on the host at all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ExecSecurity {
+    /// None.
+    Deny,
+    /// Those on the list.
+    Allowlist,
+    /// All.
+    #[default]
+    Full,
+}
+
+/// When a person is asked about a command on the host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ExecAsk {
+    /// Never.
+    #[default]
+    Off,
+    /// When it is not on the list.
+    OnMiss,
+    /// Always.
+    Always,
+}

@@ -15,9 +15,15 @@ pub(super) struct Layer {
 impl Layer {
     /// The rule that removes `tool`, a normalised name.
     pub(super) fn removes(&self, tool: &str) -> Option<&str> {
+        let (denied, missing) = self.reasons(tool);
+        denied.or(missing)
+    }
+
+    /// The deny list that has `tool`, and the allow list that lacks it.
+    pub(super) fn reasons(&self, tool: &str) -> (Option<&str>, Option<&str>) {
         let denied = self.deny.as_ref().filter(|deny| deny.denies(tool));
         let missing = self.allow.as_ref().filter(|allow| !allow.allows(tool));
-        denied.or(missing).map(|list| list.rule.as_str())
+        (denied.map(|list| &*list.rule), missing.map(|list| &*list.rule))
     }
 
     pub(super) fn is_blank(&self) -> bool {

@@ -270,7 +270,7 @@ proptest! {
     ) {
         let policy = setup.policy();
         let decision = policy.decide(tool);
-        let judgement = judge(tool, &Effect::Observe, &Subject { tools: policy });
+        let judgement = judge(tool, &Effect::Observe, &Subject { tools: policy, ..Subject::default() });
 
         match decision {
             Decision::Allowed => prop_assert!(matches!(judgement, Judgement::Allow(_))),
@@ -289,7 +289,7 @@ pub(crate) struct Setup {
     agent: ToolLayers,
     provider: &'static str,
     model: &'static str,
-    sandboxed: bool,
+    pub(crate) sandboxed: bool,
     subagent: bool,
     owner: bool,
 }
