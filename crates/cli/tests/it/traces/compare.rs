@@ -135,7 +135,10 @@ fn story(frames: &[&Value]) -> Vec<String> {
             "agent:tool:update" => continue,
             _ => kind,
         };
-        if story.last() != Some(&kind) {
+        // What is left of a text may come with the end or just after it.
+        let ends = |it: &String| it.contains(":finishing") || it.contains(":lifecycle:end");
+        let is_rest = kind == "text" && story.last().is_some_and(ends);
+        if !is_rest && story.last() != Some(&kind) {
             story.push(kind);
         }
     }
