@@ -81,6 +81,12 @@ impl Session {
     /// itself is stored.
     async fn remember(&self, finished: &Finished, stop: &Stop, now: UnixMillis) {
         let aborted = matches!(stop, Stop::Aborted { .. });
+        let config = self.io.config();
+        let window = finished.last.as_ref().and_then(|last| {
+            let provider = config.models.providers.get(&last.provider)?;
+            let model = provider.models.iter().find(|it| it.id == last.model)?;
+            Some(model.context_tokens)
+        });
         let updated = self
             .io
             .store
@@ -98,6 +104,7 @@ impl Session {
                     entry.input_tokens = Some(finished.usage.input);
                     entry.output_tokens = Some(finished.usage.output);
                     entry.total_tokens = Some(last.usage.context_tokens());
+                    entry.context_tokens = window.or(entry.context_tokens);
                 }
             })
             .await;
