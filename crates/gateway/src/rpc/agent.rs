@@ -56,6 +56,9 @@ pub(crate) struct Params {
 #[serde(rename_all = "camelCase")]
 struct Accepted {
     run_id: String,
+    session_key: SessionKey,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent_id: Option<AgentId>,
     status: &'static str,
     #[serde(rename = "acceptedAt")]
     at: domain::UnixMillis,
@@ -73,7 +76,7 @@ impl Method for Agent {
         let session = session_of(gateway, &params)?;
         let run_id = params.idempotency_key;
         let attachments = params.attachments.unwrap_or_default();
-        let mut message = submission(&run_id, session, params.message, &attachments);
+        let mut message = submission(&run_id, session.clone(), params.message, &attachments);
         message.thinking = params.thinking;
         message.extra_system = params.extra_system_prompt;
         message.timeout = params.timeout.map(Duration::from_secs);
@@ -93,7 +96,13 @@ impl Method for Agent {
             }
         }
         let at = gateway.clock.now();
-        cx.answer_early(&Accepted { run_id: run_id.clone(), status: "accepted", at });
+        cx.answer_early(&Accepted {
+            run_id: run_id.clone(),
+            agent_id: session.agent(),
+            session_key: session,
+            status: "accepted",
+            at,
+        });
         match gateway.sessions.wait(&turn, PATIENCE).await {
             Lookup::Done(outcome) => finished(&outcome),
             Lookup::Pending => {
