@@ -8,10 +8,15 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use config::{Agent, Config, ModelRef};
+use config::{Agent, Config, ElevatedLevel, ModelRef};
 use domain::{AgentId, Message, SessionKey, ToolSpec};
 use models::{Model, Request, Thinking};
-use policy::tool_policy::{Decision, Policy, Query};
+use policy::{
+    Subject,
+    elevated::{Rules, Sender},
+    explain::Boxed,
+    tool_policy::{Decision, Policy, Query},
+};
 
 use crate::{io::Place, prompt};
 
@@ -27,6 +32,10 @@ pub(crate) struct Brief {
     /// Level asked for by the turn or the session; `None`: by agent and model.
     pub(crate) thinking: Option<String>,
     pub(crate) cache_key: String,
+    /// The session's sandbox; `None` when its tools run on the host.
+    pub(crate) boxed: Option<Boxed>,
+    /// What commands do that do not say whether to leave the sandbox.
+    pub(crate) elevated: ElevatedLevel,
     pub(crate) place: Arc<Place>,
     pub(crate) tools: tools::Registry,
     pub(crate) kits: Mutex<BTreeMap<ModelRef, Arc<Kit>>>,
@@ -70,11 +79,19 @@ impl Brief {
         Arc::clone(kits.entry(name).or_insert_with_key(|name| Arc::new(self.make(name, model))))
     }
 
-    /// The tool policy for calls of a model that was asked in this turn.
-    pub(crate) fn policy_of(&self, provider: &str, model: &str) -> Policy {
+    /// Who acts when a model calls that was asked in this turn.
+    pub(crate) fn subject(&self, provider: &str, model: &str) -> Subject {
         let name = ModelRef { provider: provider.to_owned(), model: model.to_owned() };
         let kits = self.kits.lock().unwrap_or_else(PoisonError::into_inner);
-        kits.get(&name).map_or_else(|| self.policy(provider, model), |kit| kit.policy.clone())
+        let kit = kits.get(&name);
+        let agent = self.agent();
+        let sender = Sender { channel: self.channel.clone(), names: Vec::new() };
+        Subject {
+            tools: kit.map_or_else(|| self.policy(provider, model), |kit| kit.policy.clone()),
+            elevated: Rules::of(&self.config, agent).standing(&sender, self.elevated),
+            host_exec: agent.host_exec,
+            sandbox: self.boxed.clone(),
+        }
     }
 
     fn policy(&self, provider: &str, model: &str) -> Policy {
@@ -83,7 +100,7 @@ impl Brief {
             agent: &self.agent().tools,
             provider,
             model,
-            sandboxed: false,
+            sandboxed: self.boxed.is_some(),
             subagent: self.session.is_subagent(),
             owner: true,
         })

@@ -37,18 +37,14 @@ pub(crate) async fn all(
     reply: Option<&Assistant>,
 ) -> Result<Option<&'static str>, StoreError> {
     let (provider, model) = reply.map(|it| (&*it.provider, &*it.model)).unwrap_or_default();
-    let subject = Subject { tools: turn.brief.policy_of(provider, model) };
-    let mut cx = None;
+    let subject = turn.brief.subject(provider, model);
     for call in calls {
         let result = if turn.halt.is_reached().is_some() {
             skipped("not run: the turn was stopped")
         } else if !turn.inbox.is_empty() {
             skipped("not run: a new message arrived first")
         } else {
-            match context(&mut cx, turn, io, &subject).await {
-                Ok(cx) => one(&call, turn, io, (cx, &subject)).await,
-                Err(error) => tools::tool::error_result(&call.name, &error.into()),
-            }
+            one(&call, turn, io, &subject).await
         };
         let result = ToolResult {
             tool_call_id: call.id,
@@ -63,49 +59,7 @@ pub(crate) async fn all(
     Ok(turn.halt.is_reached())
 }
 
-/// Opens the sandbox at the first call of a reply.
-async fn context<'c>(
-    cx: &'c mut Option<ToolCx>,
-    turn: &Turn,
-    io: &Io,
-    subject: &Subject,
-) -> Result<&'c ToolCx, sandbox::SandboxError> {
-    let made = match cx.take() {
-        Some(made) => made,
-        None => open(turn, io, subject).await?,
-    };
-    Ok(cx.insert(made))
-}
-
-async fn open(turn: &Turn, io: &Io, subject: &Subject) -> Result<ToolCx, sandbox::SandboxError> {
-    let brief = &turn.brief;
-    let agent = brief.agent();
-    let sandbox = io
-        .backend
-        .open(&sandbox::Spec {
-            workspace: agent.workspace.clone(),
-            home: brief.place.home.clone(),
-            env: brief.place.env.clone(),
-        })
-        .await?;
-    let limits = tools::Limits {
-        exec: agent.exec.clone(),
-        background: subject.tools.decide("process") == Decision::Allowed,
-        workspace_only: brief.config.tools.workspace_only,
-        sandboxed: false,
-        output_chars_max: OUTPUT_CHARS_MAX,
-        progress_every: PROGRESS_EVERY,
-    };
-    Ok(ToolCx {
-        session: brief.session.clone(),
-        sandbox,
-        limits: Arc::new(limits),
-        progress: tools::Progress::default(),
-        cancel: turn.halt.token().clone(),
-    })
-}
-
-async fn one(call: &Call, turn: &Turn, io: &Io, (cx, subject): (&ToolCx, &Subject)) -> CallResult {
+async fn one(call: &Call, turn: &Turn, io: &Io, subject: &Subject) -> CallResult {
     let arguments = Arc::new(call.arguments.clone());
     let summary = summary(call);
     let (id, name) = (call.id.clone(), call.name.clone());
@@ -113,7 +67,7 @@ async fn one(call: &Call, turn: &Turn, io: &Io, (cx, subject): (&ToolCx, &Subjec
     let started = Instant::now();
     let result = Arc::new(tokio::select! {
         biased;
-        result = judged(call, turn, io, (cx, subject)) => result,
+        result = judged(call, turn, io, subject) => result,
         _reason = turn.halt.reached() => skipped("stopped while it ran"),
     });
     let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -123,33 +77,66 @@ async fn one(call: &Call, turn: &Turn, io: &Io, (cx, subject): (&ToolCx, &Subjec
     Arc::unwrap_or_clone(result)
 }
 
-async fn judged(
+async fn judged(call: &Call, turn: &Turn, io: &Io, subject: &Subject) -> CallResult {
+    let prepared = match io.tools.prepare(call) {
+        Ok(prepared) => prepared,
+        Err(bad) => return tools::tool::error_result(&call.name, &bad),
+    };
+    let permit = match policy::judge(prepared.tool, &prepared.effect, subject) {
+        Judgement::Allow(permit) => permit,
+        Judgement::Deny(denied) => {
+            tracing::debug!(tool = prepared.tool, rule = %denied.rule, "call denied");
+            return skipped(&denied.to_string());
+        }
+        // Nobody can be asked yet, and silence is not consent.
+        Judgement::Ask(question) => {
+            return skipped(&format!(
+                "denied: `{}` needs an approval that nobody can give",
+                question.tool
+            ));
+        }
+    };
+    match context(call, turn, io, subject).await {
+        Ok(cx) => prepared.run(permit, cx).await,
+        Err(error) => tools::tool::error_result(prepared.tool, &error.into()),
+    }
+}
+
+/// What a permitted call has at hand; its machine is opened here.
+async fn context(
     call: &Call,
     turn: &Turn,
     io: &Io,
-    (cx, subject): (&ToolCx, &Subject),
-) -> CallResult {
+    subject: &Subject,
+) -> Result<ToolCx, sandbox::SandboxError> {
+    let brief = &turn.brief;
+    let agent = brief.agent();
+    let spec = sandbox::Spec {
+        workspace: agent.workspace.clone(),
+        home: brief.place.home.clone(),
+        env: brief.place.env.clone(),
+    };
+    let limits = tools::Limits {
+        exec: agent.exec.clone(),
+        background: subject.tools.decide("process") == Decision::Allowed,
+        workspace_only: brief.config.tools.workspace_only,
+        sandboxed: false,
+        output_chars_max: OUTPUT_CHARS_MAX,
+        progress_every: PROGRESS_EVERY,
+    };
     let (emitter, id, name) = (Arc::clone(&turn.emitter), call.id.clone(), call.name.clone());
     let progress = tools::Progress::new(move |so_far| {
         let (id, name, so_far) = (id.clone(), name.clone(), Arc::new(so_far));
         // No room: the next report says more anyway.
         let _sent = emitter.offer(EventBody::CallProgress { id, name, so_far });
     });
-    let prepared = match io.tools.prepare(call, ToolCx { progress, ..cx.clone() }) {
-        Ok(prepared) => prepared,
-        Err(bad) => return tools::tool::error_result(&call.name, &bad),
-    };
-    match policy::judge(prepared.tool, &prepared.effect, subject) {
-        Judgement::Allow(permit) => prepared.run(permit).await,
-        Judgement::Deny(denied) => {
-            tracing::debug!(tool = prepared.tool, rule = %denied.rule, "call denied");
-            skipped(&denied.to_string())
-        }
-        // Nobody can be asked yet, and silence is not consent.
-        Judgement::Ask(question) => {
-            skipped(&format!("denied: `{}` needs an approval that nobody can give", question.tool))
-        }
-    }
+    Ok(ToolCx {
+        session: brief.session.clone(),
+        sandbox: io.backend.open(&spec).await?,
+        limits: Arc::new(limits),
+        progress,
+        cancel: turn.halt.token().clone(),
+    })
 }
 
 fn skipped(why: &str) -> CallResult {

@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 pub mod event;
+pub mod sandboxes;
 pub mod sessions;
 
 mod answer;

@@ -140,22 +140,25 @@ pub enum ToolError {
 /// A tool without its types.
 trait Erased: Send + Sync {
     fn spec(&self) -> Arc<ToolSpec>;
-    fn prepare(self: Arc<Self>, arguments: Value, cx: ToolCx) -> Result<Prepared, ToolError>;
+    fn prepare(self: Arc<Self>, arguments: Value) -> Result<Prepared, ToolError>;
 }
 
-/// A call whose arguments are understood but which was not judged yet.
+type Run = dyn FnOnce(Permit, ToolCx) -> BoxFuture<'static, Result<ToolOutput, ToolError>> + Send;
+
+/// A call whose arguments are understood but which was not judged yet. What it needs of the
+/// world it gets when it runs, so that a refused call never opened a machine.
 pub struct Prepared {
     /// The tool.
     pub tool: &'static str,
     /// What the call would do.
     pub effect: Effect,
-    run: Box<dyn FnOnce(Permit) -> BoxFuture<'static, Result<ToolOutput, ToolError>> + Send>,
+    run: Box<Run>,
 }
 
 impl Prepared {
     /// Does it. Failures become results for the model, as JSON with `status: "error"`.
-    pub async fn run(self, permit: Permit) -> CallResult {
-        match (self.run)(permit).await {
+    pub async fn run(self, permit: Permit, cx: ToolCx) -> CallResult {
+        match (self.run)(permit, cx).await {
             Ok(output) => {
                 CallResult { content: output.content, details: output.details, is_error: false }
             }
@@ -232,7 +235,7 @@ impl Registry {
     /// # Errors
     ///
     /// [`ToolError::Arguments`] for an unknown tool or arguments that do not fit.
-    pub fn prepare(&self, call: &Call, cx: ToolCx) -> Result<Prepared, ToolError> {
+    pub fn prepare(&self, call: &Call) -> Result<Prepared, ToolError> {
         let wanted = call.name.trim().to_lowercase();
         let name = match wanted.as_str() {
             "bash" => "exec",
@@ -243,7 +246,7 @@ impl Registry {
             .tools
             .get(name)
             .ok_or_else(|| ToolError::Arguments(format!("there is no tool `{}`", call.name)))?;
-        Arc::clone(tool).prepare(call.arguments.clone(), cx)
+        Arc::clone(tool).prepare(call.arguments.clone())
     }
 }
 
@@ -278,10 +281,10 @@ impl<T: Tool> Erased for Typed<T> {
         Arc::clone(&self.told().0)
     }
 
-    fn prepare(self: Arc<Self>, arguments: Value, cx: ToolCx) -> Result<Prepared, ToolError> {
+    fn prepare(self: Arc<Self>, arguments: Value) -> Result<Prepared, ToolError> {
         let args: T::Args = schema::read::<T::Args>(T::NAME, &self.told().1, arguments)?;
         let effect = self.tool.effect(&args);
-        let run = Box::new(move |permit| -> BoxFuture<'static, _> {
+        let run = Box::new(move |permit, cx| -> BoxFuture<'static, _> {
             Box::pin(async move { self.tool.run(args, permit, &cx).await })
         });
         Ok(Prepared { tool: T::NAME, effect, run })

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use config::{Config, ModelRef};
-use domain::{Content, Message, Part, SessionId, TurnId, UnixMillis, User, transcript::Body};
-use policy::place::{Place, place};
+use config::{Config, ElevatedLevel, ModelRef};
+use domain::{Content, Message, Part, TurnId, UnixMillis, User, transcript::Body};
+use policy::{
+    explain::Boxed,
+    place::{Place, place},
+};
 use store::{Context, SessionEntry, StoreError, Transcript};
 use tokio::{sync::mpsc, time::Instant};
 
@@ -51,7 +54,7 @@ impl Session {
         let session_id = entry.session_id.clone();
         let emitter = Arc::new(self.emitter(&submission.turn, session_id.clone(), verbose));
         let (interject, inbox) = mpsc::channel(config.messages.queue.cap.max(1));
-        let brief = self.brief(&config, agent, &submission, (thinking, &session_id));
+        let brief = self.brief(&config, agent, &submission, (thinking, &entry));
         let turn = Turn {
             brief: Arc::new(brief),
             candidates,
@@ -82,7 +85,7 @@ impl Session {
             .ok_or_else(|| SubmitError::UnknownAgent(self.agent.to_string()))?;
         let transcript = self.open(&entry, agent).await?;
         let nobody = Submission::of(TurnId::random(), self.key.clone(), Content::default());
-        let brief = self.brief(&config, agent, &nobody, (None, &entry.session_id));
+        let brief = self.brief(&config, agent, &nobody, (None, &entry));
         let emitter = Arc::new(self.emitter(&nobody.turn, entry.session_id.clone(), "off"));
         let (_, inbox) = mpsc::channel(1);
         Ok(Some(Turn {
@@ -105,8 +108,9 @@ impl Session {
         config: &Arc<Config>,
         agent: &config::Agent,
         submission: &Submission,
-        (thinking, session_id): (Option<String>, &SessionId),
+        (thinking, entry): (Option<String>, &SessionEntry),
     ) -> Brief {
+        let level = entry.elevated_level.as_deref().and_then(ElevatedLevel::parse);
         let workspace = self.io.store.workspace(&agent.workspace);
         let files = workspace
             .prompt_files(&prompt::FILES, agent.bootstrap_chars_max)
@@ -122,7 +126,9 @@ impl Session {
             channel: submission.channel.clone(),
             extra: submission.extra_system.clone(),
             thinking,
-            cache_key: session_id.to_string(),
+            cache_key: entry.session_id.to_string(),
+            boxed: Boxed::of(config, agent, &self.key),
+            elevated: level.unwrap_or(agent.elevated_default),
             place: Arc::clone(&self.io.place),
             tools: self.io.tools.clone(),
             kits: std::sync::Mutex::default(),

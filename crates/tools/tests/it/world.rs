@@ -88,10 +88,10 @@ impl World {
 
     pub(crate) async fn call_in(&self, cx: &ToolCx, tool: &str, arguments: Value) -> CallResult {
         let call = Call { id: CallId::new("call"), name: tool.to_owned(), arguments };
-        match self.registry.prepare(&call, cx.clone()) {
+        match self.registry.prepare(&call) {
             Ok(prepared) => {
                 let permit = permit(&prepared);
-                prepared.run(permit).await
+                prepared.run(permit, cx.clone()).await
             }
             Err(error) => tools::tool::error_result(tool, &error),
         }
@@ -155,7 +155,7 @@ fn limits() -> Limits {
 }
 
 fn permit(prepared: &tools::Prepared) -> Permit {
-    let subject = Subject { tools: Policy::default() };
+    let subject = Subject { tools: Policy::default(), ..Subject::default() };
     match judge(prepared.tool, &prepared.effect, &subject) {
         Judgement::Allow(permit) => permit,
         Judgement::Deny(_) | Judgement::Ask(_) => panic!("the default policy allows"),
