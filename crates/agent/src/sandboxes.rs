@@ -5,10 +5,13 @@
 
 use config::{Agent, SandboxBackend, WorkspaceAccess};
 use domain::SessionKey;
+use policy::explain::{Layout, Mount};
 use sandbox::{
     docker::{
-        Engine,
-        settings::{Access, Allowed, Container, Prune, Scope, Seed, Settings, Sharing, Ulimit},
+        Engine, planned_binds, planned_mounts,
+        settings::{
+            AGENT_TARGET, Access, Allowed, Container, Prune, Scope, Seed, Settings, Sharing, Ulimit,
+        },
     },
     naming,
 };
@@ -45,6 +48,25 @@ pub fn settings(agent: &Agent, session: &SessionKey, seed: Seed) -> Settings {
         spares: sandbox.docker.spares,
         seed,
     }
+}
+
+/// The directories of that box, for an explanation.
+pub fn layout(settings: &Settings) -> Layout {
+    let managed = planned_mounts(settings);
+    let workspace = managed.first().map(|mount| mount.source.clone().into()).unwrap_or_default();
+    let ours = managed.into_iter().map(|mount| Mount {
+        source: if mount.target == AGENT_TARGET { "agent" } else { "workspace" },
+        host_root: mount.source,
+        container_root: mount.target,
+        writable: mount.writable,
+    });
+    let theirs = planned_binds(settings).into_iter().map(|bind| Mount {
+        source: "bind",
+        host_root: bind.source,
+        container_root: bind.target,
+        writable: bind.writable,
+    });
+    Layout { workspace, mounts: ours.chain(theirs).collect() }
 }
 
 /// When the boxes of `agent` are removed.
