@@ -120,3 +120,42 @@ pub(crate) fn explain(verb: &'static str, path: &Path, source: std::io::Error) -
     };
     OpenError::Unusable { verb, path: path.display().to_string(), owner, ours, fix, source }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use rustix::io::{FdFlags, fcntl_setfd};
+
+    use super::*;
+
+    /// A child that got hold of the lock before it was under way, as when its parent is killed
+    /// just after the fork; it ends when its standard input does.
+    fn orphan_with_the_lock(path: &Path) -> std::process::Child {
+        let file = File::options().write(true).create_new(true).open(path).unwrap();
+        flock(&file, FlockOperation::NonBlockingLockExclusive).unwrap();
+        fcntl_setfd(&file, FdFlags::empty()).unwrap();
+        Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap()
+    }
+
+    #[test]
+    fn the_lock_of_a_killed_process_is_taken_once_its_children_let_go() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(NAME);
+        let mut gone = Command::new("true").spawn().unwrap();
+        gone.wait().unwrap();
+        let mut orphan = orphan_with_the_lock(&path);
+        fs::write(&path, gone.id().to_string()).unwrap();
+
+        let held = lock_holder(dir.path());
+        let taking = std::thread::scope(|scope| {
+            let taking = scope.spawn(|| StateLock::take(dir.path()));
+            drop(orphan.stdin.take());
+            orphan.wait().unwrap();
+            taking.join().unwrap()
+        });
+
+        assert_eq!(held, Some(gone.id()));
+        assert!(taking.is_ok(), "{taking:?}");
+    }
+}
