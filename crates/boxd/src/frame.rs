@@ -129,15 +129,12 @@ pub fn append(
     out.push(END);
     let whole = out.len() - start;
     let length = u32::try_from(whole - LENGTH_BYTES).ok().filter(|_| whole <= FRAME_BYTES_MAX);
-    match (length, out.get_mut(start..start + LENGTH_BYTES)) {
-        (Some(length), Some(place)) => {
-            place.copy_from_slice(&length.to_le_bytes());
-            Ok(())
-        }
-        _ => {
-            out.truncate(start);
-            Err(FrameError::TooLong)
-        }
+    if let (Some(length), Some(place)) = (length, out.get_mut(start..start + LENGTH_BYTES)) {
+        place.copy_from_slice(&length.to_le_bytes());
+        Ok(())
+    } else {
+        out.truncate(start);
+        Err(FrameError::TooLong)
     }
 }
 

@@ -22,4 +22,7 @@ pub mod message;
 mod fields;
 
 pub use frame::{CHUNK_BYTES_MAX, FRAME_BYTES_MAX, Frame, FrameError, PREAMBLE, VERSION};
-pub use message::{Ended, Exec, Failure, Kind, Reply, Request, Size, Stat, Stream};
+pub use message::{
+    Ended, Exec, Failure, INPUT_BYTES_MAX, Kind, PIECE_COST_BYTES, Reply, Request, Size, Stat,
+    Stream,
+};

@@ -13,12 +13,20 @@
 //!
 //! Each request but `Hello` has an id of the gateway's choosing, which its answers carry and
 //! which is free again after the last of them. The servant sends no more output of a command
-//! than it has credit for, and takes no more input than it has made room for.
+//! than it has credit for, where each piece costs [`PIECE_COST_BYTES`] on top of its bytes, so that
+//! their number is bounded too. It takes no more input than it has made room for, which is
+//! [`INPUT_BYTES_MAX`] at first.
 
 use crate::{
     fields::{Fields, append_bytes, append_count},
-    frame::{Frame, FrameError, append},
+    frame::{CHUNK_BYTES_MAX, Frame, FrameError, append},
 };
+
+/// What a piece of output costs beside its bytes.
+pub const PIECE_COST_BYTES: u32 = 256;
+
+/// Bytes of input that a command has room for at first.
+pub const INPUT_BYTES_MAX: usize = CHUNK_BYTES_MAX;
 
 /// What a gateway asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,8 +70,6 @@ pub enum Request<'a> {
     Chunk(&'a [u8]),
     /// Puts the written file in its place.
     Commit,
-    /// Gives a file that is written, or read, up.
-    Abort,
     /// Removes a file.
     Remove {
         /// Absolute.
@@ -135,8 +141,6 @@ pub enum Reply<'a> {
         uid: u32,
         /// Whether it is the sandbox's first process.
         is_pid1: bool,
-        /// Its `HOME`; empty if it has none.
-        home: &'a [u8],
     },
     /// The command runs.
     Started {
@@ -276,7 +280,7 @@ impl<'a> Request<'a> {
             }
             Self::Exec(exec) => exec.append(out),
             Self::Stdin(bytes) | Self::Chunk(bytes) => out.extend_from_slice(bytes),
-            Self::StdinClose | Self::Kill | Self::Commit | Self::Abort => {}
+            Self::StdinClose | Self::Kill | Self::Commit => {}
             Self::Resize(size) => size.append(out),
             Self::Signal(signal) => out.push(*signal),
             Self::Credit(bytes) => out.extend_from_slice(&bytes.to_le_bytes()),
@@ -308,7 +312,7 @@ impl<'a> Request<'a> {
     /// [`FrameError::Kind`] and [`FrameError::Payload`].
     pub fn parse(frame: Frame<'a>) -> Result<Self, FrameError> {
         let kind = frame.kind;
-        if !(1..=18).contains(&kind) {
+        if !(1..=17).contains(&kind) {
             return Err(FrameError::Kind { kind });
         }
         let mut fields = Fields(frame.payload);
@@ -334,12 +338,11 @@ impl<'a> Request<'a> {
             10 => Self::Write { path: fields.rest() },
             11 => Self::Chunk(fields.rest()),
             12 => Self::Commit,
-            13 => Self::Abort,
-            14 => Self::Remove { path: fields.rest() },
-            15 => Self::Rename { from: fields.bytes()?, to: fields.rest() },
-            16 => Self::Stat { path: fields.rest() },
-            17 => Self::List { entries_max: fields.u32()?, path: fields.rest() },
-            18 => Self::RealPath { path: fields.rest() },
+            13 => Self::Remove { path: fields.rest() },
+            14 => Self::Rename { from: fields.bytes()?, to: fields.rest() },
+            15 => Self::Stat { path: fields.rest() },
+            16 => Self::List { entries_max: fields.u32()?, path: fields.rest() },
+            17 => Self::RealPath { path: fields.rest() },
             _ => return None,
         })
     }
@@ -358,12 +361,11 @@ impl<'a> Request<'a> {
             Self::Write { .. } => 10,
             Self::Chunk(_) => 11,
             Self::Commit => 12,
-            Self::Abort => 13,
-            Self::Remove { .. } => 14,
-            Self::Rename { .. } => 15,
-            Self::Stat { .. } => 16,
-            Self::List { .. } => 17,
-            Self::RealPath { .. } => 18,
+            Self::Remove { .. } => 13,
+            Self::Rename { .. } => 14,
+            Self::Stat { .. } => 15,
+            Self::List { .. } => 16,
+            Self::RealPath { .. } => 17,
         }
     }
 }
@@ -424,11 +426,10 @@ impl<'a> Reply<'a> {
     /// [`FrameError::TooLong`], and then `out` is as it was.
     pub fn append(&self, id: u32, out: &mut Vec<u8>) -> Result<(), FrameError> {
         append(out, self.kind(), id, |out| match self {
-            Self::Hello { version, uid, is_pid1, home } => {
+            Self::Hello { version, uid, is_pid1 } => {
                 out.extend_from_slice(&version.to_le_bytes());
                 out.extend_from_slice(&uid.to_le_bytes());
                 out.push(u8::from(*is_pid1));
-                out.extend_from_slice(home);
             }
             Self::Started { pid: number } | Self::StdinRoom(number) => {
                 out.extend_from_slice(&number.to_le_bytes());
@@ -479,12 +480,9 @@ impl<'a> Reply<'a> {
     fn take(kind: u8, fields: &mut Fields<'a>) -> Option<Self> {
         let some = |bytes: &'a [u8]| Some(bytes).filter(|bytes| !bytes.is_empty());
         Some(match kind {
-            1 => Self::Hello {
-                version: fields.u16()?,
-                uid: fields.u32()?,
-                is_pid1: fields.bool()?,
-                home: fields.rest(),
-            },
+            1 => {
+                Self::Hello { version: fields.u16()?, uid: fields.u32()?, is_pid1: fields.bool()? }
+            }
             2 => Self::Started { pid: fields.u32()? },
             3 => {
                 let stream = match fields.u8()? {

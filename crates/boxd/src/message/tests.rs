@@ -46,7 +46,7 @@ fn requests(it: &Stuff) -> Vec<Request<'_>> {
     let path = it.text.as_slice();
     let size = Size { columns: it.number as u16, rows: it.size as u16 };
     vec![
-        Request::Hello { version: it.size as u16, nonce: [it.sign as u8; 16] },
+        Request::Hello { version: it.size as u16, nonce: [it.number as u8; 16] },
         Request::Exec(Exec {
             argv: it.texts.iter().map(Vec::as_slice).collect(),
             env: it.texts.iter().map(|text| (text.as_slice(), path)).collect(),
@@ -66,7 +66,6 @@ fn requests(it: &Stuff) -> Vec<Request<'_>> {
         Request::Write { path },
         Request::Chunk(path),
         Request::Commit,
-        Request::Abort,
         Request::Remove { path },
         Request::Rename { from: path, to: path },
         Request::Stat { path },
@@ -91,7 +90,7 @@ fn replies(it: &Stuff) -> Vec<Reply<'_>> {
         Failure::Other { errno: it.sign.saturating_abs() },
     ];
     let mut replies = vec![
-        Reply::Hello { version: 3, uid: it.size, is_pid1: it.flags.0, home: bytes },
+        Reply::Hello { version: 3, uid: it.size, is_pid1: it.flags.0 },
         Reply::Started { pid: it.size },
         Reply::Output { stream: Stream::Out, bytes },
         Reply::Output { stream: Stream::Err, bytes },

@@ -1,0 +1,153 @@
+//! What each request does.
+
+use std::{fmt::Write as _, os::unix::ffi::OsStrExt};
+
+use boxd::{Exec, Failure, PREAMBLE, Reply, Request, VERSION};
+use rustix::{
+    io::Errno,
+    process::getuid,
+    time::{ClockId, clock_gettime},
+};
+
+use super::{Phase, Server, Transfer, now_ms};
+use crate::{
+    exec::{Broken, Running},
+    failure::failure,
+    files,
+    list::List,
+    spawn::spawn,
+    transfer::{Read, Write},
+    tree::{MARKER, Signs},
+};
+
+/// Commands that may run at once.
+const COMMANDS_MAX: usize = 1024;
+
+/// Ticks of `/proc` in a second, on all machines that we are built for.
+const TICKS_PER_SECOND: u64 = 100;
+
+/// What a request comes to: an answer at once, or one later.
+type Begun = Result<Option<Reply<'static>>, Failure>;
+
+impl Server {
+    /// Serves a request, or says that it should not have come.
+    pub(super) fn serve(&mut self, id: u32, request: Request<'_>) -> Result<(), Broken> {
+        let nonce = match (&self.phase, &request) {
+            (Phase::Greeting, Request::Hello { nonce, .. }) => {
+                self.greet(*nonce);
+                return Ok(());
+            }
+            (Phase::Serving(nonce), _) => nonce.clone(),
+            (Phase::Searching | Phase::Greeting, _) => return Err(Broken),
+        };
+        let is_known = self.commands.contains_key(&id) || self.transfers.contains_key(&id);
+        let begun = match request {
+            Request::Hello { .. } => return Err(Broken),
+            Request::Stdin(bytes) => {
+                return self.commands.get_mut(&id).map_or(Ok(()), |it| it.take_input(bytes));
+            }
+            Request::StdinClose => self.steer(id, Running::end_input),
+            Request::Resize(size) => self.steer(id, |it| it.resize(size)),
+            Request::Signal(signal) => self.steer(id, |it| it.signal(signal)),
+            Request::Kill => self.steer(id, |it| it.begin_killing(now_ms())),
+            Request::Credit(bytes) => self.steer(id, |it| it.grant(bytes)),
+            Request::Chunk(bytes) => return self.write_more(id, bytes),
+            Request::Commit => return self.finish_write(id),
+            _ if is_known => return Err(Broken),
+            Request::Exec(exec) => self.exec(id, &exec, &nonce),
+            Request::Read { offset, bytes_max, path } => Read::begin(path, offset, bytes_max)
+                .map(|read| self.carry_later(id, Transfer::Read(read))),
+            Request::Write { path } => Write::begin(path, &format!("{nonce}-{id}"))
+                .map(|write| self.carry_later(id, Transfer::Write(Box::new(write)))),
+            Request::List { entries_max, path } => List::begin(path, entries_max)
+                .map(|list| self.carry_later(id, Transfer::List(list))),
+            Request::Remove { path } => files::remove(path).map(|()| Some(Reply::Done)),
+            Request::Rename { from, to } => files::rename(from, to).map(|()| Some(Reply::Done)),
+            Request::Stat { path } => files::stat(path).map(|stat| Some(Reply::Stat(stat))),
+            Request::RealPath { path } => files::real_path(path).map(|path| {
+                self.wire.say(id, &Reply::Path(path.as_os_str().as_bytes()));
+                None
+            }),
+        };
+        if let Some(reply) = begun.unwrap_or_else(|failure| Some(Reply::Failed(failure))) {
+            self.wire.say(id, &reply);
+        }
+        Ok(())
+    }
+
+    /// Begins the answer with the preamble and the gateway's nonce, by which it is found in
+    /// whatever was still on its way to an earlier gateway.
+    fn greet(&mut self, nonce: [u8; 16]) {
+        self.wire.say_bytes(&PREAMBLE);
+        self.wire.say_bytes(&nonce);
+        let hello =
+            Reply::Hello { version: VERSION, uid: getuid().as_raw(), is_pid1: self.is_pid1 };
+        self.wire.say(0, &hello);
+        let mut digits = String::new();
+        for byte in nonce {
+            // Writing to a string cannot fail.
+            let _written = write!(digits, "{byte:02x}");
+        }
+        self.phase = Phase::Serving(digits);
+    }
+
+    fn exec(&mut self, id: u32, exec: &Exec<'_>, nonce: &str) -> Begun {
+        if self.commands.len() >= COMMANDS_MAX {
+            return Err(failure(Errno::AGAIN));
+        }
+        let value = format!("{nonce}-{id}");
+        let since = clock_gettime(ClockId::Boottime);
+        let seconds = u64::try_from(since.tv_sec).unwrap_or(0);
+        let ticks = u64::try_from(since.tv_nsec).unwrap_or(0) * TICKS_PER_SECOND / 1_000_000_000;
+        let spawned = spawn(exec, (MARKER, &value))?;
+        let signs = Signs {
+            leader: spawned.pid,
+            marker: format!("{MARKER}={value}").into_bytes(),
+            since: seconds * TICKS_PER_SECOND + ticks,
+        };
+        let pid = spawned.pid.cast_unsigned();
+        self.commands.insert(id, Running::new(exec, spawned, signs));
+        Ok(Some(Reply::Started { pid }))
+    }
+
+    fn carry_later(&mut self, id: u32, transfer: Transfer) -> Option<Reply<'static>> {
+        self.transfers.insert(id, transfer);
+        None
+    }
+
+    /// Serves a request about a running command; one that has just ended is not missed.
+    #[expect(clippy::unnecessary_wraps, reason = "it stands where requests are begun")]
+    fn steer(&mut self, id: u32, serve: impl FnOnce(&mut Running)) -> Begun {
+        if let Some(command) = self.commands.get_mut(&id) {
+            serve(command);
+        }
+        Ok(None)
+    }
+
+    /// Takes bytes for a file; one that could not be written is not missed.
+    fn write_more(&mut self, id: u32, bytes: &[u8]) -> Result<(), Broken> {
+        match self.transfers.get_mut(&id) {
+            None => Ok(()),
+            Some(Transfer::Write(write)) => {
+                if let Err(failure) = write.chunk(bytes) {
+                    self.transfers.remove(&id);
+                    self.wire.say(id, &Reply::Failed(failure));
+                }
+                Ok(())
+            }
+            Some(Transfer::Read(_) | Transfer::List(_)) => Err(Broken),
+        }
+    }
+
+    fn finish_write(&mut self, id: u32) -> Result<(), Broken> {
+        match self.transfers.remove(&id) {
+            None => Ok(()),
+            Some(Transfer::Write(write)) => {
+                let outcome = write.commit();
+                self.wire.say(id, &outcome.map_or_else(Reply::Failed, |()| Reply::Done));
+                Ok(())
+            }
+            Some(Transfer::Read(_) | Transfer::List(_)) => Err(Broken),
+        }
+    }
+}
