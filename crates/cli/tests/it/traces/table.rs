@@ -163,7 +163,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     ),
     row(
         "v4/*",
-        "*:chat.history.payload.messages[].{content,idempotencyKey,responseId,openclawAbort,__openclaw.+}",
+        "*:chat.history.payload.messages[].{content,idempotencyKey,responseId,openclawAbort,__openclaw.senderIsOwner,__openclaw.transport,__openclaw.idempotencyKey,__openclaw.transcriptPosition,__openclaw.seq,__openclaw.runId}",
         "transcripts are kept in the form of 2026.2; marks are id and time",
     ),
     row(
@@ -183,7 +183,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     ),
     row(
         "v4/chat-send-tool-exec*",
-        "agent:tool:{update,result}.payload.{+,data.commandBearing,data.result.details.+}",
+        "agent:tool:{update,result}.payload.{+,data.commandBearing,data.result.details.exitSignal,data.result.details.exitReason,data.result.details.noOutputTimedOut}",
         "a tool's event tells of the tool, not of its session; an exit tells its code",
     ),
     row("v4/{chat-abort,chat-stop-command}", "events", "a turn ends once"),
