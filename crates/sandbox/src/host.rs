@@ -7,7 +7,7 @@ mod beneath;
 mod files;
 mod process;
 mod shell;
-mod terminal;
+pub(crate) mod terminal;
 
 use std::{
     collections::BTreeMap,

@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 pub mod backend;
+pub mod boxed;
 pub mod docker;
 pub mod host;
 pub mod naming;

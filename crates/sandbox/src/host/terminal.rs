@@ -4,21 +4,21 @@
 //! question is taken out of the output and always answered with the first row and column.
 
 /// The answer to the question for the cursor's position.
-pub(super) const CURSOR_AT_HOME: &[u8] = b"\x1b[1;1R";
+pub(crate) const CURSOR_AT_HOME: &[u8] = b"\x1b[1;1R";
 
 /// The two spellings of the question.
 const QUESTIONS: [&[u8]; 2] = [b"\x1b[6n", b"\x1b[?6n"];
 
 /// Finds cursor questions in output that arrives in pieces.
 #[derive(Debug, Default)]
-pub(super) struct CursorQuestions {
+pub(crate) struct CursorQuestions {
     /// The end of the last piece, if it may be the beginning of a question.
     held: Vec<u8>,
 }
 
 impl CursorQuestions {
     /// Takes the questions out of `piece`; says what is left and how many there were.
-    pub(super) fn take(&mut self, piece: &[u8]) -> (Vec<u8>, usize) {
+    pub(crate) fn take(&mut self, piece: &[u8]) -> (Vec<u8>, usize) {
         let mut left = Vec::with_capacity(self.held.len() + piece.len());
         let mut count = 0;
         for &byte in piece {
@@ -40,7 +40,7 @@ impl CursorQuestions {
     }
 
     /// What is still held when the output ends.
-    pub(super) fn rest(&mut self) -> Vec<u8> {
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.held)
     }
 
