@@ -193,6 +193,9 @@ pub enum SandboxError {
         #[source]
         source: io::Error,
     },
+    /// The container cannot be had. Its text says what to do.
+    #[error(transparent)]
+    Docker(#[from] crate::docker::Error),
     /// A file operation failed.
     #[error("cannot {verb} `{path}`")]
     File {

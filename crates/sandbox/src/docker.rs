@@ -2,31 +2,150 @@
 //!
 //! [`Backend`] is the handle. Owns which engine is spoken to and what a container is made of;
 //! `pool` owns which containers are live. The settings come in resolved; the list on disk
-//! is `store`'s.
+//! is `store`'s. An engine that is absent, or settings that would open the wall, are errors:
+//! nothing here ever runs on the host instead.
 
-pub(crate) mod connect;
-pub(crate) mod create;
+mod attach;
+mod birth;
+mod client;
+mod connect;
+mod create;
+mod engine;
+mod engine_exec;
+pub(crate) mod ensure;
 mod error;
-pub(crate) mod limits;
-pub(crate) mod mounts;
+mod lease;
+mod limits;
+mod link;
+mod listing;
+mod machine;
+mod mounts;
+mod own;
+mod proof;
+mod seed;
+mod servant;
 pub mod settings;
+mod spares;
+mod tending;
+
+use std::{
+    path::Path,
+    sync::{Arc, atomic::AtomicI64},
+};
+
+use tokio::sync::oneshot;
 
 pub use connect::Engine;
+pub use engine::Options;
 pub use error::Error;
+pub use listing::{Listed, Stats};
+pub use machine::Reach;
 pub use settings::Settings;
+pub use tending::Tended;
+
+use crate::{
+    backend::{Sandbox, SandboxError},
+    naming,
+    pool::Pool,
+};
+use engine::Engine as Known;
+use lease::Lease;
+use machine::Machine;
+use spares::Spares;
+
+/// Which gateway a container belongs to, by the gateway's state directory.
+pub fn owner_id(state_dir: &Path) -> String {
+    naming::digest(state_dir.as_os_str().as_encoded_bytes())[..16].to_owned()
+}
+
+/// The containers of one engine. Clones are the same backend.
+#[derive(Clone, Debug)]
+pub struct Backend {
+    known: Arc<Known>,
+    pool: Pool,
+    spares: Arc<Spares>,
+    last_prune_ms: Arc<AtomicI64>,
+}
+
+impl Backend {
+    /// Makes the backend. Speaks to no engine yet.
+    pub fn new(options: Options) -> Self {
+        let pool = Pool::new(&options.tasks, options.stop.clone());
+        Self {
+            known: Arc::new(Known::new(options)),
+            pool,
+            spares: Arc::default(),
+            last_prune_ms: Arc::new(AtomicI64::new(i64::MIN)),
+        }
+    }
+
+    /// Gives a scope its container, as the settings want it. To be called once a turn: it
+    /// also says that the container is in use.
+    ///
+    /// What it returns opens the container again by itself when that was lost meanwhile.
+    pub async fn ensure(&self, settings: &Settings) -> Result<Arc<dyn Sandbox>, SandboxError> {
+        Ok(Arc::new(self.lease(settings).await?))
+    }
+
+    /// Like [`Backend::ensure`], and says how the inside is reached.
+    pub async fn open(
+        &self,
+        settings: &Settings,
+    ) -> Result<(Arc<dyn Sandbox>, Reach), SandboxError> {
+        let lease = self.lease(settings).await?;
+        let reach = lease.reach();
+        Ok((Arc::new(lease), reach))
+    }
+
+    /// The container's name for these settings.
+    pub fn name_of(settings: &Settings) -> String {
+        naming::container_name(&settings.container.container_prefix, &settings.scope)
+    }
+
+    async fn lease(&self, settings: &Settings) -> Result<Lease, SandboxError> {
+        let settings = Arc::new(settings.clone());
+        let machine = self.machine(&settings).await?;
+        Ok(Lease::new(self.clone(), settings, machine))
+    }
+
+    async fn machine(&self, settings: &Arc<Settings>) -> Result<Machine, Error> {
+        let name = Self::name_of(settings);
+        let (reply, answer) = oneshot::channel();
+        let (known, spares) = (Arc::clone(&self.known), Arc::clone(&self.spares));
+        let (wanted, slot) = (Arc::clone(settings), name.clone());
+        let job = async move |live| {
+            let outcome = ensure::run(&known, &spares, &wanted, &slot, live).await;
+            reply.send(outcome.result).ok();
+            outcome.live
+        };
+        self.pool.submit(&name, job).await.map_err(|_| Error::Closed)?;
+        let machine = answer.await.map_err(|_| Error::Closed)??;
+        self.refill(settings);
+        Ok(machine)
+    }
+
+    fn refill(&self, settings: &Arc<Settings>) {
+        let (known, spares) = (Arc::clone(&self.known), Arc::clone(&self.spares));
+        let (settings, stop) = (Arc::clone(settings), known.options.stop.clone());
+        self.known.options.tasks.spawn(async move {
+            // Half-made ones are removed by the next life's sweep.
+            stop.run_until_cancelled(spares.refill(&known, &settings)).await;
+        });
+    }
+}
 
 /// The directories of ours that a sandbox of these settings sees, the workspace first.
-pub fn planned_mounts(settings: &Settings) -> Vec<crate::naming::HashedMount> {
+pub fn planned_mounts(settings: &Settings) -> Vec<naming::HashedMount> {
     let managed = mounts::managed(settings, mounts::main_dir(settings));
     managed.iter().map(mounts::Managed::hashed).collect()
 }
 
 /// The user's binds that such a sandbox sees, those that can be read.
-pub fn planned_binds(settings: &Settings) -> Vec<crate::naming::HashedMount> {
+pub fn planned_binds(settings: &Settings) -> Vec<naming::HashedMount> {
     let binds = settings.container.binds.iter();
     let parsed = binds.filter_map(|text| crate::security::Bind::parse(text));
     parsed
-        .map(|bind| crate::naming::HashedMount {
+        .map(|bind| naming::HashedMount {
             writable: bind.mode.is_none_or(|mode| mode.split(',').all(|option| option != "ro")),
             source: bind.source,
             target: bind.target,

@@ -10,6 +10,8 @@ pub mod boxed;
 pub mod docker;
 pub mod host;
 pub mod naming;
+mod pool;
+mod registry;
 pub mod security;
 
 pub use backend::{

@@ -1,0 +1,302 @@
+//! How a container comes to life: made, attached to, started, proven, set up. Whatever fails
+//! on the way leaves no container behind.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{
+    attach,
+    client::{Client, Found},
+    create::{self, First},
+    engine::Engine,
+    engine_exec::EngineExec,
+    error::Error,
+    link,
+    machine::{Machine, Reach},
+    mounts::Managed,
+    proof::{self, Verdict},
+    servant::Servant,
+    settings::Container,
+};
+use crate::{
+    backend::{Chunk, Command, Exit, Sandbox, Stdin},
+    boxed::Attach,
+    naming::{
+        CREATE_EPOCH, LABEL_CREATED, LABEL_EPOCH, LABEL_MOUNT_FORMAT, LABEL_OWNER, LABEL_SANDBOX,
+        MOUNT_FORMAT,
+    },
+};
+
+/// Most of a setup command's output that an error shows.
+const SETUP_BYTES_MAX: usize = 4 * 1024;
+
+/// A container to be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan<'a> {
+    pub(crate) name: &'a str,
+    /// With the user already derived.
+    pub(crate) container: &'a Container,
+    pub(crate) managed: &'a [Managed],
+    /// Those that tell this one from others; see [`labels`].
+    pub(crate) labels: &'a BTreeMap<String, String>,
+}
+
+/// The labels of every container of ours, with `more`.
+pub(crate) fn labels(engine: &Engine, more: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let mut labels = engine.options.labels.clone();
+    let created = engine.now_ms().to_string();
+    let fixed = [
+        (LABEL_SANDBOX, "1"),
+        (LABEL_CREATED, created.as_str()),
+        (LABEL_OWNER, engine.options.owner.as_str()),
+        (LABEL_MOUNT_FORMAT, MOUNT_FORMAT),
+        (LABEL_EPOCH, CREATE_EPOCH),
+    ];
+    let all = fixed.iter().chain(more);
+    labels.extend(all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    labels
+}
+
+/// Makes a container and brings it to life.
+pub(crate) async fn create(engine: &Engine, plan: Plan<'_>) -> Result<Machine, Error> {
+    let client = engine.client().await?;
+    let servant = engine.servant(&client, &plan.container.image).await?;
+    let placed = engine.placed(plan.managed)?;
+    let failed = match attempt(engine, &client, plan, &placed, servant.as_ref()).await {
+        Ok(machine) => return Ok(machine),
+        Err(Setback::Elsewhere(said)) => said,
+        Err(Setback::NoServant(error)) => {
+            // The volume may have been pruned behind our back; an empty one is no servant.
+            engine.distrust_servant();
+            let servant = engine.servant(&client, &plan.container.image).await?;
+            let again = attempt(engine, &client, plan, &placed, servant.as_ref()).await;
+            return again.map_err(|setback| setback.or(error));
+        }
+        Err(Setback::Other(error)) => return Err(error),
+    };
+    for own in engine.find_own(&client, plan.managed, &failed).await? {
+        let placed = super::own::translate(plan.managed, &own).map_err(Error::Mount)?;
+        match attempt(engine, &client, plan, &placed, servant.as_ref()).await {
+            Ok(machine) => {
+                engine.settle_own(own);
+                return Ok(machine);
+            }
+            Err(Setback::Elsewhere(said)) => tracing::debug!(%said, "not our container"),
+            Err(Setback::NoServant(error) | Setback::Other(error)) => return Err(error),
+        }
+    }
+    Err(Error::Mount(format!(
+        "docker shows the sandbox another directory than the gateway's ({failed}): bind the \
+         gateway's state directory at the same path on the host and restart the gateway"
+    )))
+}
+
+/// Takes hold of a container that runs, or starts it first.
+pub(crate) async fn take_up(
+    engine: &Engine,
+    client: &Arc<Client>,
+    plan: Plan<'_>,
+    found: &Found,
+) -> Result<Machine, Error> {
+    let has_servant = found.entrypoint.ends_with(create::SERVANT_FILE);
+    let start = if found.is_running { Start::No } else { Start::Yes };
+    let machine = hold(engine, client, plan, &found.id, has_servant, start).await?;
+    match proof::prove(&*machine.sandbox, &visible(plan)).await {
+        Verdict::Seen => Ok(machine),
+        Verdict::Unseen { ours, .. } | Verdict::Unreadable { ours, .. } => {
+            let said = format!("it no longer sees `{ours}`");
+            Err(Error::Servant { name: plan.name.to_owned(), said })
+        }
+    }
+}
+
+enum Setback {
+    /// The engine's machine has no such directory, or another one.
+    Elsewhere(String),
+    /// The servant did not start.
+    NoServant(Error),
+    Other(Error),
+}
+
+impl Setback {
+    fn or(self, first: Error) -> Error {
+        match self {
+            Self::Elsewhere(_) => first,
+            Self::NoServant(error) | Self::Other(error) => error,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Start {
+    Yes,
+    No,
+}
+
+async fn attempt(
+    engine: &Engine,
+    client: &Arc<Client>,
+    plan: Plan<'_>,
+    placed: &[Managed],
+    servant: Option<&Servant>,
+) -> Result<Machine, Setback> {
+    let first = match servant {
+        Some(servant) => First::Servant { volume: &servant.volume },
+        None => First::Sleeper,
+    };
+    let body = create::body(create::Plan {
+        container: plan.container,
+        managed: placed,
+        labels: plan.labels.clone(),
+        relabel: Engine::relabel(client),
+        seccomp: seccomp(plan.container).await.map_err(Setback::Other)?,
+        first,
+    });
+    let body = body.map_err(Setback::Other)?;
+    let id = client.create(plan.name, body).await.map_err(|error| match &error {
+        Error::Engine { said, .. } if said.contains("bind source path does not exist") => {
+            Setback::Elsewhere(said.clone())
+        }
+        _ => Setback::Other(error),
+    })?;
+    match raise(engine, client, plan, &id, servant.is_some()).await {
+        Ok(machine) => Ok(machine),
+        Err(setback) => match client.remove(&id).await {
+            Ok(()) => Err(setback),
+            Err(second) => {
+                let first = match setback {
+                    Setback::Elsewhere(said) => Error::Mount(said),
+                    Setback::NoServant(error) | Setback::Other(error) => error,
+                };
+                let (name, first, second) = (plan.name.to_owned(), first.into(), second.into());
+                Err(Setback::Other(Error::Twice { name, first, second }))
+            }
+        },
+    }
+}
+
+async fn raise(
+    engine: &Engine,
+    client: &Arc<Client>,
+    plan: Plan<'_>,
+    id: &str,
+    has_servant: bool,
+) -> Result<Machine, Setback> {
+    let machine = hold(engine, client, plan, id, has_servant, Start::Yes).await;
+    let machine = machine.map_err(|error| match error {
+        Error::Servant { .. } => Setback::NoServant(error),
+        // What the engine says when the program in the volume is not there.
+        Error::Engine { ref said, .. } if has_servant && said.contains(create::SERVANT_FILE) => {
+            Setback::NoServant(error)
+        }
+        other => Setback::Other(other),
+    })?;
+    match proof::prove(&*machine.sandbox, &visible(plan)).await {
+        Verdict::Seen => {}
+        Verdict::Unseen { ours, target } => {
+            let said = format!("a marker put into `{ours}` is not at `{target}` in the sandbox");
+            return Err(Setback::Elsewhere(said));
+        }
+        Verdict::Unreadable { ours, said } => {
+            let user = plan.container.user.as_deref().unwrap_or("the image's user");
+            return Err(Setback::Other(Error::Mount(format!(
+                "the sandbox's user ({user}) and the gateway cannot both use `{ours}` ({said}): \
+                 give the directory to that user, or set `sandbox.docker.user` to its owner"
+            ))));
+        }
+    }
+    set_up(&*machine.sandbox, plan).await.map_err(Setback::Other)?;
+    Ok(machine)
+}
+
+/// Attaches, starts if need be, and greets the servant.
+async fn hold(
+    engine: &Engine,
+    client: &Arc<Client>,
+    plan: Plan<'_>,
+    id: &str,
+    has_servant: bool,
+    start: Start,
+) -> Result<Machine, Error> {
+    let docker = plan.container;
+    if !has_servant {
+        if start == Start::Yes {
+            client.start(id).await?;
+        }
+        let sandbox = Arc::new(EngineExec {
+            client: Arc::clone(client),
+            id: id.to_owned(),
+            workdir: docker.workdir.clone(),
+            path: docker.env.get("PATH").cloned(),
+            tasks: engine.options.tasks.clone(),
+        });
+        return Ok(Machine { sandbox, reach: Reach::EngineExec, way: None });
+    }
+    // Before the start, so that nothing the servant says is lost, and because Podman attaches
+    // to nothing that runs already.
+    let attached = attach::attach(client, id).await?;
+    if start == Start::Yes {
+        client.start(id).await?;
+    }
+    let before = match start {
+        Start::Yes => Attach::First,
+        Start::No => Attach::Again,
+    };
+    link::open(engine, plan.name, docker, attached, before).await
+}
+
+/// The managed mounts that no bind of the user covers.
+fn visible(plan: Plan<'_>) -> Vec<Managed> {
+    let targets: Vec<_> = plan
+        .container
+        .binds
+        .iter()
+        .filter_map(|text| Some(crate::security::Bind::parse(text)?.target))
+        .collect();
+    let is_covered = |mount: &Managed| {
+        targets.iter().any(|target| target.trim_end_matches('/') == mount.target)
+    };
+    plan.managed.iter().filter(|mount| !is_covered(mount)).cloned().collect()
+}
+
+async fn set_up(sandbox: &dyn Sandbox, plan: Plan<'_>) -> Result<(), Error> {
+    let Some(line) = plan.container.setup_command.as_deref().filter(|it| !it.trim().is_empty())
+    else {
+        return Ok(());
+    };
+    let failed = |ended: String, said: String| Error::Setup { name: plan.name.to_owned(), ended, said };
+    let command = Command {
+        line: line.to_owned(),
+        workdir: None,
+        env: BTreeMap::new(),
+        stdin: Stdin::Null,
+        pty: None,
+    };
+    let mut running =
+        sandbox.exec(command).await.map_err(|error| failed("not started".into(), error.to_string()))?;
+    let mut tail = Vec::new();
+    while let Some(Chunk::Out(bytes) | Chunk::Err(bytes)) = running.output.recv().await {
+        tail.extend_from_slice(&bytes);
+        let over = tail.len().saturating_sub(SETUP_BYTES_MAX);
+        tail.drain(..over);
+    }
+    let ended = match running.exit.await {
+        Ok(Exit::Code(0)) => return Ok(()),
+        Ok(Exit::Code(code)) => format!("status {code}"),
+        Ok(Exit::Signal(signal)) => format!("signal {signal}"),
+        Err(_) => "the sandbox ended".to_owned(),
+    };
+    Err(failed(ended, String::from_utf8_lossy(&tail).trim().to_owned()))
+}
+
+/// The text of the profile; the engine takes no path.
+async fn seccomp(docker: &Container) -> Result<Option<String>, Error> {
+    let path = docker.seccomp_profile.as_deref().map(str::trim).unwrap_or_default();
+    if path.is_empty() || path == "builtin" {
+        return Ok(None);
+    }
+    let invalid = |why: String| Error::Invalid { key: "seccompProfile", value: path.to_owned(), why };
+    let bytes = tokio::fs::read(path).await.map_err(|error| invalid(error.to_string()))?;
+    let profile: serde_json::Value =
+        serde_json::from_slice(&bytes).map_err(|error| invalid(error.to_string()))?;
+    Ok(Some(profile.to_string()))
+}

@@ -1,0 +1,92 @@
+//! The sandbox that a turn holds: the container of its scope, opened again when it was lost.
+
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
+
+use async_trait::async_trait;
+
+use super::{
+    Backend,
+    machine::{Machine, Reach},
+    settings::Settings,
+};
+use crate::backend::{Command, Running, Sandbox, SandboxError, Stat};
+
+/// A turn's hold on its container.
+pub(super) struct Lease {
+    backend: Backend,
+    settings: Arc<Settings>,
+    current: Mutex<Machine>,
+    /// Set by a failure where no held pipe would tell that the container is gone.
+    is_doubtful: AtomicBool,
+}
+
+impl Lease {
+    pub(super) fn new(backend: Backend, settings: Arc<Settings>, machine: Machine) -> Self {
+        let current = Mutex::new(machine);
+        Self { backend, settings, current, is_doubtful: AtomicBool::new(false) }
+    }
+
+    pub(super) fn reach(&self) -> Reach {
+        self.held().reach
+    }
+
+    fn held(&self) -> Machine {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The container, live as far as is known.
+    async fn live(&self) -> Result<Arc<dyn Sandbox>, SandboxError> {
+        let held = self.held();
+        if !held.is_gone() && !self.is_doubtful.swap(false, Ordering::Relaxed) {
+            return Ok(held.sandbox);
+        }
+        let machine = self.backend.machine(&self.settings).await?;
+        let sandbox = Arc::clone(&machine.sandbox);
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = machine;
+        Ok(sandbox)
+    }
+
+    fn note<T>(&self, outcome: Result<T, SandboxError>) -> Result<T, SandboxError> {
+        if let Err(SandboxError::Spawn { .. } | SandboxError::File { .. }) = outcome
+            && self.reach() == Reach::EngineExec
+        {
+            self.is_doubtful.store(true, Ordering::Relaxed);
+        }
+        outcome
+    }
+}
+
+#[async_trait]
+impl Sandbox for Lease {
+    fn workdir(&self) -> &str {
+        &self.settings.container.workdir
+    }
+
+    async fn exec(&self, command: Command) -> Result<Running, SandboxError> {
+        let outcome = self.live().await?.exec(command).await;
+        self.note(outcome)
+    }
+
+    async fn read(&self, path: &str, bytes_max: u64) -> Result<Vec<u8>, SandboxError> {
+        let outcome = self.live().await?.read(path, bytes_max).await;
+        self.note(outcome)
+    }
+
+    async fn write(&self, path: &str, bytes: &[u8]) -> Result<(), SandboxError> {
+        let outcome = self.live().await?.write(path, bytes).await;
+        self.note(outcome)
+    }
+
+    async fn remove(&self, path: &str) -> Result<(), SandboxError> {
+        let outcome = self.live().await?.remove(path).await;
+        self.note(outcome)
+    }
+
+    async fn stat(&self, path: &str) -> Result<Option<Stat>, SandboxError> {
+        let outcome = self.live().await?.stat(path).await;
+        self.note(outcome)
+    }
+}

@@ -1,0 +1,279 @@
+//! Started containers that wait for a session to come.
+//!
+//! A spare is bound to a directory of its own beside those of the sessions. To adopt it, that
+//! directory takes the session's name (a bind follows it) and the container, too; labels
+//! cannot change, so the list on disk carries the key. Once adopted it is never a spare again.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use super::{
+    birth,
+    engine::Engine,
+    ensure,
+    error::Error,
+    machine::Machine,
+    mounts::{self, Managed},
+    seed::{self, Owner},
+    settings::{Access, Settings, Sharing},
+};
+use crate::naming::{self, Hashed, LABEL_OWNER, LABEL_SPARE};
+
+/// Most spares of all kinds together.
+const SPARES_MAX: usize = 8;
+
+/// The spares of this process.
+#[derive(Debug, Default)]
+pub(crate) struct Spares(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    ready: HashMap<String, Vec<Spare>>,
+    /// How many of each kind are being made.
+    making: HashMap<String, usize>,
+    is_closed: bool,
+}
+
+struct Spare {
+    name: String,
+    /// Its directory; `None` when it works in the agent's workspace.
+    dir: Option<PathBuf>,
+    machine: Machine,
+    made_ms: i64,
+}
+
+impl std::fmt::Debug for Spare {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Spare").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Whether new sessions of this kind come at all: other scopes have one sandbox each, for good.
+fn wants_spares(settings: &Settings) -> bool {
+    settings.spares > 0 && settings.scope.sharing == Sharing::Session
+}
+
+/// What a spare can become: the settings without the session.
+fn kind(settings: &Settings) -> String {
+    let root = settings.sandbox_dir.parent().unwrap_or(Path::new("/"));
+    let wanted = ensure::wanted(settings, settings_main(settings, root));
+    let hashed: Vec<_> = wanted.managed.iter().map(Managed::hashed).collect();
+    naming::config_hash(&Hashed {
+        docker: &wanted.container,
+        workspace_access: settings.access,
+        workspace_dir: None,
+        agent_workspace_dir: &settings.agent_dir,
+        mounts: &hashed,
+    })
+}
+
+fn settings_main<'a>(settings: &'a Settings, own: &'a Path) -> &'a Path {
+    match settings.access {
+        Access::None | Access::Ro => own,
+        Access::Rw => &settings.agent_dir,
+    }
+}
+
+impl Spares {
+    fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Makes a spare the container of this scope. `None` when there is none, or when it would
+    /// not do: the caller then makes a container as usual.
+    pub(crate) async fn adopt(
+        &self,
+        engine: &Engine,
+        settings: &Settings,
+        name: &str,
+    ) -> Option<Machine> {
+        if !wants_spares(settings) {
+            return None;
+        }
+        let kind = kind(settings);
+        loop {
+            let spare = self.with(|state| state.ready.get_mut(&kind)?.pop())?;
+            if !spare.machine.is_gone() {
+                match become_of(engine, &spare, settings, name).await {
+                    Ok(()) => return Some(spare.machine),
+                    Err(error) => {
+                        tracing::info!(spare = %spare.name, %error, "spare not adopted");
+                    }
+                }
+            }
+            discard(engine, &spare).await;
+        }
+    }
+
+    /// Makes as many spares as the settings want and are missing.
+    pub(crate) async fn refill(&self, engine: &Engine, settings: &Settings) {
+        if !wants_spares(settings) {
+            return;
+        }
+        let kind = kind(settings);
+        while self.with(|state| state.claim(&kind, settings.spares)) {
+            let made = make(engine, settings, &kind).await;
+            let unwanted = self.with(|state| {
+                state.release(&kind);
+                match made {
+                    Ok(spare) if state.is_closed => Some(Ok(spare)),
+                    Ok(spare) => {
+                        state.ready.entry(kind.clone()).or_default().push(spare);
+                        None
+                    }
+                    Err(error) => Some(Err(error)),
+                }
+            });
+            match unwanted {
+                None => {}
+                Some(Ok(spare)) => return discard(engine, &spare).await,
+                Some(Err(error)) => {
+                    tracing::warn!(%error, "no spare sandbox");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Names of those that are ready.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.with(|state| state.ready.values().flatten().map(|it| it.name.clone()).collect())
+    }
+
+    /// Removes those that nobody came for since `before_ms`.
+    pub(crate) async fn prune(&self, engine: &Engine, before_ms: i64) -> Vec<String> {
+        let old: Vec<_> = self.with(|state| {
+            let lists = state.ready.values_mut();
+            lists.flat_map(|list| list.extract_if(.., |it| it.made_ms < before_ms)).collect()
+        });
+        for spare in &old {
+            discard(engine, spare).await;
+        }
+        old.into_iter().map(|it| it.name).collect()
+    }
+
+    /// Removes them all, and those that are being made.
+    pub(crate) async fn close(&self, engine: &Engine) {
+        let all = self.with(|state| {
+            state.is_closed = true;
+            std::mem::take(&mut state.ready)
+        });
+        for spare in all.values().flatten() {
+            discard(engine, spare).await;
+        }
+    }
+}
+
+impl State {
+    fn claim(&mut self, kind: &str, wanted: u32) -> bool {
+        let ready: usize = self.ready.values().map(Vec::len).sum();
+        let making: usize = self.making.values().sum();
+        let of_kind = self.ready.get(kind).map_or(0, Vec::len)
+            + self.making.get(kind).copied().unwrap_or_default();
+        let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+        if self.is_closed || of_kind >= wanted || ready + making >= SPARES_MAX {
+            return false;
+        }
+        *self.making.entry(kind.to_owned()).or_default() += 1;
+        true
+    }
+
+    fn release(&mut self, kind: &str) {
+        if let Some(count) = self.making.get_mut(kind) {
+            *count = count.saturating_sub(1);
+        }
+    }
+}
+
+async fn make(engine: &Engine, settings: &Settings, kind: &str) -> Result<Spare, Error> {
+    let mut seed = [0; 6];
+    getrandom::fill(&mut seed).map_err(|_| Error::Closed)?;
+    let id = hex::encode(seed);
+    let name = format!("{}spare-{id}", settings.container.container_prefix);
+    let dir = match settings.access {
+        Access::Rw => None,
+        Access::None | Access::Ro => {
+            let root = settings.sandbox_dir.parent().unwrap_or(Path::new("/"));
+            Some(root.join(format!(".spare-{id}")))
+        }
+    };
+    if let Some(dir) = &dir {
+        let user = settings.container.user.as_deref().and_then(Owner::parse);
+        seed::make_dir(dir, user.filter(|_| rustix::process::geteuid().is_root()))?;
+    }
+    let main = dir.as_deref().unwrap_or(mounts::main_dir(settings));
+    let wanted = ensure::wanted(settings, main);
+    let labels = birth::labels(engine, &[(LABEL_SPARE, kind)]);
+    let plan = birth::Plan {
+        name: &name,
+        container: &wanted.container,
+        managed: &wanted.managed,
+        labels: &labels,
+    };
+    match birth::create(engine, plan).await {
+        Ok(machine) => Ok(Spare { name, dir, machine, made_ms: engine.now_ms() }),
+        Err(error) => {
+            clear_dir(dir.as_deref()).await;
+            Err(error)
+        }
+    }
+}
+
+/// Gives the spare the session's names.
+async fn become_of(
+    engine: &Engine,
+    spare: &Spare,
+    settings: &Settings,
+    name: &str,
+) -> Result<(), Error> {
+    if let Some(dir) = &spare.dir {
+        // Takes the place of nothing, or of an empty directory; else it fails, as it must.
+        #[expect(clippy::disallowed_methods, reason = "both directories are sandboxes' own")]
+        let moved = std::fs::rename(dir, &settings.sandbox_dir);
+        moved.map_err(|source| Error::Directory {
+            path: settings.sandbox_dir.display().to_string(),
+            source,
+        })?;
+    }
+    engine.client().await?.rename(&spare.name, name).await
+}
+
+async fn discard(engine: &Engine, spare: &Spare) {
+    let removed = async { engine.client().await?.remove(&spare.name).await }.await;
+    if let Err(error) = removed {
+        tracing::warn!(spare = %spare.name, %error, "spare not removed");
+    }
+    clear_dir(spare.dir.as_deref()).await;
+}
+
+/// Removes a directory that no session ever had.
+async fn clear_dir(dir: Option<&Path>) {
+    if let Some(dir) = dir
+        && let Err(error) = tokio::fs::remove_dir_all(dir).await
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::warn!(dir = %dir.display(), %error, "spare's directory not removed");
+    }
+}
+
+/// Removes the spares that an earlier life of this gateway left.
+pub(crate) async fn sweep(engine: &Engine, ready: &[String]) -> Result<Vec<String>, Error> {
+    let client = engine.client().await?;
+    let labels = [LABEL_SPARE.to_owned(), format!("{LABEL_OWNER}={}", engine.options.owner)];
+    let listed = engine.options.registry.entries(store::SandboxKind::Container).await;
+    let listed = listed.map_err(Error::Registry)?;
+    let mut removed = Vec::new();
+    for (name, id) in client.with_labels(&labels).await? {
+        // An adopted one carries the label for good, but has a name on the list.
+        let is_adopted = listed.iter().any(|entry| entry.container_name == name);
+        if is_adopted || ready.contains(&name) {
+            continue;
+        }
+        client.remove(&id).await?;
+        removed.push(name);
+    }
+    Ok(removed)
+}
