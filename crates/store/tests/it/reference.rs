@@ -9,7 +9,7 @@ use crate::home::{Home, key, main_sessions, replies, says, shown};
 
 fn recorded() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/reference/state/v3/agents/main/sessions")
+        .join("../testkit/recordings/state/v3/agents/main/sessions")
 }
 
 fn copy(home: &Home) -> Value {

@@ -4,8 +4,8 @@ use std::{fs, path::PathBuf};
 
 use serde_json::{Map, Value, json};
 
-/// Where they are: beside the checkout.
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/reference/traces");
+/// Where they are; `README.md` there says how they were made.
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../testkit/recordings/traces");
 
 /// One recorded conversation.
 #[derive(Clone, Debug)]
