@@ -3,6 +3,10 @@
 //! Decides nothing: whether a session has one is `policy`'s to say, what is made of it is
 //! `sandbox`'s.
 
+mod listed;
+
+pub use listed::{Engines, Listed, Selector, Usage, agent_of, list, measure, remove};
+
 use config::{Agent, SandboxBackend, WorkspaceAccess};
 use domain::SessionKey;
 use policy::explain::{Layout, Mount};

@@ -10,6 +10,7 @@ pub(crate) mod config;
 pub(crate) mod gateway;
 pub(crate) mod health;
 pub(crate) mod logs;
+pub(crate) mod sandbox;
 pub(crate) mod sessions;
 pub(crate) mod status;
 
@@ -21,6 +22,7 @@ pub(crate) enum Command {
     Status(status::Args),
     Agent(Box<agent::Args>),
     Sessions(sessions::Args),
+    Sandbox(sandbox::Args),
     Config(config::Args),
     Logs(logs::Args),
     Completion(completion::Args),
@@ -46,6 +48,7 @@ impl Command {
             Self::Status(args) => args.json,
             Self::Agent(args) => args.json,
             Self::Sessions(args) => args.json,
+            Self::Sandbox(args) => args.wants_json(),
             Self::Config(args) => args.wants_json(),
             Self::Logs(args) => args.json,
             Self::Completion(_) => false,
@@ -58,7 +61,7 @@ impl Command {
             Self::Gateway(_) | Self::Health(_) | Self::Status(_) | Self::Logs(_) => {
                 WhenInvalid::Warn
             }
-            Self::Agent(_) | Self::Sessions(_) => WhenInvalid::Refuse,
+            Self::Agent(_) | Self::Sessions(_) | Self::Sandbox(_) => WhenInvalid::Refuse,
             Self::Config(_) | Self::Completion(_) => WhenInvalid::OwnBusiness,
         }
     }
@@ -77,6 +80,7 @@ pub(crate) fn run(command: Command, program: &mut Program) -> Result<(), Failure
         Command::Status(args) => crate::wait_for(status::run(program, &args)),
         Command::Agent(args) => agent::run(program, &args),
         Command::Sessions(args) => sessions::run(program, &args),
+        Command::Sandbox(args) => sandbox::run(program, &args),
         Command::Config(args) => config::run(program, &args),
         Command::Logs(args) => crate::wait_for(logs::run(program, &args)),
         Command::Completion(args) => completion::run(program, &args),

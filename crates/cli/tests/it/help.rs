@@ -30,6 +30,7 @@ fn no_arguments_print_the_root_help() {
       status      Show gateway, agents, sessions and security at a glance
       agent       Say something to an agent and print its reply
       sessions    List stored conversations
+      sandbox     Show and renew the containers that tools run in
       config      Read and change the configuration
       logs        Show the gateway's log
       completion  Print the completion script for a shell
@@ -65,6 +66,10 @@ fn every_command_has_help_with_an_example() {
         "status",
         "agent",
         "sessions",
+        "sandbox",
+        "sandbox list",
+        "sandbox explain",
+        "sandbox recreate",
         "config",
         "config get",
         "config set",

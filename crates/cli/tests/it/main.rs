@@ -13,6 +13,7 @@ mod help;
 mod logs;
 mod peers;
 mod program;
+mod sandbox;
 mod sessions;
 mod status;
 mod traces;

@@ -1,0 +1,60 @@
+//! `sandbox`: the machines that tools run in.
+
+use clap::{CommandFactory, Subcommand};
+
+use crate::{
+    error::{Failure, Kind},
+    program::Program,
+    ui, wait_for,
+};
+
+mod engines;
+mod explain;
+mod list;
+mod recreate;
+
+/// Show and renew the containers that tools run in
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  openclaw sandbox explain --session agent:main:main")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    List(list::Args),
+    Explain(explain::Args),
+    Recreate(recreate::Args),
+}
+
+/// The help of this noun alone.
+#[derive(clap::Parser)]
+#[command(name = "openclaw sandbox", disable_help_subcommand = true)]
+struct Help {
+    #[command(flatten)]
+    _args: Args,
+}
+
+impl Args {
+    /// Whether the answer is for a script.
+    pub(crate) fn wants_json(&self) -> bool {
+        match &self.verb {
+            Some(Verb::List(args)) => args.json,
+            Some(Verb::Explain(args)) => args.json,
+            Some(Verb::Recreate(_)) | None => false,
+        }
+    }
+}
+
+pub(crate) fn run(program: &Program, args: &Args) -> Result<(), Failure> {
+    match &args.verb {
+        None => {
+            ui::answer(Help::command().render_help().ansi().to_string().trim_end());
+            Err(Failure::new(Kind::Usage, "say what to do").hint("openclaw sandbox list"))
+        }
+        Some(Verb::List(args)) => wait_for(list::run(program, args)),
+        Some(Verb::Explain(args)) => explain::run(program, args),
+        Some(Verb::Recreate(args)) => wait_for(recreate::run(program, args)),
+    }
+}

@@ -1,0 +1,83 @@
+//! The list of sandboxes and the engines that run them, without a gateway.
+
+use agent::sandboxes::{self, Listed};
+use sandbox::docker::{Backend, Engine, Error, Options, owner_id};
+use store::{SandboxKind, SandboxRegistry};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    error::{Failure, Kind},
+    program::Program,
+};
+
+/// All sandboxes of a kind, with what the engines say of them.
+pub(super) async fn list(program: &Program, kind: SandboxKind) -> Result<Vec<Listed>, Failure> {
+    let config = program.config()?;
+    let engines = open(program)?;
+    if kind == SandboxKind::Container {
+        return sandboxes::list(config, &engines).await.map_err(|error| unreadable(&error));
+    }
+    let entries = registry(program).entries(kind).await.map_err(|error| unreadable(&error))?;
+    let mut rows = Vec::new();
+    for entry in entries {
+        let mut running = false;
+        for (_, backend) in &engines {
+            running |= backend.stats(&entry.container_name).await.is_ok_and(|it| it.is_some());
+        }
+        let mut row = Listed::of(config, entry, running);
+        let agent = sandboxes::agent_of(config, &row.entry.session_key);
+        row.image_match = row.entry.image == agent.sandbox_settings.browser.image;
+        row.config_label_match = row.image_match;
+        rows.push(row);
+    }
+    Ok(rows)
+}
+
+/// Removes a sandbox and its entry.
+pub(super) async fn remove(
+    program: &Program,
+    kind: SandboxKind,
+    row: &Listed,
+) -> Result<(), Failure> {
+    let failed = |error: Error| Failure::of(Kind::Failed, &error);
+    let engines = open(program)?;
+    sandboxes::remove(program.config()?, &engines, row).await.map_err(failed)?;
+    if kind == SandboxKind::Browser {
+        let removed = registry(program).remove(kind, &row.entry.container_name).await;
+        removed.map_err(|error| unreadable(&error))?;
+    }
+    Ok(())
+}
+
+fn registry(program: &Program) -> SandboxRegistry {
+    SandboxRegistry::new(&program.locations.state_dir)
+}
+
+fn unreadable(error: &dyn std::error::Error) -> Failure {
+    Failure::while_doing(Kind::State, "cannot read the list of sandboxes", error)
+}
+
+/// The engines that agents use. Speaks to none of them yet.
+fn open(program: &Program) -> Result<Vec<(Engine, Backend)>, Failure> {
+    let mut engines: Vec<(Engine, Backend)> = Vec::new();
+    for agent in &program.config()?.agents.list {
+        let engine = sandboxes::engine(agent);
+        if engines.iter().any(|(known, _)| *known == engine) {
+            continue;
+        }
+        let options = Options {
+            engine,
+            env: program.env().vars().clone(),
+            homes: vec![program.locations.home.clone()],
+            registry: registry(program),
+            clock: std::sync::Arc::clone(&program.clock),
+            servant: None,
+            owner: owner_id(&program.locations.state_dir),
+            labels: std::collections::BTreeMap::new(),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        };
+        engines.push((engine, Backend::new(options)));
+    }
+    Ok(engines)
+}
