@@ -137,6 +137,11 @@ impl Backend {
         Ok(Tended { removed, failed: Vec::new() })
     }
 
+    /// Names of the spares that are ready for a session.
+    pub fn spares(&self) -> Vec<String> {
+        self.spares.names()
+    }
+
     /// Removes the spares; the sandboxes of sessions live on for the next gateway.
     pub async fn close(&self) {
         self.spares.close(&self.known).await;

@@ -1,0 +1,110 @@
+//! Containers that go away, engines that stop, gateways that die.
+
+use std::collections::BTreeMap;
+
+use bollard::query_parameters::{
+    KillContainerOptions, RemoveContainerOptionsBuilder, StopContainerOptionsBuilder,
+};
+use sandbox::docker::Backend;
+
+use crate::{
+    proxy::Proxy,
+    rig::{Rig, command, out, until},
+};
+
+#[tokio::test]
+async fn a_container_removed_behind_our_back_is_made_anew_for_the_next_call() {
+    let rig = Rig::new().await;
+    let settings = rig.settings("removed");
+    let sandbox = rig.gateway().ensure(&settings).await.unwrap();
+    let first = rig.id(&settings).await;
+    let running = sandbox.exec(command("sleep 60")).await.unwrap();
+
+    let options = RemoveContainerOptionsBuilder::default().force(true).build();
+    rig.docker.remove_container(&first, Some(options)).await.unwrap();
+    let ended = running.exit.await;
+
+    assert!(ended.is_err() || ended != Ok(sandbox::Exit::Code(0)), "{ended:?}");
+    assert_eq!(out(&*sandbox, "echo again").await, "again");
+    assert_ne!(rig.id(&settings).await, first);
+}
+
+#[tokio::test]
+async fn a_killed_or_stopped_container_is_back_for_the_next_call() {
+    let rig = Rig::new().await;
+    let settings = rig.settings("killed");
+    let sandbox = rig.gateway().ensure(&settings).await.unwrap();
+    let name = Backend::name_of(&settings);
+
+    rig.docker.kill_container(&name, None::<KillContainerOptions>).await.unwrap();
+    until("the loss is seen", || async {
+        sandbox.stat("/").await.is_err() || rig.id(&settings).await.is_empty()
+            || sandbox.stat("/").await.is_ok()
+    })
+    .await;
+    assert_eq!(out(&*sandbox, "echo again").await, "again");
+
+    let options = StopContainerOptionsBuilder::default().t(1).build();
+    rig.docker.stop_container(&name, Some(options)).await.unwrap();
+    sandbox.stat("/").await.ok();
+    assert_eq!(out(&*sandbox, "echo and again").await, "and again");
+}
+
+#[tokio::test]
+async fn a_new_gateway_takes_up_the_containers_of_the_old_one() {
+    let rig = Rig::new().await;
+    let settings = rig.settings("adopted");
+    let old = rig.options();
+    let (stop, tasks) = (old.stop.clone(), old.tasks.clone());
+    let gateway = Backend::new(old);
+    let sandbox = gateway.ensure(&settings).await.unwrap();
+    let first = rig.id(&settings).await;
+    out(&*sandbox, "echo kept >/tmp/memory").await;
+    // A kill leaves half a conversation behind; dropping everything at once is the nearest.
+    let endless = sandbox.exec(command("yes")).await.unwrap();
+    drop((sandbox, gateway));
+    stop.cancel();
+    drop(endless);
+    tasks.close();
+
+    let sandbox = rig.gateway().ensure(&settings).await.unwrap();
+
+    assert_eq!(rig.id(&settings).await, first);
+    assert_eq!(out(&*sandbox, "cat /tmp/memory").await, "kept");
+}
+
+#[tokio::test]
+async fn a_stopped_container_is_started_by_the_next_gateway() {
+    let rig = Rig::new().await;
+    let settings = rig.settings("stopped");
+    drop(rig.gateway().ensure(&settings).await.unwrap());
+    let first = rig.id(&settings).await;
+    let options = StopContainerOptionsBuilder::default().t(1).build();
+    rig.docker.stop_container(&first, Some(options)).await.unwrap();
+
+    let sandbox = rig.gateway().ensure(&settings).await.unwrap();
+
+    assert_eq!(rig.id(&settings).await, first);
+    assert_eq!(out(&*sandbox, "echo up").await, "up");
+}
+
+#[tokio::test]
+async fn an_engine_that_stops_in_mid_call_fails_that_call_and_serves_the_next() {
+    let rig = Rig::new().await;
+    let settings = rig.settings("engine");
+    let proxy = Proxy::start(&rig.home.join("engine.sock")).await;
+    let mut options = rig.options();
+    options.env = BTreeMap::from([("DOCKER_HOST".to_owned(), proxy.address())]);
+    let gateway = Backend::new(options);
+    let sandbox = gateway.ensure(&settings).await.unwrap();
+    let running = sandbox.exec(command("sleep 60")).await.unwrap();
+
+    proxy.stop().await;
+    let ended = running.exit.await;
+    let refused = sandbox.stat("/").await.unwrap_err().to_string();
+
+    assert!(ended.is_err() || ended != Ok(sandbox::Exit::Code(0)), "{ended:?}");
+    assert!(refused.contains("agents.defaults.sandbox.mode=off"), "{refused}");
+    let _proxy = Proxy::start(&rig.home.join("engine.sock")).await;
+    assert_eq!(out(&*sandbox, "echo again").await, "again");
+}

@@ -1,0 +1,16 @@
+//! Sandboxes in a real Docker Engine.
+//!
+//! `scripts/docker-engine.sh`, `scripts/sandbox-image.sh` and `scripts/build-boxd.sh` must have
+//! run. Without an engine these tests fail, and say so. All they make is labelled and removed.
+
+#![expect(clippy::disallowed_methods, reason = "tests look at the disk for themselves")]
+
+mod fallback;
+mod hardening;
+mod inside;
+mod life;
+mod loss;
+mod proxy;
+mod rig;
+mod spares;
+mod wall;

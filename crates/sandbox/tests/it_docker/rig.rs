@@ -1,0 +1,232 @@
+//! A backend on the real engine, whose containers go with it.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use bollard::{
+    Docker,
+    models::ContainerInspectResponse,
+    query_parameters::{
+        InspectContainerOptions, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
+    },
+};
+use domain::{Clock, UnixMillis};
+use sandbox::{
+    Chunk, Command, Exit, Sandbox, Stdin,
+    docker::{
+        Backend, Engine, Options, Settings,
+        settings::{Access, Allowed, Container, Scope, Seed, Sharing},
+    },
+};
+use store::SandboxRegistry;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+const LABEL: &str = "openclaw.test";
+
+/// A time of day that moves when told.
+#[derive(Debug)]
+pub(crate) struct Hands(AtomicI64);
+
+impl Hands {
+    pub(crate) fn advance(&self, by: Duration) {
+        self.0.fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for Hands {
+    fn now(&self) -> UnixMillis {
+        UnixMillis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// One state directory, and gateways on it.
+pub(crate) struct Rig {
+    pub(crate) home: PathBuf,
+    pub(crate) clock: Arc<Hands>,
+    pub(crate) docker: Docker,
+    run: String,
+    _dir: Option<tempfile::TempDir>,
+}
+
+/// What a command came to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Ran {
+    pub(crate) out: String,
+    pub(crate) exit: Exit,
+}
+
+impl Rig {
+    pub(crate) async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path().canonicalize().unwrap();
+        let mut rig = Self::at(home).await;
+        rig._dir = Some(dir);
+        rig
+    }
+
+    /// On a directory that somebody else removes.
+    pub(crate) async fn at(home: PathBuf) -> Self {
+        let docker = Docker::connect_with_local_defaults().unwrap();
+        let docker = docker.negotiate_version().await.unwrap_or_else(|error| {
+            panic!("no Docker Engine answers ({error}): run scripts/docker-engine.sh")
+        });
+        let image = sandbox::docker::settings::DEFAULT_IMAGE;
+        docker.inspect_image(image).await.unwrap_or_else(|error| {
+            panic!("no image {image} ({error}): run scripts/sandbox-image.sh")
+        });
+        let mut seed = [0; 8];
+        getrandom::fill(&mut seed).unwrap();
+        let clock = Arc::new(Hands(AtomicI64::new(1_795_361_070_337)));
+        Self { home, clock, docker, run: hex::encode(seed), _dir: None }
+    }
+
+    /// The servant's program, as its script builds it.
+    pub(crate) fn servant() -> PathBuf {
+        let exe = std::env::current_exe().unwrap();
+        let target = exe.ancestors().find(|it| it.join("boxd/openclaw-boxd").is_file());
+        let target = target.expect("no servant: run scripts/build-boxd.sh");
+        target.join("boxd/openclaw-boxd")
+    }
+
+    pub(crate) fn options(&self) -> Options {
+        Options {
+            engine: Engine::Docker,
+            env: BTreeMap::new(),
+            homes: vec![PathBuf::from("/home/nobody-here")],
+            registry: SandboxRegistry::new(&self.home),
+            clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
+            servant: Some(Self::servant()),
+            owner: self.run.clone(),
+            labels: BTreeMap::from([(LABEL.to_owned(), self.run.clone())]),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        }
+    }
+
+    pub(crate) fn gateway(&self) -> Backend {
+        Backend::new(self.options())
+    }
+
+    /// The defaults, for a session of this name.
+    pub(crate) fn settings(&self, session: &str) -> Settings {
+        let key = format!("{session}-{}", self.run);
+        Settings {
+            sandbox_dir: self.home.join("sandboxes").join(sandbox::naming::slug(&key)),
+            scope: Scope { sharing: Sharing::Session, key, agent: "main".to_owned() },
+            access: Access::None,
+            agent_dir: self.home.join("workspace"),
+            container: Container::default(),
+            allowed: Allowed::default(),
+            spares: 0,
+            seed: Seed::default(),
+        }
+    }
+
+    pub(crate) async fn inspect(&self, settings: &Settings) -> Option<ContainerInspectResponse> {
+        let name = Backend::name_of(settings);
+        self.docker.inspect_container(&name, None::<InspectContainerOptions>).await.ok()
+    }
+
+    pub(crate) async fn id(&self, settings: &Settings) -> String {
+        self.inspect(settings).await.expect("the container is there").id.unwrap()
+    }
+
+    pub(crate) async fn id_of(&self, name: &str) -> String {
+        let found = self.docker.inspect_container(name, None::<InspectContainerOptions>).await;
+        found.unwrap().id.unwrap()
+    }
+
+    /// Names of all containers of this test.
+    pub(crate) async fn names(&self) -> Vec<String> {
+        let mut names: Vec<_> = labelled(&self.docker, &self.run)
+            .await
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect();
+        names.sort();
+        names
+    }
+
+    pub(crate) fn label(&self) -> (String, String) {
+        (LABEL.to_owned(), self.run.clone())
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        let run = self.run.clone();
+        // Of its own, since a test that panics takes its runtime down.
+        let cleared = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(async {
+                let docker = Docker::connect_with_local_defaults().unwrap();
+                let Ok(docker) = docker.negotiate_version().await else { return };
+                for (_, id) in labelled(&docker, &run).await {
+                    let options = RemoveContainerOptionsBuilder::default().force(true).v(true);
+                    docker.remove_container(&id, Some(options.build())).await.ok();
+                }
+            });
+        });
+        cleared.join().ok();
+    }
+}
+
+async fn labelled(docker: &Docker, run: &str) -> Vec<(String, String)> {
+    let filters = [("label".to_owned(), vec![format!("{LABEL}={run}")])].into();
+    let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
+    let found = docker.list_containers(Some(options)).await.unwrap_or_default();
+    let name = |names: Option<Vec<String>>| {
+        names.unwrap_or_default().join(",").trim_start_matches('/').to_owned()
+    };
+    found.into_iter().map(|it| (name(it.names), it.id.unwrap_or_default())).collect()
+}
+
+pub(crate) fn command(line: &str) -> Command {
+    Command {
+        line: line.to_owned(),
+        workdir: None,
+        env: BTreeMap::new(),
+        stdin: Stdin::Null,
+        pty: None,
+    }
+}
+
+/// Runs a command to its end.
+pub(crate) async fn run(sandbox: &dyn Sandbox, line: &str) -> Ran {
+    let mut running = sandbox.exec(command(line)).await.unwrap();
+    let mut out = Vec::new();
+    while let Some(Chunk::Out(bytes) | Chunk::Err(bytes)) = running.output.recv().await {
+        out.extend_from_slice(&bytes);
+    }
+    let exit = running.exit.await.unwrap();
+    Ran { out: String::from_utf8_lossy(&out).trim().to_owned(), exit }
+}
+
+/// The output of a command that succeeds.
+pub(crate) async fn out(sandbox: &dyn Sandbox, line: &str) -> String {
+    let ran = run(sandbox, line).await;
+    assert_eq!(ran.exit, Exit::Code(0), "{line}: {}", ran.out);
+    ran.out
+}
+
+/// Waits for something to become true.
+pub(crate) async fn until<F: Future<Output = bool>>(what: &str, check: impl Fn() -> F) {
+    let holds = async {
+        while !check().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let patience = Duration::from_secs(20);
+    tokio::time::timeout(patience, holds).await.unwrap_or_else(|_| panic!("never: {what}"));
+}
+
+pub(crate) fn text(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
