@@ -1,6 +1,7 @@
-//! The host backend against real processes and real files.
+//! The backends against real processes and real files.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod boxed;
 mod files;
 mod processes;
 
