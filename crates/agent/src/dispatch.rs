@@ -17,6 +17,7 @@ use crate::{
     EventBody,
     event::CallEnd,
     io::Io,
+    machines::Machine,
     turn::{Turn, append},
 };
 
@@ -96,31 +97,21 @@ async fn judged(call: &Call, turn: &Turn, io: &Io, subject: &Subject) -> CallRes
             ));
         }
     };
-    match context(call, turn, io, subject).await {
-        Ok(cx) => prepared.run(permit, cx).await,
+    let machine = turn.machines.of(&prepared.effect, &permit, &turn.brief, io).await;
+    match machine {
+        Ok(machine) => prepared.run(permit, context(call, turn, subject, machine)).await,
         Err(error) => tools::tool::error_result(prepared.tool, &error.into()),
     }
 }
 
-/// What a permitted call has at hand; its machine is opened here.
-async fn context(
-    call: &Call,
-    turn: &Turn,
-    io: &Io,
-    subject: &Subject,
-) -> Result<ToolCx, sandbox::SandboxError> {
+/// What a permitted call has at hand.
+fn context(call: &Call, turn: &Turn, subject: &Subject, machine: Machine) -> ToolCx {
     let brief = &turn.brief;
-    let agent = brief.agent();
-    let spec = sandbox::Spec {
-        workspace: agent.workspace.clone(),
-        home: brief.place.home.clone(),
-        env: brief.place.env.clone(),
-    };
     let limits = tools::Limits {
-        exec: agent.exec.clone(),
+        exec: brief.agent().exec.clone(),
         background: subject.tools.decide("process") == Decision::Allowed,
-        workspace_only: brief.config.tools.workspace_only,
-        sandboxed: false,
+        workspace_only: brief.config.tools.workspace_only && !machine.is_boxed,
+        sandboxed: machine.is_boxed,
         output_chars_max: OUTPUT_CHARS_MAX,
         progress_every: PROGRESS_EVERY,
     };
@@ -130,13 +121,13 @@ async fn context(
         // No room: the next report says more anyway.
         let _sent = emitter.offer(EventBody::CallProgress { id, name, so_far });
     });
-    Ok(ToolCx {
+    ToolCx {
         session: brief.session.clone(),
-        sandbox: io.backend.open(&spec).await?,
+        sandbox: machine.sandbox,
         limits: Arc::new(limits),
         progress,
         cancel: turn.halt.token().clone(),
-    })
+    }
 }
 
 fn skipped(why: &str) -> CallResult {

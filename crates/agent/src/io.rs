@@ -7,7 +7,7 @@ use domain::Clock;
 use store::Store;
 use tokio::sync::{mpsc, watch};
 
-use crate::{Event, lane::Lane, notices::Notices};
+use crate::{Event, lane::Lane, notices::Notices, sandboxes::Engines};
 
 /// Handles to the world.
 pub(crate) struct Io {
@@ -15,6 +15,7 @@ pub(crate) struct Io {
     pub(crate) store: Store,
     pub(crate) models: models::Models,
     pub(crate) backend: Arc<dyn sandbox::Backend>,
+    pub(crate) sandboxes: Arc<Engines>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tools: tools::Registry,
     pub(crate) events: mpsc::Sender<Event>,

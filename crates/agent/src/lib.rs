@@ -19,6 +19,7 @@ mod emitter;
 mod halt;
 mod io;
 mod lane;
+mod machines;
 mod notices;
 mod prompt;
 mod queue;

@@ -5,20 +5,26 @@
 
 mod listed;
 
-pub use listed::{Engines, Listed, Selector, Usage, agent_of, list, measure, remove};
+pub use listed::{Listed, Selector, Usage, agent_of, list, measure, remove};
 
-use config::{Agent, SandboxBackend, WorkspaceAccess};
-use domain::SessionKey;
-use policy::explain::{Layout, Mount};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+use config::{Agent, Config, SandboxBackend, WorkspaceAccess};
+use domain::{Clock, SessionKey};
+use futures_util::{FutureExt as _, future::join_all};
+use policy::explain::{Layout, Mount, Report, Subject, report};
 use sandbox::{
     docker::{
-        Engine, planned_binds, planned_mounts,
+        Backend, Engine, Options, owner_id, planned_binds, planned_mounts,
         settings::{
             AGENT_TARGET, Access, Allowed, Container, Prune, Scope, Seed, Settings, Sharing, Ulimit,
         },
     },
     naming,
 };
+use store::{SandboxEntry, SandboxRegistry};
+use tokio::sync::watch;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// The box of `session`, should it have one.
 pub fn settings(agent: &Agent, session: &SessionKey, seed: Seed) -> Settings {
@@ -54,8 +60,15 @@ pub fn settings(agent: &Agent, session: &SessionKey, seed: Seed) -> Settings {
     }
 }
 
-/// The directories of that box, for an explanation.
-pub fn layout(settings: &Settings) -> Layout {
+/// Why things are as they are for `subject`, who last spoke on `channel`; `None` when there is
+/// no such agent.
+pub fn explain(config: &Config, subject: &Subject, channel: Option<String>) -> Option<Report> {
+    let agent = config.agents.get(&subject.agent)?;
+    let settings = settings(agent, &subject.key(config), Seed::default());
+    Some(report(config, agent, subject, channel, layout(&settings)))
+}
+
+fn layout(settings: &Settings) -> Layout {
     let managed = planned_mounts(settings);
     let workspace = managed.first().map(|mount| mount.source.clone().into()).unwrap_or_default();
     let ours = managed.into_iter().map(|mount| Mount {
@@ -77,6 +90,72 @@ pub fn layout(settings: &Settings) -> Layout {
 pub fn prune(agent: &Agent) -> Prune {
     let config::Prune { idle_hours, age_days } = agent.sandbox_settings.prune;
     Prune { idle_hours, max_age_days: age_days }
+}
+
+/// The engines in use, each with its backend.
+pub type Engines = [(Engine, Backend)];
+
+/// What engines are made from.
+#[derive(Clone, Debug)]
+pub struct Ground {
+    /// The process environment, which names the engine's socket. Nothing of it gets inside.
+    pub env: BTreeMap<String, String>,
+    /// Home directory, whose secrets no bind may show.
+    pub home: PathBuf,
+    /// State directory: the list of sandboxes is in it, and it tells ours from others'.
+    pub state_dir: PathBuf,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Where the backends' tasks run.
+    pub tasks: TaskTracker,
+    /// Ends those tasks; sandboxes live on.
+    pub stop: CancellationToken,
+}
+
+/// Handles to all engines there may be. Speaks to none before a session needs one.
+pub fn engines(ground: &Ground) -> Arc<Engines> {
+    let backend = |engine| {
+        let options = Options {
+            engine,
+            env: ground.env.clone(),
+            homes: vec![ground.home.clone()],
+            registry: SandboxRegistry::new(&ground.state_dir),
+            clock: Arc::clone(&ground.clock),
+            servant: None,
+            owner: owner_id(&ground.state_dir),
+            labels: BTreeMap::new(),
+            tasks: ground.tasks.clone(),
+            stop: ground.stop.clone(),
+        };
+        (engine, Backend::new(options))
+    };
+    [Engine::Docker, Engine::Podman].map(backend).into()
+}
+
+/// Prunes sandboxes now and then, by the rules of the config as it is then.
+pub fn prune_for_ever(
+    engines: &Engines,
+    config: &watch::Receiver<Arc<Config>>,
+) -> impl Future<Output = ()> + Send + use<> {
+    let rounds: Vec<_> = engines
+        .iter()
+        .map(|(_, backend)| {
+            let (backend, config) = (backend.clone(), config.clone());
+            async move {
+                let rule = move |entry: &SandboxEntry| {
+                    prune(agent_of(&config.borrow(), &entry.session_key))
+                };
+                backend.prune_for_ever(rule).await;
+            }
+        })
+        .collect();
+    join_all(rounds).map(drop)
+}
+
+/// The backend that runs the boxes of `agent`.
+pub fn backend_of<'e>(engines: &'e Engines, agent: &Agent) -> Option<&'e Backend> {
+    let wanted = engine(agent);
+    engines.iter().find(|(engine, _)| *engine == wanted).map(|(_, backend)| backend)
 }
 
 /// The engine that runs the boxes of `agent`.

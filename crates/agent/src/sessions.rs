@@ -21,6 +21,7 @@ use crate::{
     io::Io,
     lane::Lane,
     notices::Notices,
+    sandboxes::Engines,
     session::{MAIL_MAX, Mail, Session},
     table::{Admission, Table},
 };
@@ -40,8 +41,10 @@ pub struct Parts {
     pub store: Store,
     /// Model APIs.
     pub models: models::Models,
-    /// Machines for tools.
+    /// The host, as a machine for tools.
     pub backend: Arc<dyn sandbox::Backend>,
+    /// The engines that sandboxes run on; with none, sessions that need one are refused.
+    pub sandboxes: Arc<Engines>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Where the process runs.
@@ -189,6 +192,7 @@ impl Sessions {
             store: parts.store,
             models: parts.models,
             backend: parts.backend,
+            sandboxes: parts.sandboxes,
             clock: parts.clock,
             tools,
             events,

@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     EventBody, Stop, Submission, brief::Brief, compact, dispatch, emitter::Emitter, halt::Halt,
-    io::Io, prompt, speech::Speech,
+    io::Io, machines::Machines, prompt, speech::Speech,
 };
 
 /// Model requests in one turn, a guard against endless loops.
@@ -34,6 +34,7 @@ pub(crate) struct Turn {
     pub(crate) transcript: Transcript,
     pub(crate) emitter: Arc<Emitter>,
     pub(crate) halt: Halt,
+    pub(crate) machines: Machines,
     /// Messages that join at the next boundary. Bounded by the queue's cap; when it is full
     /// the session keeps the message for a turn of its own.
     pub(crate) inbox: mpsc::Receiver<Interjection>,

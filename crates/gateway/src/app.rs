@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use agent::sandboxes;
 use config::{AuthMode, Bind, Config, Mode};
 use domain::{Clock, Secret};
 use protocol::event::Shutdown;
@@ -129,11 +130,21 @@ impl App {
             env: Arc::new(options.loaded.env.vars().clone()),
         });
         let backend = sandbox::Host::new(lifecycle.tasks.clone(), confinement(&config));
+        let sandboxes = sandboxes::engines(&sandboxes::Ground {
+            env: options.loaded.env.vars().clone(),
+            home: options.locations.home.clone(),
+            state_dir: options.locations.state_dir.clone(),
+            clock: Arc::clone(&options.clock),
+            tasks: lifecycle.tasks.clone(),
+            stop: lifecycle.hard.clone(),
+        });
+        lifecycle.tasks.spawn(sandboxes::prune_for_ever(&sandboxes, &receiver));
         let (sessions, agent_events) = agent::Sessions::start(agent::Parts {
             config: receiver.clone(),
             store: store.clone(),
             models: models.clone(),
             backend: Arc::new(backend),
+            sandboxes: Arc::clone(&sandboxes),
             clock: Arc::clone(&options.clock),
             place: place(&options, &host),
         });
@@ -147,6 +158,7 @@ impl App {
             store,
             models,
             sessions,
+            sandboxes,
             events,
             gate: Gate::default(),
             conflicts: Conflicts::default(),

@@ -44,6 +44,9 @@ mod health;
 mod levels;
 mod logs_tail;
 mod models_list;
+mod sandbox_explain;
+mod sandbox_list;
+mod sandbox_recreate;
 mod session_row;
 mod session_target;
 mod sessions_compact;
@@ -158,6 +161,9 @@ pub(crate) fn router() -> Router {
         .with::<sessions_reset::SessionsReset>()
         .with::<sessions_delete::SessionsDelete>()
         .with::<sessions_compact::SessionsCompact>()
+        .with::<sandbox_list::SandboxList>()
+        .with::<sandbox_explain::SandboxExplain>()
+        .with::<sandbox_recreate::SandboxRecreate>()
         .with::<config_get::ConfigGet>()
         .with::<config_set::ConfigSet>()
         .with::<config_patch::ConfigPatch>()

@@ -27,6 +27,8 @@ pub(crate) struct Gateway {
     pub(crate) models: models::Models,
     /// Conversations: the one door by which turns enter.
     pub(crate) sessions: agent::Sessions,
+    /// The engines that sandboxes run on.
+    pub(crate) sandboxes: Arc<agent::sandboxes::Engines>,
     /// The fan-out.
     pub(crate) events: Events,
     /// Who is there.

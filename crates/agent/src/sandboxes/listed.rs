@@ -6,19 +6,18 @@ use config::{Agent, Config};
 use domain::AgentId;
 use futures_util::future::join_all;
 use sandbox::{
-    docker::{Backend, Engine, Error, Stats},
+    docker::{Backend, Error, Stats},
     naming,
 };
 use serde::Serialize;
 use store::SandboxEntry;
 use tokio::time::{Instant, sleep};
 
+use super::Engines;
+
 /// How long the load of sandboxes is watched. Longer than an engine's clock ticks, shorter than
 /// a person minds.
 const WATCHED: Duration = Duration::from_millis(200);
-
-/// The engines in use, each with its backend.
-pub type Engines = [(Engine, Backend)];
 
 /// A sandbox of the list, with what the engine says of it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -121,8 +120,7 @@ pub async fn measure(config: &Config, engines: &Engines, rows: &mut [Listed]) {
 }
 
 fn backend_of<'e>(config: &Config, engines: &'e Engines, row: &Listed) -> Option<&'e Backend> {
-    let wanted = super::engine(agent_of(config, &row.entry.session_key));
-    engines.iter().find(|(engine, _)| *engine == wanted).map(|(_, backend)| backend)
+    super::backend_of(engines, agent_of(config, &row.entry.session_key))
 }
 
 impl Usage {

@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use config::{Config, ElevatedLevel, ModelRef};
 use domain::{Content, Message, Part, TurnId, UnixMillis, User, transcript::Body};
-use policy::{
-    explain::Boxed,
-    place::{Place, place},
-};
+use policy::explain::Boxed;
 use store::{Context, SessionEntry, StoreError, Transcript};
 use tokio::{sync::mpsc, time::Instant};
 
@@ -17,8 +14,10 @@ use crate::{
     brief::Brief,
     halt::Halt,
     io::Io,
+    machines::Machines,
     prompt,
     queue::Batch,
+    sandboxes,
     turn::{self, Finished, Turn},
 };
 
@@ -31,7 +30,8 @@ impl Session {
             .get(&self.agent)
             .ok_or_else(|| SubmitError::UnknownAgent(self.agent.to_string()))?;
         // Never a silent run on the host.
-        if place(agent.sandbox, self.names().0, &config.session.main_key) == Place::Sandbox {
+        let boxed = Boxed::of(&config, agent, self.names().0).is_some();
+        if boxed && sandboxes::backend_of(&self.io.sandboxes, agent).is_none() {
             return Err(SubmitError::NoSandbox(self.names().0.clone()));
         }
         self.io.lane.resize(config.agents.concurrent_max);
@@ -61,6 +61,7 @@ impl Session {
             transcript,
             emitter: Arc::clone(&emitter),
             halt: halt.clone(),
+            machines: Machines::default(),
             inbox,
         };
         let turn_id = submission.turn;
@@ -94,6 +95,7 @@ impl Session {
             transcript,
             emitter,
             halt: Halt::new(None),
+            machines: Machines::default(),
             inbox,
         }))
     }
@@ -110,6 +112,7 @@ impl Session {
         submission: &Submission,
         (thinking, entry): (Option<String>, &SessionEntry),
     ) -> Brief {
+        let boxed = Boxed::of(config, agent, &self.key);
         let level = entry.elevated_level.as_deref().and_then(ElevatedLevel::parse);
         let workspace = self.io.store.workspace(&agent.workspace);
         let files = workspace
@@ -122,12 +125,15 @@ impl Session {
             agent: agent.id.clone(),
             session: self.key.clone(),
             files,
-            workdir: agent.workspace.display().to_string(),
+            workdir: match &boxed {
+                Some(_) => agent.sandbox_settings.docker.workdir.clone(),
+                None => agent.workspace.display().to_string(),
+            },
             channel: submission.channel.clone(),
             extra: submission.extra_system.clone(),
             thinking,
             cache_key: entry.session_id.to_string(),
-            boxed: Boxed::of(config, agent, &self.key),
+            boxed,
             elevated: level.unwrap_or(agent.elevated_default),
             place: Arc::clone(&self.io.place),
             tools: self.io.tools.clone(),

@@ -67,6 +67,7 @@ impl Harness {
                 TaskTracker::new(),
                 HostConfig { confinement: Confinement::None },
             )),
+            sandboxes: Arc::new([]),
             clock: SystemClock::shared(),
             place: Place {
                 env: env.vars().clone(),

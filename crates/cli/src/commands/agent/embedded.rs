@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use agent::{Lookup, Outcome, Parts, Sessions, Stop, Submission, Submitted};
+use agent::{Lookup, Outcome, Parts, Sessions, Stop, Submission, Submitted, sandboxes};
 use config::Config;
 use domain::{AgentId, Content, SessionKey, TurnId};
 use sandbox::host::{self, Confinement, Host};
@@ -12,7 +12,7 @@ use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
 };
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{Args, FOREVER, GRACE, known_agent, print};
 use crate::{
@@ -69,12 +69,21 @@ async fn turn(
             .await
             .map_err(|error| Failure::of(Kind::State, &error))?;
     }
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let sandboxes = sandboxes::engines(&sandboxes::Ground {
+        env: program.env().vars().clone(),
+        home: program.locations.home.clone(),
+        state_dir: program.locations.state_dir.clone(),
+        clock: Arc::clone(&program.clock),
+        tasks: tasks.clone(),
+        stop: stop.clone(),
+    });
     let (sessions, events) = Sessions::start(Parts {
         config: config_reader,
         store: store.clone(),
         models: state::models(program, &store),
         backend: Arc::new(Host::new(
-            TaskTracker::new(),
+            tasks.clone(),
             host::Config {
                 confinement: if config.tools.workspace_only {
                     Confinement::Workspace
@@ -83,6 +92,7 @@ async fn turn(
                 },
             },
         )),
+        sandboxes,
         clock: Arc::clone(&program.clock),
         place: state::place(program),
     });
@@ -91,6 +101,9 @@ async fn turn(
     let outcome = submit(&sessions, args, session).await;
     sessions.close(std::time::Duration::ZERO).await;
     drop(sessions);
+    stop.cancel();
+    tasks.close();
+    tasks.wait().await;
     store.close().await.map_err(|error| Failure::of(Kind::State, &error))?;
     outcome
 }

@@ -1,7 +1,9 @@
 //! The list of sandboxes and the engines that run them, without a gateway.
 
-use agent::sandboxes::{self, Listed};
-use sandbox::docker::{Backend, Engine, Error, Options, owner_id};
+use std::sync::Arc;
+
+use agent::sandboxes::{self, Engines, Ground, Listed};
+use sandbox::docker::Error;
 use store::{SandboxKind, SandboxRegistry};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -13,7 +15,7 @@ use crate::{
 /// All sandboxes of a kind, with what the engines say of them.
 pub(super) async fn list(program: &Program, kind: SandboxKind) -> Result<Vec<Listed>, Failure> {
     let config = program.config()?;
-    let engines = open(program)?;
+    let engines = open(program);
     if kind == SandboxKind::Container {
         return sandboxes::list(config, &engines).await.map_err(|error| unreadable(&error));
     }
@@ -21,7 +23,7 @@ pub(super) async fn list(program: &Program, kind: SandboxKind) -> Result<Vec<Lis
     let mut rows = Vec::new();
     for entry in entries {
         let mut running = false;
-        for (_, backend) in &engines {
+        for (_, backend) in &*engines {
             running |= backend.stats(&entry.container_name).await.is_ok_and(|it| it.is_some());
         }
         let mut row = Listed::of(config, entry, running);
@@ -40,7 +42,7 @@ pub(super) async fn remove(
     row: &Listed,
 ) -> Result<(), Failure> {
     let failed = |error: Error| Failure::of(Kind::Failed, &error);
-    let engines = open(program)?;
+    let engines = open(program);
     sandboxes::remove(program.config()?, &engines, row).await.map_err(failed)?;
     if kind == SandboxKind::Browser {
         let removed = registry(program).remove(kind, &row.entry.container_name).await;
@@ -57,27 +59,14 @@ fn unreadable(error: &dyn std::error::Error) -> Failure {
     Failure::while_doing(Kind::State, "cannot read the list of sandboxes", error)
 }
 
-/// The engines that agents use. Speaks to none of them yet.
-fn open(program: &Program) -> Result<Vec<(Engine, Backend)>, Failure> {
-    let mut engines: Vec<(Engine, Backend)> = Vec::new();
-    for agent in &program.config()?.agents.list {
-        let engine = sandboxes::engine(agent);
-        if engines.iter().any(|(known, _)| *known == engine) {
-            continue;
-        }
-        let options = Options {
-            engine,
-            env: program.env().vars().clone(),
-            homes: vec![program.locations.home.clone()],
-            registry: registry(program),
-            clock: std::sync::Arc::clone(&program.clock),
-            servant: None,
-            owner: owner_id(&program.locations.state_dir),
-            labels: std::collections::BTreeMap::new(),
-            tasks: TaskTracker::new(),
-            stop: CancellationToken::new(),
-        };
-        engines.push((engine, Backend::new(options)));
-    }
-    Ok(engines)
+/// All engines there may be. Speaks to none of them yet.
+fn open(program: &Program) -> Arc<Engines> {
+    sandboxes::engines(&Ground {
+        env: program.env().vars().clone(),
+        home: program.locations.home.clone(),
+        state_dir: program.locations.state_dir.clone(),
+        clock: Arc::clone(&program.clock),
+        tasks: TaskTracker::new(),
+        stop: CancellationToken::new(),
+    })
 }

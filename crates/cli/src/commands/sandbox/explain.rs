@@ -3,8 +3,7 @@
 //! Needs neither a gateway nor an engine: everything is asked of the rules that decide.
 
 use agent::sandboxes;
-use policy::explain::{ElevatedReport, ListSource, Report, Subject, report};
-use sandbox::docker::settings::Seed;
+use policy::explain::{ElevatedReport, ListSource, Report, Subject};
 
 use crate::{
     conversations,
@@ -45,18 +44,15 @@ pub(super) fn run(program: &Program, args: &Args) -> Result<(), Failure> {
 fn explain(program: &Program, args: &Args) -> Result<Report, Failure> {
     let config = program.config()?;
     let subject = Subject::find(config, args.agent.as_deref(), args.session.as_deref());
-    let agent = config.agents.get(&subject.agent).ok_or_else(|| {
+    // The index only tells the channel, which the key may tell as well.
+    let channel = conversations::open(program, None).ok().and_then(|store| {
+        store.sessions(&subject.agent).get(&subject.key(config))?.last_channel.clone()
+    });
+    sandboxes::explain(config, &subject, channel).ok_or_else(|| {
         let known: Vec<_> = config.agents.list.iter().map(|agent| agent.id.as_str()).collect();
         Failure::new(Kind::Usage, format!("there is no agent `{}`", subject.agent))
             .hint(format!("openclaw sandbox explain --agent {}", known.join(" | ")))
-    })?;
-    let key = subject.key(config);
-    // The index only tells the channel, which the key may tell as well.
-    let channel = conversations::open(program, None)
-        .ok()
-        .and_then(|store| store.sessions(&agent.id).get(&key)?.last_channel.clone());
-    let settings = sandboxes::settings(agent, &key, Seed::default());
-    Ok(report(config, agent, &subject, channel, sandboxes::layout(&settings)))
+    })
 }
 
 fn lines(program: &Program, report: &Report) -> Vec<String> {
