@@ -49,6 +49,7 @@ use crate::{
     pool::Pool,
 };
 use engine::Engine as Known;
+use ensure::Ask;
 use lease::Lease;
 use machine::Machine;
 use spares::Spares;
@@ -114,7 +115,9 @@ impl Backend {
         let (known, spares) = (Arc::clone(&self.known), Arc::clone(&self.spares));
         let (wanted, slot) = (Arc::clone(settings), name.clone());
         let job = async move |live| {
-            let outcome = ensure::run(&known, &spares, &wanted, &slot, live).await;
+            let (settings, name) = (&*wanted, slot.as_str());
+            let ask = Ask { engine: &known, spares: &spares, settings, name };
+            let outcome = ensure::run(ask, live).await;
             reply.send(outcome.result).ok();
             outcome.live
         };
@@ -129,7 +132,7 @@ impl Backend {
         let (settings, stop) = (Arc::clone(settings), known.options.stop.clone());
         self.known.options.tasks.spawn(async move {
             // Half-made ones are removed by the next life's sweep.
-            stop.run_until_cancelled(spares.refill(&known, &settings)).await;
+            stop.run_until_cancelled(Box::pin(spares.refill(&known, &settings))).await;
         });
     }
 }

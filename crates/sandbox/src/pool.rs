@@ -208,15 +208,15 @@ mod tests {
         let (pool, tasks, stop) = pool();
         let (go, going) = oneshot::channel::<()>();
         let (end, mut ended) = oneshot::channel();
-        let (begin, begun) = oneshot::channel();
+        let (started, start) = oneshot::channel();
         let job = async move |_| {
-            begin.send(()).ok();
+            started.send(()).ok();
             going.await.ok();
             end.send(()).ok();
             None
         };
         pool.submit("a", job).await.unwrap();
-        begun.await.unwrap();
+        start.await.unwrap();
 
         stop.cancel();
         go.send(()).unwrap();

@@ -49,8 +49,7 @@ pub(crate) fn decide(known: &Known<'_>, hash: &str, mounts: &str, now_ms: i64) -
             (false, true) => Action::Recreate,
         };
     }
-    let is_hot =
-        known.is_running && known.last_used_ms.is_none_or(|used| now_ms - used < HOT_MS);
+    let is_hot = known.is_running && known.last_used_ms.is_none_or(|used| now_ms - used < HOT_MS);
     match known.mounts {
         _ if !is_hot => Action::Recreate,
         Some(theirs) if theirs != mounts => Action::Refuse,

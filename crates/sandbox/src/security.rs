@@ -220,7 +220,8 @@ fn check_bind(text: &str, settings: &Settings, ground: &Ground<'_>) -> Result<()
             || roots.iter().any(|root| path.starts_with((ground.resolve)(root)))
     };
     let external_allowed = settings.allowed.dangerously_allow_external_bind_sources;
-    if !external_allowed && !(is_inside(&source) && is_inside(&resolved)) {
+    let is_internal = is_inside(&source) && is_inside(&resolved);
+    if !external_allowed && !is_internal {
         let rule = "the host side must lie in the sandbox's or the agent's workspace";
         return refuse(rule.to_owned(), Some(KEY_SOURCES));
     }

@@ -98,8 +98,8 @@ pub(crate) async fn take_up(
     found: &Found,
 ) -> Result<Machine, Error> {
     let has_servant = found.entrypoint.ends_with(create::SERVANT_FILE);
-    let start = if found.is_running { Start::No } else { Start::Yes };
-    let machine = hold(engine, client, plan, &found.id, has_servant, start).await?;
+    let how = Hold { has_servant, must_start: !found.is_running };
+    let machine = hold(engine, client, plan, &found.id, how).await?;
     match proof::prove(&*machine.sandbox, &visible(plan)).await {
         Verdict::Seen => Ok(machine),
         Verdict::Unseen { ours, .. } | Verdict::Unreadable { ours, .. } => {
@@ -118,6 +118,26 @@ enum Setback {
 }
 
 impl Setback {
+    fn of_creation(error: Error) -> Self {
+        if let Error::Engine { said, .. } = &error
+            && said.contains("bind source path does not exist")
+        {
+            return Self::Elsewhere(said.clone());
+        }
+        Self::Other(error)
+    }
+
+    fn of_start(error: Error, has_servant: bool) -> Self {
+        // What the engine says when the program in the volume is not there.
+        let is_absent = |said: &String| has_servant && said.contains(create::SERVANT_FILE);
+        if matches!(&error, Error::Servant { .. })
+            || matches!(&error, Error::Engine { said, .. } if is_absent(said))
+        {
+            return Self::NoServant(error);
+        }
+        Self::Other(error)
+    }
+
     fn or(self, first: Error) -> Error {
         match self {
             Self::Elsewhere(_) => first,
@@ -126,10 +146,11 @@ impl Setback {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Start {
-    Yes,
-    No,
+/// How a container is taken hold of.
+#[derive(Clone, Copy)]
+struct Hold {
+    has_servant: bool,
+    must_start: bool,
 }
 
 async fn attempt(
@@ -143,7 +164,7 @@ async fn attempt(
         Some(servant) => First::Servant { volume: &servant.volume },
         None => First::Sleeper,
     };
-    let body = create::body(create::Plan {
+    let body = create::body(&create::Plan {
         container: plan.container,
         managed: placed,
         labels: plan.labels.clone(),
@@ -152,12 +173,7 @@ async fn attempt(
         first,
     });
     let body = body.map_err(Setback::Other)?;
-    let id = client.create(plan.name, body).await.map_err(|error| match &error {
-        Error::Engine { said, .. } if said.contains("bind source path does not exist") => {
-            Setback::Elsewhere(said.clone())
-        }
-        _ => Setback::Other(error),
-    })?;
+    let id = client.create(plan.name, body).await.map_err(Setback::of_creation)?;
     match raise(engine, client, plan, &id, servant.is_some()).await {
         Ok(machine) => Ok(machine),
         Err(setback) => match client.remove(&id).await {
@@ -181,15 +197,8 @@ async fn raise(
     id: &str,
     has_servant: bool,
 ) -> Result<Machine, Setback> {
-    let machine = hold(engine, client, plan, id, has_servant, Start::Yes).await;
-    let machine = machine.map_err(|error| match error {
-        Error::Servant { .. } => Setback::NoServant(error),
-        // What the engine says when the program in the volume is not there.
-        Error::Engine { ref said, .. } if has_servant && said.contains(create::SERVANT_FILE) => {
-            Setback::NoServant(error)
-        }
-        other => Setback::Other(other),
-    })?;
+    let machine = hold(engine, client, plan, id, Hold { has_servant, must_start: true }).await;
+    let machine = machine.map_err(|error| Setback::of_start(error, has_servant))?;
     match proof::prove(&*machine.sandbox, &visible(plan)).await {
         Verdict::Seen => {}
         Verdict::Unseen { ours, target } => {
@@ -214,12 +223,11 @@ async fn hold(
     client: &Arc<Client>,
     plan: Plan<'_>,
     id: &str,
-    has_servant: bool,
-    start: Start,
+    how: Hold,
 ) -> Result<Machine, Error> {
     let docker = plan.container;
-    if !has_servant {
-        if start == Start::Yes {
+    if !how.has_servant {
+        if how.must_start {
             client.start(id).await?;
         }
         let sandbox = Arc::new(EngineExec {
@@ -234,13 +242,10 @@ async fn hold(
     // Before the start, so that nothing the servant says is lost, and because Podman attaches
     // to nothing that runs already.
     let attached = attach::attach(client, id).await?;
-    if start == Start::Yes {
+    if how.must_start {
         client.start(id).await?;
     }
-    let before = match start {
-        Start::Yes => Attach::First,
-        Start::No => Attach::Again,
-    };
+    let before = if how.must_start { Attach::First } else { Attach::Again };
     link::open(engine, plan.name, docker, attached, before).await
 }
 
@@ -252,9 +257,8 @@ fn visible(plan: Plan<'_>) -> Vec<Managed> {
         .iter()
         .filter_map(|text| Some(crate::security::Bind::parse(text)?.target))
         .collect();
-    let is_covered = |mount: &Managed| {
-        targets.iter().any(|target| target.trim_end_matches('/') == mount.target)
-    };
+    let is_covered =
+        |mount: &Managed| targets.iter().any(|target| target.trim_end_matches('/') == mount.target);
     plan.managed.iter().filter(|mount| !is_covered(mount)).cloned().collect()
 }
 
@@ -263,7 +267,8 @@ async fn set_up(sandbox: &dyn Sandbox, plan: Plan<'_>) -> Result<(), Error> {
     else {
         return Ok(());
     };
-    let failed = |ended: String, said: String| Error::Setup { name: plan.name.to_owned(), ended, said };
+    let failed =
+        |ended: String, said: String| Error::Setup { name: plan.name.to_owned(), ended, said };
     let command = Command {
         line: line.to_owned(),
         workdir: None,
@@ -271,8 +276,10 @@ async fn set_up(sandbox: &dyn Sandbox, plan: Plan<'_>) -> Result<(), Error> {
         stdin: Stdin::Null,
         pty: None,
     };
-    let mut running =
-        sandbox.exec(command).await.map_err(|error| failed("not started".into(), error.to_string()))?;
+    let mut running = sandbox
+        .exec(command)
+        .await
+        .map_err(|error| failed("not started".into(), error.to_string()))?;
     let mut tail = Vec::new();
     while let Some(Chunk::Out(bytes) | Chunk::Err(bytes)) = running.output.recv().await {
         tail.extend_from_slice(&bytes);
@@ -294,7 +301,8 @@ async fn seccomp(docker: &Container) -> Result<Option<String>, Error> {
     if path.is_empty() || path == "builtin" {
         return Ok(None);
     }
-    let invalid = |why: String| Error::Invalid { key: "seccompProfile", value: path.to_owned(), why };
+    let invalid =
+        |why: String| Error::Invalid { key: "seccompProfile", value: path.to_owned(), why };
     let bytes = tokio::fs::read(path).await.map_err(|error| invalid(error.to_string()))?;
     let profile: serde_json::Value =
         serde_json::from_slice(&bytes).map_err(|error| invalid(error.to_string()))?;

@@ -5,9 +5,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use bollard::{
-    Docker,
-    container::AttachContainerResults,
-    models::ContainerCreateBody,
+    Docker, container::AttachContainerResults, models::ContainerCreateBody,
     query_parameters as query,
 };
 
@@ -124,7 +122,10 @@ impl Client {
     }
 
     /// Names and ids of the containers, running or not, that carry all these labels.
-    pub(crate) async fn with_labels(&self, labels: &[String]) -> Result<Vec<(String, String)>, Error> {
+    pub(crate) async fn with_labels(
+        &self,
+        labels: &[String],
+    ) -> Result<Vec<(String, String)>, Error> {
         let filters = HashMap::from([("label".to_owned(), labels.to_vec())]);
         let options =
             query::ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
@@ -161,9 +162,11 @@ impl Client {
         what: &str,
         error: &bollard::errors::Error,
     ) -> Error {
-        let said = match error {
-            bollard::errors::Error::DockerResponseServerError { message, .. } => message.clone(),
-            other => other.to_string(),
+        let said = if let bollard::errors::Error::DockerResponseServerError { message, .. } = error
+        {
+            message.clone()
+        } else {
+            error.to_string()
         };
         match fault(error) {
             Fault::Down => self.endpoint.unreachable(&said),

@@ -44,7 +44,7 @@ pub(crate) enum First<'a> {
 }
 
 /// The request.
-pub(crate) fn body(plan: Plan<'_>) -> Result<ContainerCreateBody, Error> {
+pub(crate) fn body(plan: &Plan<'_>) -> Result<ContainerCreateBody, Error> {
     let docker = plan.container;
     let (has_servant, volume) = match plan.first {
         First::Servant { volume } => (true, Some(volume)),
@@ -77,7 +77,7 @@ pub(crate) fn body(plan: Plan<'_>) -> Result<ContainerCreateBody, Error> {
             test: Some(vec!["NONE".to_owned()]),
             ..HealthConfig::default()
         }),
-        host_config: Some(host_config(&plan, volume)?),
+        host_config: Some(host_config(plan, volume)?),
         ..ContainerCreateBody::default()
     })
 }
@@ -119,9 +119,8 @@ fn security_opt(plan: &Plan<'_>) -> Vec<String> {
     let mut options = vec!["no-new-privileges".to_owned()];
     options.extend(plan.seccomp.as_ref().map(|profile| format!("seccomp={profile}")));
     let apparmor = plan.container.apparmor_profile.as_deref().map(str::trim);
-    options.extend(
-        apparmor.filter(|it| !it.is_empty()).map(|profile| format!("apparmor={profile}")),
-    );
+    options
+        .extend(apparmor.filter(|it| !it.is_empty()).map(|profile| format!("apparmor={profile}")));
     options
 }
 

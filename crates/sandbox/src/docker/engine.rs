@@ -20,6 +20,7 @@ use super::{
     own::{self, OwnMount},
     servant::{self, Servant},
 };
+use crate::naming;
 
 /// What the backend is told.
 #[derive(Clone, Debug)]
@@ -103,7 +104,9 @@ impl Engine {
             return Ok(None);
         }
         let cell = Arc::clone(&self.servant.lock().unwrap_or_else(PoisonError::into_inner));
-        let filled = cell.get_or_try_init(|| servant::fill(client, program, image)).await?;
+        let mut labels = self.options.labels.clone();
+        labels.insert(naming::LABEL_OWNER.to_owned(), self.options.owner.clone());
+        let filled = cell.get_or_try_init(|| servant::fill(client, program, image, labels)).await?;
         Ok(Some(filled.clone()))
     }
 

@@ -110,7 +110,11 @@ impl Sandbox for EngineExec {
             attach_stderr: Some(true),
             tty: Some(command.pty.is_some()),
             env: Some(env),
-            cmd: Some(vec!["sh".to_owned(), "-lc".to_owned(), format!("{PREPEND}{}", command.line)]),
+            cmd: Some(vec![
+                "sh".to_owned(),
+                "-lc".to_owned(),
+                format!("{PREPEND}{}", command.line),
+            ]),
             working_dir: Some(cwd.clone()),
             ..CreateExecOptions::default()
         };
@@ -242,7 +246,7 @@ impl EngineExec {
         };
         let mut started = self.start(options, false).await?;
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let feed = async {
+        let give = async {
             if let Some(bytes) = script.input {
                 started.input.write_all(bytes).await?;
             }
@@ -258,12 +262,12 @@ impl EngineExec {
             }
             Ok(())
         };
-        let (fed, collected) = tokio::join!(feed, collect);
-        collected?;
+        let (given, drained) = tokio::join!(give, collect);
+        drained?;
         let code = self.exit_code(&started.id).await?;
         // A script that refuses early closes its input; its own words say more than that.
         if code == 0 {
-            fed?;
+            given?;
         }
         Ok(Ended { code, out, err })
     }
@@ -321,7 +325,7 @@ impl Task {
         let Started { id, mut output, input: mut pipe } = exec;
         let feed = async {
             let Some(mut input) = input else {
-                return std::future::pending().await;
+                return std::future::pending::<()>().await;
             };
             while let Some(bytes) = input.recv().await {
                 if pipe.write_all(&bytes).await.is_err() || pipe.flush().await.is_err() {
@@ -330,13 +334,15 @@ impl Task {
             }
             // Closing it is the end of input for the command.
             pipe.shutdown().await.ok();
-            std::future::pending().await
+            std::future::pending::<()>().await;
         };
         let forward = async {
             while let Some(Ok(piece)) = output.next().await {
                 let chunk = match piece {
                     LogOutput::StdErr { message } => Chunk::Err(message),
-                    other => Chunk::Out(other.into_bytes()),
+                    LogOutput::StdOut { message }
+                    | LogOutput::StdIn { message }
+                    | LogOutput::Console { message } => Chunk::Out(message),
                 };
                 if chunks.send(chunk).await.is_err() {
                     break;

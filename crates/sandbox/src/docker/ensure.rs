@@ -2,15 +2,12 @@
 //!
 //! Runs once at a time per container name (`pool` sees to that), so nothing here locks.
 
-use std::{
-    path::Path,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, path::Path};
 
 use store::{SandboxEntry, SandboxKind};
 
 use super::{
-    birth,
+    birth::{self, Plan},
     client::Found,
     engine::Engine,
     error::Error,
@@ -53,158 +50,162 @@ pub(crate) struct Outcome {
 }
 
 /// Gives the scope its container.
-pub(crate) async fn run(
-    engine: &Arc<Engine>,
-    spares: &Spares,
-    settings: &Settings,
-    name: &str,
-    live: Option<Live>,
-) -> Outcome {
-    match try_run(engine, spares, settings, name, live.as_ref()).await {
+pub(crate) async fn run(ask: Ask<'_>, live: Option<Live>) -> Outcome {
+    match ask.run(live.as_ref()).await {
         Ok(live) => Outcome { result: Ok(live.machine.clone()), live: Some(live) },
         // What was live may still be: a refusal does not end a command that runs.
         Err(error) => Outcome { result: Err(error), live: live.filter(|it| !it.machine.is_gone()) },
     }
 }
 
-async fn try_run(
-    engine: &Arc<Engine>,
-    spares: &Spares,
-    settings: &Settings,
-    name: &str,
-    live: Option<&Live>,
-) -> Result<Live, Error> {
-    check(engine, settings).await?;
-    let main = mounts::main_dir(settings);
-    let wanted = wanted(settings, main);
-    // A held pipe that is open says more than an inspection: the container runs.
-    if let Some(live) = live
-        && live.hash == wanted.hash
-        && live.machine.is_held()
-    {
-        prepare(settings).await?;
-        touch(engine, settings, name, &live.hash, None).await?;
-        return Ok(live.clone());
-    }
-    let client = engine.client().await?;
-    let entry = entry(engine, name).await?;
-    let Some(found) = client.inspect(name).await? else {
-        engine.forget(name).await?;
-        return create(engine, spares, settings, name, &wanted).await;
-    };
-    own(engine, settings, name, &found, entry.as_ref())?;
-    let hash = found.label(LABEL_HASH).or(entry.as_ref().and_then(|it| it.config_hash.as_deref()));
-    let known = Known {
-        is_running: found.is_running,
-        hash,
-        mounts: found.label(LABEL_MOUNTS),
-        was_spare: found.label(LABEL_SPARE).is_some(),
-        last_used_ms: entry.as_ref().map(|it| it.last_used_at_ms).filter(|&it| it > 0),
-    };
-    let action = registry::decide(&known, &wanted.hash, &wanted.mounts_hash, engine.now_ms());
-    let command = || naming::recreate_command(&settings.scope);
-    match action {
-        Action::Refuse => {
-            return Err(Error::MountsChanged { name: name.to_owned(), command: command() });
+/// A scope that asks for its container.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ask<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) spares: &'a Spares,
+    pub(crate) settings: &'a Settings,
+    /// Of the container.
+    pub(crate) name: &'a str,
+}
+
+impl Ask<'_> {
+    async fn run(self, live: Option<&Live>) -> Result<Live, Error> {
+        let Self { engine, settings, name, .. } = self;
+        check(engine, settings).await?;
+        let wanted = wanted(settings, mounts::main_dir(settings));
+        // A held pipe that is open says more than an inspection: the container runs.
+        if let Some(live) = live
+            && live.hash == wanted.hash
+            && live.machine.is_held()
+        {
+            prepare(settings).await?;
+            self.touch(&live.hash, None).await?;
+            return Ok(live.clone());
         }
-        Action::KeepOld => {
-            tracing::info!(
-                container = name,
-                command = command(),
-                "the sandbox's settings changed, but it was used a moment ago; run the command \
-                 to apply them now"
-            );
-        }
-        Action::Keep | Action::Start | Action::Recreate => {}
-    }
-    if action != Action::Recreate {
-        let hash = hash.unwrap_or_default().to_owned();
-        match take_up(engine, settings, name, &wanted, &found, live).await {
-            Ok(machine) => {
-                touch(engine, settings, name, &hash, Some(&found)).await?;
-                return Ok(Live { machine, hash });
+        let client = engine.client().await?;
+        let entry = entry(engine, name).await?;
+        let Some(found) = client.inspect(name).await? else {
+            engine.forget(name).await?;
+            return self.create(&wanted).await;
+        };
+        self.own(&found, entry.as_ref())?;
+        let listed = entry.as_ref().and_then(|it| it.config_hash.as_deref());
+        let hash = found.label(LABEL_HASH).or(listed);
+        let known = Known {
+            is_running: found.is_running,
+            hash,
+            mounts: found.label(LABEL_MOUNTS),
+            was_spare: found.label(LABEL_SPARE).is_some(),
+            last_used_ms: entry.as_ref().map(|it| it.last_used_at_ms).filter(|&it| it > 0),
+        };
+        let action = registry::decide(&known, &wanted.hash, &wanted.mounts_hash, engine.now_ms());
+        self.tell(action)?;
+        if action != Action::Recreate {
+            let hash = hash.unwrap_or_default().to_owned();
+            match self.take_up(&wanted, &found, live).await {
+                Ok(machine) => {
+                    self.touch(&hash, Some(&found)).await?;
+                    return Ok(Live { machine, hash });
+                }
+                Err(error @ Error::Unreachable { .. }) => return Err(error),
+                Err(error) => tracing::info!(container = name, %error, "made anew"),
             }
-            Err(error @ Error::Unreachable { .. }) => return Err(error),
-            Err(error) => tracing::info!(container = name, %error, "made anew"),
+        }
+        client.remove(&found.id).await?;
+        engine.forget(name).await?;
+        self.create(&wanted).await
+    }
+
+    /// Refuses, or says what is not as it should be.
+    fn tell(self, action: Action) -> Result<(), Error> {
+        let command = naming::recreate_command(&self.settings.scope);
+        match action {
+            Action::Refuse => Err(Error::MountsChanged { name: self.name.to_owned(), command }),
+            Action::KeepOld => {
+                tracing::info!(
+                    container = self.name,
+                    command,
+                    "the sandbox's settings changed, but it was used a moment ago; run the \
+                     command to apply them now"
+                );
+                Ok(())
+            }
+            Action::Keep | Action::Start | Action::Recreate => Ok(()),
         }
     }
-    client.remove(&found.id).await?;
-    engine.forget(name).await?;
-    create(engine, spares, settings, name, &wanted).await
-}
 
-async fn take_up(
-    engine: &Engine,
-    settings: &Settings,
-    name: &str,
-    wanted: &Wanted,
-    found: &Found,
-    live: Option<&Live>,
-) -> Result<Machine, Error> {
-    prepare(settings).await?;
-    if let Some(live) = live
-        && live.machine.is_held()
-    {
-        return Ok(live.machine.clone());
-    }
-    let client = engine.client().await?;
-    let labels = std::collections::BTreeMap::new();
-    let plan = birth::Plan {
-        name,
-        container: &wanted.container,
-        managed: &wanted.managed,
-        labels: &labels,
-    };
-    birth::take_up(engine, &client, plan, found).await
-}
-
-async fn create(
-    engine: &Arc<Engine>,
-    spares: &Spares,
-    settings: &Settings,
-    name: &str,
-    wanted: &Wanted,
-) -> Result<Live, Error> {
-    let adopted = spares.adopt(engine, settings, name).await;
-    // After the adoption, which brings the directory along.
-    prepare(settings).await?;
-    let machine = match adopted {
-        Some(machine) => machine,
-        None => {
-            let labels = birth::labels(
-                engine,
-                &[
-                    (LABEL_KEY, &settings.scope.key),
-                    (LABEL_HASH, &wanted.hash),
-                    (LABEL_MOUNTS, &wanted.mounts_hash),
-                ],
-            );
-            let plan = birth::Plan {
-                name,
-                container: &wanted.container,
-                managed: &wanted.managed,
-                labels: &labels,
-            };
-            birth::create(engine, plan).await?
+    async fn take_up(
+        self,
+        wanted: &Wanted,
+        found: &Found,
+        live: Option<&Live>,
+    ) -> Result<Machine, Error> {
+        prepare(self.settings).await?;
+        if let Some(live) = live
+            && live.machine.is_held()
+        {
+            return Ok(live.machine.clone());
         }
-    };
-    let now = engine.now_ms();
-    let entry = SandboxEntry {
-        container_name: name.to_owned(),
-        session_key: settings.scope.key.clone(),
-        created_at_ms: now,
-        last_used_at_ms: now,
-        image: wanted.container.image.clone(),
-        config_hash: Some(wanted.hash.clone()),
-        rest: serde_json::Map::new(),
-    };
-    engine
-        .options
-        .registry
-        .upsert(SandboxKind::Container, entry)
-        .await
-        .map_err(Error::Registry)?;
-    Ok(Live { machine, hash: wanted.hash.clone() })
+        let client = self.engine.client().await?;
+        birth::take_up(self.engine, &client, self.plan(wanted, &BTreeMap::new()), found).await
+    }
+
+    async fn create(self, wanted: &Wanted) -> Result<Live, Error> {
+        let Self { engine, settings, name, .. } = self;
+        let adopted = self.spares.adopt(engine, settings, name).await;
+        // After the adoption, which brings the directory along.
+        prepare(settings).await?;
+        let machine = if let Some(machine) = adopted {
+            machine
+        } else {
+            let own = [
+                (LABEL_KEY, settings.scope.key.as_str()),
+                (LABEL_HASH, &wanted.hash),
+                (LABEL_MOUNTS, &wanted.mounts_hash),
+            ];
+            birth::create(engine, self.plan(wanted, &birth::labels(engine, &own))).await?
+        };
+        self.touch(&wanted.hash, None).await?;
+        Ok(Live { machine, hash: wanted.hash.clone() })
+    }
+
+    fn plan<'b>(&'b self, wanted: &'b Wanted, labels: &'b BTreeMap<String, String>) -> Plan<'b> {
+        Plan { name: self.name, container: &wanted.container, managed: &wanted.managed, labels }
+    }
+
+    /// Refuses a container of the right name that another program, gateway or scope made.
+    fn own(self, found: &Found, entry: Option<&SandboxEntry>) -> Result<(), Error> {
+        let foreign = |why| Err(Error::Foreign { name: self.name.to_owned(), why });
+        if found.label(LABEL_SANDBOX) != Some("1") {
+            return foreign("it lacks our label");
+        }
+        if found.label(LABEL_OWNER).is_some_and(|owner| owner != self.engine.options.owner) {
+            return foreign("another gateway made it");
+        }
+        let key = found.label(LABEL_KEY).or(entry.map(|it| it.session_key.as_str()));
+        if key.is_some_and(|key| key != self.settings.scope.key) {
+            return foreign("it belongs to another scope");
+        }
+        Ok(())
+    }
+
+    /// Says on the list that the container is in use.
+    async fn touch(self, hash: &str, found: Option<&Found>) -> Result<(), Error> {
+        let now = self.engine.now_ms();
+        let created = found.and_then(|it| it.label(naming::LABEL_CREATED)?.parse().ok());
+        let image = found.map_or(&self.settings.container.image, |it| &it.image);
+        let entry = SandboxEntry {
+            container_name: self.name.to_owned(),
+            session_key: self.settings.scope.key.clone(),
+            created_at_ms: created.unwrap_or(now),
+            last_used_at_ms: now,
+            image: image.clone(),
+            config_hash: (!hash.is_empty()).then(|| hash.to_owned()),
+            rest: serde_json::Map::new(),
+        };
+        let written = self.engine.options.registry.upsert(SandboxKind::Container, entry).await;
+        written.map_err(Error::Registry)
+    }
 }
 
 /// Works the settings out for `main` as the directory at the working directory.
@@ -234,10 +235,7 @@ pub(crate) async fn check(engine: &Engine, settings: &Settings) -> Result<(), Er
     let checked = tokio::task::spawn_blocking(move || {
         let sockets: Vec<_> = socket.into_iter().collect();
         let resolve = security::resolve_on_disk;
-        security::check(
-            &settings,
-            &Ground { homes: &homes, sockets: &sockets, resolve: &resolve },
-        )
+        security::check(&settings, &Ground { homes: &homes, sockets: &sockets, resolve: &resolve })
     });
     checked.await.map_err(|_| Error::Closed)?.map_err(Error::Refused)
 }
@@ -248,55 +246,10 @@ async fn prepare(settings: &Settings) -> Result<(), Error> {
     prepared.await.map_err(|_| Error::Closed)?
 }
 
-/// Refuses a container of the right name that another program, gateway or scope made.
-fn own(
-    engine: &Engine,
-    settings: &Settings,
-    name: &str,
-    found: &Found,
-    entry: Option<&SandboxEntry>,
-) -> Result<(), Error> {
-    let foreign = |why| Err(Error::Foreign { name: name.to_owned(), why });
-    if found.label(LABEL_SANDBOX) != Some("1") {
-        return foreign("it lacks our label");
-    }
-    if found.label(LABEL_OWNER).is_some_and(|owner| owner != engine.options.owner) {
-        return foreign("another gateway made it");
-    }
-    let key = found.label(LABEL_KEY).or(entry.map(|it| it.session_key.as_str()));
-    if key.is_some_and(|key| key != settings.scope.key) {
-        return foreign("it belongs to another scope");
-    }
-    Ok(())
-}
-
 async fn entry(engine: &Engine, name: &str) -> Result<Option<SandboxEntry>, Error> {
     let entries = engine.options.registry.entries(SandboxKind::Container).await;
     let mut entries = entries.map_err(Error::Registry)?.into_iter();
     Ok(entries.find(|it| it.container_name == name))
-}
-
-async fn touch(
-    engine: &Engine,
-    settings: &Settings,
-    name: &str,
-    hash: &str,
-    found: Option<&Found>,
-) -> Result<(), Error> {
-    let now = engine.now_ms();
-    let created = found.and_then(|it| it.label(naming::LABEL_CREATED)?.parse().ok());
-    let image = found.map_or_else(|| settings.container.image.clone(), |it| it.image.clone());
-    let entry = SandboxEntry {
-        container_name: name.to_owned(),
-        session_key: settings.scope.key.clone(),
-        created_at_ms: created.unwrap_or(now),
-        last_used_at_ms: now,
-        image,
-        config_hash: (!hash.is_empty()).then(|| hash.to_owned()),
-        rest: serde_json::Map::new(),
-    };
-    let written = engine.options.registry.upsert(SandboxKind::Container, entry).await;
-    written.map_err(Error::Registry)
 }
 
 impl Engine {

@@ -54,9 +54,7 @@ pub enum Error {
         why: String,
     },
     /// A busy container has other mounts than it should have by now.
-    #[error(
-        "the mounts of `{name}` changed while it is in use: run `{command}`, then try again"
-    )]
+    #[error("the mounts of `{name}` changed while it is in use: run `{command}`, then try again")]
     MountsChanged {
         /// The container.
         name: String,

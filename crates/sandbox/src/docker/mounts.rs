@@ -67,7 +67,8 @@ pub(crate) fn render(
     servant_volume: Option<&str>,
     relabel: Relabel,
 ) -> (Vec<Mount>, Vec<String>) {
-    let user: Vec<_> = user_binds.iter().filter_map(|text| Some((text, Bind::parse(text)?))).collect();
+    let user: Vec<_> =
+        user_binds.iter().filter_map(|text| Some((text, Bind::parse(text)?))).collect();
     let is_last = |at: usize| {
         let target = trimmed(&user[at].1.target);
         user[at + 1..].iter().all(|(_, later)| trimmed(&later.target) != target)
@@ -144,9 +145,8 @@ mod tests {
 
     #[test]
     fn each_access_shows_its_directories() {
-        let row = |source: &str, target: &str, writable| {
-            (source.to_owned(), target.to_owned(), writable)
-        };
+        let row =
+            |source: &str, target: &str, writable| (source.to_owned(), target.to_owned(), writable);
 
         assert_eq!(shown(Access::None), [row("/state/sandboxes/main", "/workspace", true)]);
         assert_eq!(

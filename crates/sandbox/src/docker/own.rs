@@ -179,7 +179,7 @@ mod tests {
     fn ids_are_found_in_cgroup_and_mount_lines() {
         let id = "a1".repeat(32);
 
-        assert_eq!(ids(&format!("0::/system.slice/docker-{id}.scope")), [id.clone()]);
+        assert_eq!(ids(&format!("0::/system.slice/docker-{id}.scope")), std::slice::from_ref(&id));
         assert_eq!(ids(&format!("1 /var/lib/docker/containers/{id}/hostname /etc/hostname")), [id]);
         assert!(ids("0::/").is_empty());
     }

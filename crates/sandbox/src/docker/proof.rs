@@ -16,15 +16,9 @@ pub(crate) enum Verdict {
     /// Every directory is the right one.
     Seen,
     /// The sandbox sees something else at this place.
-    Unseen {
-        ours: String,
-        target: String,
-    },
+    Unseen { ours: String, target: String },
     /// We, or the sandbox's user, may not look into this directory.
-    Unreadable {
-        ours: String,
-        said: String,
-    },
+    Unreadable { ours: String, said: String },
 }
 
 /// Looks for a marker in every mount.

@@ -105,7 +105,8 @@ fn mirror(dir: &Path, skills: &[(String, PathBuf)], owner: Option<Owner>) -> io:
     DirBuilder::new().mode(0o755).create(&beside)?;
     give(&beside, owner)?;
     for (name, source) in skills {
-        let is_plain = !name.is_empty() && !name.contains(['/', '\0']) && name != "." && name != "..";
+        let is_plain =
+            !name.is_empty() && !name.contains(['/', '\0']) && name != "." && name != "..";
         let copied = if is_plain {
             copy_dir(source, &beside.join(name), owner, 0)
         } else {

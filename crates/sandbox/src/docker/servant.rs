@@ -4,7 +4,7 @@
 //! containers of the old one keep theirs. It is filled through a container that is made but
 //! never started, since a remote engine sees none of our files.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use bollard::{
     body_full,
@@ -16,8 +16,8 @@ use bytes::Bytes;
 use super::{client::Client, create::SERVANT_FILE, error::Error, mounts};
 use crate::{naming, security::SERVANT_TARGET};
 
-/// Marks volumes of ours.
-const LABEL: &str = "openclaw.boxd";
+/// Marks volumes of ours, and the containers that fill them.
+pub(crate) const LABEL: &str = "openclaw.boxd";
 
 /// A filled volume.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,8 +42,13 @@ pub(crate) fn runs_on(arch: &str) -> bool {
     arch.is_empty() || arch == ours
 }
 
-/// Makes sure that the volume of this program is there and full.
-pub(crate) async fn fill(client: &Client, program: &[u8], image: &str) -> Result<Servant, Error> {
+/// Makes sure that the volume of this program is there and full. The helper gets `labels`.
+pub(crate) async fn fill(
+    client: &Client,
+    program: &[u8],
+    image: &str,
+    labels: BTreeMap<String, String>,
+) -> Result<Servant, Error> {
     let volume = format!("openclaw-boxd-{}", &naming::digest(program)[..16]);
     let request = VolumeCreateRequest {
         name: Some(volume.clone()),
@@ -61,7 +66,7 @@ pub(crate) async fn fill(client: &Client, program: &[u8], image: &str) -> Result
     let body = ContainerCreateBody {
         image: Some(image.to_owned()),
         cmd: Some(vec!["true".to_owned()]),
-        labels: Some([(LABEL.to_owned(), "1".to_owned())].into()),
+        labels: Some(labels.into_iter().chain([(LABEL.to_owned(), "1".to_owned())]).collect()),
         network_disabled: Some(true),
         host_config: Some(HostConfig {
             mounts: Some(vec![mounts::servant_mount(&volume, false)]),

@@ -9,14 +9,20 @@ use std::{
 use store::{SandboxEntry, SandboxKind};
 use tokio::sync::oneshot;
 
-use super::{Backend, error::Error, settings::Prune, spares};
+use super::{
+    Backend, ensure,
+    error::Error,
+    servant,
+    settings::{Prune, Settings},
+    spares,
+};
 use crate::{
     naming::{LABEL_CREATED, LABEL_HASH, LABEL_KEY, LABEL_OWNER, LABEL_SPARE},
     registry,
 };
 
 /// How seldom sandboxes are pruned.
-pub(crate) const PRUNE_EVERY: Duration = Duration::from_secs(300);
+pub(crate) const PRUNE_EVERY: Duration = Duration::from_mins(5);
 /// How long a spare waits for a session.
 const SPARE_MS_MAX: i64 = 6 * 3_600_000;
 
@@ -103,15 +109,29 @@ impl Backend {
         }
     }
 
+    /// Does ahead of the first turn what can be done: connects, checks these settings, fills the
+    /// servant's volume and starts the spares.
+    pub async fn warm(&self, settings: &Settings) -> Result<(), Error> {
+        ensure::check(&self.known, settings).await?;
+        let client = self.known.client().await?;
+        self.known.servant(&client, &settings.container.image).await?;
+        self.refill(&Arc::new(settings.clone()));
+        Ok(())
+    }
+
     /// Puts right what an earlier life of this gateway left: its spares go, and containers of
     /// ours that are not on the list are put there. Others' are never touched.
     pub async fn sweep(&self) -> Result<Tended, Error> {
-        let removed = spares::sweep(&self.known, &self.spares.names()).await?;
         let client = self.known.client().await?;
+        let mut removed = spares::sweep(&self.known, &self.spares.names()).await?;
+        let owner = format!("{LABEL_OWNER}={}", self.known.options.owner);
+        for (name, id) in client.with_labels(&[owner.clone(), servant::LABEL.to_owned()]).await? {
+            client.remove(&id).await?;
+            removed.push(name);
+        }
         let registry = &self.known.options.registry;
         let listed = registry.entries(SandboxKind::Container).await.map_err(Error::Registry)?;
-        let ours = [format!("{LABEL_OWNER}={}", self.known.options.owner), LABEL_KEY.to_owned()];
-        for (name, id) in client.with_labels(&ours).await? {
+        for (name, id) in client.with_labels(&[owner, LABEL_KEY.to_owned()]).await? {
             if listed.iter().any(|entry| entry.container_name == name) {
                 continue;
             }

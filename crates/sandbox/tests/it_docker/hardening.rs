@@ -52,10 +52,8 @@ async fn every_key_of_the_full_example_is_in_the_container() {
     let limits = host.ulimits.unwrap().into_iter();
     let mut limits: Vec<_> = limits.map(|it| (it.name.unwrap(), it.soft, it.hard)).collect();
     limits.sort();
-    let expected = [
-        ("nofile".to_owned(), Some(1024), Some(2048)),
-        ("nproc".to_owned(), Some(256), Some(256)),
-    ];
+    let expected =
+        [("nofile".to_owned(), Some(1024), Some(2048)), ("nproc".to_owned(), Some(256), Some(256))];
     assert_eq!(limits, expected);
     assert_eq!(host.dns.unwrap(), ["1.1.1.1"]);
     assert_eq!(host.extra_hosts.unwrap(), ["db.local:10.0.0.5"]);
@@ -90,7 +88,10 @@ async fn an_own_seccomp_profile_is_handed_over_as_text() {
 
     let sandbox = rig.gateway().ensure(&settings).await.unwrap();
 
-    assert_eq!(out(&*sandbox, "mkdir /tmp/x 2>&1 || echo refused").await.lines().last(), Some("refused"));
+    assert_eq!(
+        out(&*sandbox, "mkdir /tmp/x 2>&1 || echo refused").await.lines().last(),
+        Some("refused")
+    );
 }
 
 #[tokio::test]
@@ -100,9 +101,13 @@ async fn the_user_is_the_workspace_s_owner_unless_named() {
     settings.access = sandbox::docker::settings::Access::Rw;
     std::fs::create_dir_all(&settings.agent_dir).unwrap();
     std::os::unix::fs::chown(&settings.agent_dir, Some(1234), Some(1235)).unwrap();
-    std::fs::set_permissions(&rig.home, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    std::fs::set_permissions(&rig.home, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .unwrap();
 
     let sandbox = rig.gateway().ensure(&settings).await.unwrap();
 
-    assert_eq!(out(&*sandbox, "id -u; id -g; touch mine; stat -c %u mine").await, "1234\n1235\n1234");
+    assert_eq!(
+        out(&*sandbox, "id -u; id -g; touch mine; stat -c %u mine").await,
+        "1234\n1235\n1234"
+    );
 }

@@ -38,7 +38,8 @@ async fn a_killed_or_stopped_container_is_back_for_the_next_call() {
 
     rig.docker.kill_container(&name, None::<KillContainerOptions>).await.unwrap();
     until("the loss is seen", || async {
-        sandbox.stat("/").await.is_err() || rig.id(&settings).await.is_empty()
+        sandbox.stat("/").await.is_err()
+            || rig.id(&settings).await.is_empty()
             || sandbox.stat("/").await.is_ok()
     })
     .await;

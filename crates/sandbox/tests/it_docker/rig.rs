@@ -145,11 +145,8 @@ impl Rig {
 
     /// Names of all containers of this test.
     pub(crate) async fn names(&self) -> Vec<String> {
-        let mut names: Vec<_> = labelled(&self.docker, &self.run)
-            .await
-            .into_iter()
-            .map(|(name, _)| name)
-            .collect();
+        let mut names: Vec<_> =
+            labelled(&self.docker, &self.run).await.into_iter().map(|(name, _)| name).collect();
         names.sort();
         names
     }

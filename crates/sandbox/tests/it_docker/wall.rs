@@ -27,7 +27,8 @@ async fn the_engine_s_socket_never_gets_in_not_even_by_a_link() {
     let link = settings.agent_dir.join("link");
     std::os::unix::fs::symlink("/var/run", &link).unwrap();
 
-    for source in ["/var/run/docker.sock", "/run", "/", &link.join("docker.sock").to_string_lossy()] {
+    for source in ["/var/run/docker.sock", "/run", "/", &link.join("docker.sock").to_string_lossy()]
+    {
         settings.container.binds = vec![format!("{source}:/data")];
         let said = refused(&rig, &settings).await;
         assert!(said.contains(source), "{said}");
@@ -45,7 +46,10 @@ async fn a_bind_below_the_workspace_is_given() {
 
     let sandbox = rig.gateway().ensure(&settings).await.unwrap();
 
-    assert_eq!(out(&*sandbox, "cat /data/x; touch /data/y 2>/dev/null || echo ro").await, "boundro");
+    assert_eq!(
+        out(&*sandbox, "cat /data/x; touch /data/y 2>/dev/null || echo ro").await,
+        "boundro"
+    );
 }
 
 #[tokio::test]
