@@ -125,6 +125,7 @@ impl Brief {
             os: &self.place.os,
             host: &self.place.host,
             subagent: self.session.is_subagent(),
+            sandbox: self.boxed.as_ref().map(|_| agent.sandbox_settings.workspace_access),
             extra: self.extra.as_deref(),
         });
         Kit { policy, specs, system, thinking }

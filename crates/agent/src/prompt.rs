@@ -5,6 +5,7 @@
 
 use std::{fmt::Write as _, sync::Arc};
 
+use config::WorkspaceAccess;
 use domain::{Message, Part, StopReason, ToolSpec};
 
 /// What the prompt is made of.
@@ -34,6 +35,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) host: &'a str,
     /// Whether a sub-agent reads this.
     pub(crate) subagent: bool,
+    /// What the session's sandbox sees of the workspace; `None` when tools run on the host.
+    pub(crate) sandbox: Option<WorkspaceAccess>,
     /// Added by the caller of the turn.
     pub(crate) extra: Option<&'a str>,
 }
@@ -143,6 +146,20 @@ fn workspace(out: &mut String, facts: &Facts<'_>) {
             facts.workdir, facts.timezone
         ),
     );
+    if let Some(access) = facts.sandbox {
+        let seen = match access {
+            WorkspaceAccess::None => "It has a workspace of its own; yours is not in it.",
+            WorkspaceAccess::ReadOnly => {
+                "It has a workspace of its own; yours is at /agent, to read."
+            }
+            WorkspaceAccess::ReadWrite => "It shares your workspace.",
+        };
+        let text = format!(
+            "Your tools run inside a container, apart from the host: its files, processes and network are not the \
+             host's, and most of it cannot be written to. {seen} What is missing there cannot be installed from inside."
+        );
+        section(out, "Sandbox", &text);
+    }
 }
 
 fn files(out: &mut String, facts: &Facts<'_>) {

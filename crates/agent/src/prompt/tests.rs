@@ -63,6 +63,16 @@ fn a_subagent_sees_only_rules_and_tool_notes() {
 }
 
 #[test]
+fn a_sandboxed_agent_knows_where_it_is() {
+    let facts = Facts { sandbox: Some(WorkspaceAccess::ReadOnly), ..facts(&[], &[]) };
+
+    let prompt = system(&facts);
+
+    assert!(prompt.contains("inside a container"), "{prompt}");
+    assert!(prompt.contains("yours is at /agent, to read"), "{prompt}");
+}
+
+#[test]
 fn replies_that_brought_nothing_are_left_out() {
     let call = Part::ToolCall {
         id: CallId::new("c"),
@@ -107,6 +117,7 @@ fn facts<'a>(tools: &'a [ToolSpec], files: &'a [File]) -> Facts<'a> {
         os: "linux (x86_64)",
         host: "box",
         subagent: false,
+        sandbox: None,
         extra: None,
     }
 }
