@@ -20,7 +20,7 @@ pub const VERSION: u16 = 1;
 pub const FRAME_BYTES_MAX: usize = 256 * 1024;
 
 /// Most bytes of output, input or file contents in one frame.
-pub const CHUNK_BYTES_MAX: usize = 64 * 1024;
+pub const CHUNK_BYTES_MAX: usize = 32 * 1024;
 
 /// What the frames of a connection follow on, in both directions.
 pub const PREAMBLE: [u8; 16] = *b"\nopenclaw-boxd\x00\x01";
@@ -157,7 +157,7 @@ mod tests {
     fn a_message_that_does_not_fit_leaves_nothing_behind() {
         let mut out = b"before".to_vec();
 
-        let appended = append(&mut out, 1, 1, |payload| payload.resize(FRAME_BYTES_MAX, 1));
+        let appended = append(&mut out, 1, 1, |payload| payload.resize(2 * FRAME_BYTES_MAX, 1));
 
         assert_eq!((appended, out.as_slice()), (Err(FrameError::TooLong), b"before".as_slice()));
     }

@@ -13,6 +13,9 @@ use rustix::{
 /// Bytes that may wait to be written before nothing more is read from anywhere.
 const OUT_BYTES_MAX: usize = 2 * CHUNK_BYTES_MAX;
 
+/// Bytes that are read at once, if not more are missing from a frame.
+const READ_BYTES: usize = 16 * 1024;
+
 /// Room that buffers keep when they are empty.
 const KEPT_BYTES: usize = 16 * 1024;
 
@@ -45,7 +48,7 @@ impl Wire {
 
     /// Reads once. `Ok(false)` is the end of the input.
     pub(crate) fn fill(&mut self) -> Result<bool> {
-        self.inbox.reserve(CHUNK_BYTES_MAX);
+        self.inbox.reserve(READ_BYTES);
         match read(&self.input, spare_capacity(&mut self.inbox)) {
             Ok(count) => Ok(count > 0),
             Err(Errno::AGAIN | Errno::INTR) => Ok(true),

@@ -3,7 +3,7 @@
 use proptest::{collection::vec, option, prelude::*};
 
 use super::*;
-use crate::frame;
+use crate::frame::{self, Frame, FrameError};
 
 type Text = Vec<u8>;
 

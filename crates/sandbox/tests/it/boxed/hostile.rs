@@ -75,7 +75,7 @@ proptest! {
 
     #[test]
     fn any_bytes_end_the_link_or_leave_it_whole(bytes in vec(any::<u8>(), 1..2000)) {
-        outcome_of(bytes)?;
+        outcome_of(&bytes)?;
     }
 
     #[test]
@@ -86,13 +86,13 @@ proptest! {
         for (kind, id, payload) in frames {
             frame::append(&mut bytes, kind, id, |out| out.extend(&payload)).unwrap();
         }
-        outcome_of(bytes)?;
+        outcome_of(&bytes)?;
     }
 }
 
 /// Sends `bytes` while calls of all sorts wait, and then the end of the stream: all of them
 /// end, and the link says why.
-fn outcome_of(bytes: Vec<u8>) -> Result<(), TestCaseError> {
+fn outcome_of(bytes: &[u8]) -> Result<(), TestCaseError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let (link, mut theirs, tasks) = linked(DEADLINE).await;
@@ -115,7 +115,7 @@ fn outcome_of(bytes: Vec<u8>) -> Result<(), TestCaseError> {
             let mut asked = [0; 100];
             let _count = theirs.read(&mut asked).await;
             // It may hang up on us before we are done.
-            let _hung_up = theirs.write_all(&bytes).await;
+            let _hung_up = theirs.write_all(bytes).await;
             drop(theirs);
         };
         let both = async { tokio::join!(calls, attack) };

@@ -39,7 +39,7 @@ async fn a_command_gets_its_own_environment_and_no_other() {
     let (out, _, _) = finish(boxed.sandbox.exec(given).await.unwrap()).await;
 
     let fields: Vec<&str> = out.trim_end().split('|').collect();
-    assert_eq!(fields[..3], ["", "to it; $(id)", &boxed.path("").trim_end_matches('/')]);
+    assert_eq!(fields[..3], ["", "to it; $(id)", boxed.path("").trim_end_matches('/')]);
     assert!(fields[3].starts_with("/first:/") && fields[4].is_empty(), "{out}");
 }
 
@@ -197,7 +197,7 @@ const FUGITIVES: &str = "
 #[tokio::test]
 async fn killing_reaches_all_that_descends_from_a_command() {
     let boxed = Boxed::open().await;
-    let line = format!("{}; sleep 3005", FUGITIVES.replace("NUMBER", "3005"));
+    let line = format!("{} sleep 3005", FUGITIVES.replace("NUMBER", "3005"));
     let mut running = boxed.sandbox.exec(command(&line)).await.unwrap();
     hear(&mut running, "all here").await;
 
