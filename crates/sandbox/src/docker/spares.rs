@@ -114,6 +114,10 @@ impl Spares {
             return;
         }
         let kind = kind(settings);
+        // Those of settings that nobody has any more must not keep new ones out.
+        if let Some(oldest) = self.with(|state| state.evict(&kind)) {
+            discard(engine, &oldest).await;
+        }
         while self.with(|state| state.claim(&kind, settings.spares)) {
             let made = make(engine, settings, &kind).await;
             let unwanted = self.with(|state| {
@@ -168,13 +172,26 @@ impl Spares {
 }
 
 impl State {
+    fn count(&self) -> usize {
+        self.ready.values().map(Vec::len).sum::<usize>() + self.making.values().sum::<usize>()
+    }
+
+    /// Takes out the oldest of another kind when there is no room for one more.
+    fn evict(&mut self, kind: &str) -> Option<Spare> {
+        if self.count() < SPARES_MAX {
+            return None;
+        }
+        let others = self.ready.iter().filter(|(other, list)| *other != kind && !list.is_empty());
+        let (oldest, _) = others.min_by_key(|(_, list)| list[0].made_ms)?;
+        let oldest = oldest.clone();
+        Some(self.ready.get_mut(&oldest)?.remove(0))
+    }
+
     fn claim(&mut self, kind: &str, wanted: u32) -> bool {
-        let ready: usize = self.ready.values().map(Vec::len).sum();
-        let making: usize = self.making.values().sum();
         let of_kind = self.ready.get(kind).map_or(0, Vec::len)
             + self.making.get(kind).copied().unwrap_or_default();
         let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
-        if self.is_closed || of_kind >= wanted || ready + making >= SPARES_MAX {
+        if self.is_closed || of_kind >= wanted || self.count() >= SPARES_MAX {
             return false;
         }
         *self.making.entry(kind.to_owned()).or_default() += 1;

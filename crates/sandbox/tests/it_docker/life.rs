@@ -179,7 +179,7 @@ async fn idle_sandboxes_are_pruned_by_their_own_rules() {
     let (keep, go) = (rig.settings("keep"), rig.settings("go"));
     gateway.ensure(&keep).await.unwrap();
     gateway.ensure(&go).await.unwrap();
-    rig.clock.advance(Duration::from_secs(25 * 3600));
+    rig.clock.advance(Duration::from_hours(25));
     let kept = keep.scope.key.clone();
     let rules = move |entry: &store::SandboxEntry| Prune {
         idle_hours: if entry.session_key == kept { 0 } else { 24 },
