@@ -14,6 +14,7 @@ use super::{
     machine::{Machine, Reach},
     mounts::Managed,
     proof::{self, Verdict},
+    seed,
     servant::Servant,
     settings::Container,
 };
@@ -101,7 +102,7 @@ pub(crate) async fn take_up(
     let how = Hold { has_servant, must_start: !found.is_running };
     let machine = hold(engine, client, plan, &found.id, how).await?;
     match proof::prove(&*machine.sandbox, &visible(plan)).await {
-        Verdict::Seen => Ok(machine),
+        Verdict::Seen => Ok(Machine { place: place(plan), ..machine }),
         Verdict::Unseen { ours, .. } | Verdict::Unreadable { ours, .. } => {
             let said = format!("it no longer sees `{ours}`");
             Err(Error::Servant { name: plan.name.to_owned(), said })
@@ -214,7 +215,11 @@ async fn raise(
         }
     }
     set_up(&*machine.sandbox, plan).await.map_err(Setback::Other)?;
-    Ok(machine)
+    Ok(Machine { place: place(plan), ..machine })
+}
+
+fn place(plan: Plan<'_>) -> Option<(u64, u64)> {
+    plan.managed.first().and_then(|mount| seed::identity(&mount.ours))
 }
 
 /// Attaches, starts if need be, and greets the servant.
@@ -237,7 +242,7 @@ async fn hold(
             path: docker.env.get("PATH").cloned(),
             tasks: engine.options.tasks.clone(),
         });
-        return Ok(Machine { sandbox, reach: Reach::EngineExec, way: None });
+        return Ok(Machine { sandbox, reach: Reach::EngineExec, way: None, place: None });
     }
     // Before the start, so that nothing the servant says is lost, and because Podman attaches
     // to nothing that runs already.

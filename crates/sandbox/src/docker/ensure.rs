@@ -76,7 +76,7 @@ impl Ask<'_> {
         // A held pipe that is open says more than an inspection: the container runs.
         if let Some(live) = live
             && live.hash == wanted.hash
-            && live.machine.is_held()
+            && self.is_good(live)
         {
             prepare(settings).await?;
             self.touch(&live.hash, None).await?;
@@ -116,6 +116,12 @@ impl Ask<'_> {
         self.create(&wanted).await
     }
 
+    /// Whether it is live, and its directory still the one that it was proven to see.
+    fn is_good(self, live: &Live) -> bool {
+        let place = seed::identity(mounts::main_dir(self.settings));
+        live.machine.is_held() && place.is_some() && live.machine.place == place
+    }
+
     /// Refuses, or says what is not as it should be.
     fn tell(self, action: Action) -> Result<(), Error> {
         let command = naming::recreate_command(&self.settings.scope);
@@ -142,7 +148,7 @@ impl Ask<'_> {
     ) -> Result<Machine, Error> {
         prepare(self.settings).await?;
         if let Some(live) = live
-            && live.machine.is_held()
+            && self.is_good(live)
         {
             return Ok(live.machine.clone());
         }

@@ -35,6 +35,8 @@ pub(crate) struct Machine {
     pub(crate) reach: Reach,
     /// The way in, which knows when it is lost; `None` where nobody tells.
     pub(crate) way: Option<Way>,
+    /// Identity of the directory that was proven to be at the working directory.
+    pub(crate) place: Option<(u64, u64)>,
 }
 
 /// A held pipe to a servant.

@@ -36,9 +36,21 @@ pub(crate) fn owner_of(dir: &Path) -> Owner {
         Ok(found) => Owner { uid: found.uid(), gid: found.gid() },
         Err(_) => Owner {
             uid: rustix::process::geteuid().as_raw(),
-            gid: rustix::process::getegid().as_raw(),
+            gid: inherited_group(dir).unwrap_or(rustix::process::getegid().as_raw()),
         },
     }
+}
+
+/// Which directory is at a path: one that took its place has another identity.
+pub(crate) fn identity(dir: &Path) -> Option<(u64, u64)> {
+    fs::metadata(dir).ok().map(|found| (found.dev(), found.ino()))
+}
+
+/// The group that a new directory gets from the one above it, if that hands its own down.
+fn inherited_group(dir: &Path) -> Option<u32> {
+    const SET_GROUP: u32 = 0o2000;
+    let above = dir.ancestors().skip(1).find_map(|it| fs::metadata(it).ok())?;
+    (above.mode() & SET_GROUP != 0).then(|| above.gid())
 }
 
 /// Makes the directories and fills the sandbox's own one. Blocks.

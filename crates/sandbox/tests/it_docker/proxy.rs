@@ -18,7 +18,7 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    pub(crate) async fn start(path: &Path) -> Self {
+    pub(crate) fn start(path: &Path) -> Self {
         let listener = UnixListener::bind(path).unwrap();
         let stop = CancellationToken::new();
         let mut running = JoinSet::new();

@@ -52,7 +52,8 @@ pub(crate) struct Rig {
     pub(crate) clock: Arc<Hands>,
     pub(crate) docker: Docker,
     run: String,
-    _dir: Option<tempfile::TempDir>,
+    /// Removes `home` when this goes.
+    dir: Option<tempfile::TempDir>,
 }
 
 /// What a command came to.
@@ -67,7 +68,7 @@ impl Rig {
         let dir = tempfile::tempdir().unwrap();
         let home = dir.path().canonicalize().unwrap();
         let mut rig = Self::at(home).await;
-        rig._dir = Some(dir);
+        rig.dir = Some(dir);
         rig
     }
 
@@ -84,7 +85,7 @@ impl Rig {
         let mut seed = [0; 8];
         getrandom::fill(&mut seed).unwrap();
         let clock = Arc::new(Hands(AtomicI64::new(1_795_361_070_337)));
-        Self { home, clock, docker, run: hex::encode(seed), _dir: None }
+        Self { home, clock, docker, run: hex::encode(seed), dir: None }
     }
 
     /// The servant's program, as its script builds it.
@@ -172,6 +173,7 @@ impl Drop for Rig {
             });
         });
         cleared.join().ok();
+        drop(self.dir.take());
     }
 }
 
