@@ -177,6 +177,9 @@ pub struct SandboxReport {
 pub struct ToolsReport {
     pub allow: Vec<String>,
     pub deny: Vec<String>,
+    /// Taken away because the workspace is read-only.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub removed: &'static [&'static str],
     pub sources: Sources,
 }
 
@@ -284,6 +287,7 @@ fn tools(agent: &Agent) -> ToolsReport {
         },
         allow: lists.allow,
         deny: lists.deny,
+        removed: lists.removed,
     }
 }
 

@@ -99,6 +99,7 @@ impl Policy {
         policy.push(lists(AGENT, &q.agent.layer));
         policy.push(provider_lists(AGENT, provider_of_agent.as_ref()));
         policy.push_as_written(sandbox(q));
+        policy.push_as_written(read_only(q));
         policy.push_as_written(subagent(q));
         policy
     }
@@ -278,6 +279,17 @@ fn sandbox(q: &Query<'_>) -> Layer {
     }
 }
 
+/// Where the workspace is read-only, tools that write files are not there.
+fn read_only(q: &Query<'_>) -> Layer {
+    let name = "sandbox.workspaceAccess";
+    let denied = if q.sandboxed { removed(&q.agent.sandbox) } else { &[] };
+    Layer { name: name.to_owned(), allow: None, deny: List::new(name, denied) }
+}
+
+fn removed(tools: &SandboxTools) -> &'static [&'static str] {
+    if tools.read_only { names::WRITING } else { &[] }
+}
+
 /// The lists of sandboxed sessions as they are applied, with where each is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SandboxLists {
@@ -289,6 +301,8 @@ pub struct SandboxLists {
     pub allow_key: String,
     /// Config path of `deny`.
     pub deny_key: String,
+    /// What a read-only workspace takes away besides.
+    pub removed: &'static [&'static str],
 }
 
 impl SandboxLists {
@@ -313,6 +327,7 @@ impl SandboxLists {
             deny,
             allow_key: key(tools.allow.source, "allow"),
             deny_key: key(tools.deny.source, "deny"),
+            removed: removed(tools),
         }
     }
 }

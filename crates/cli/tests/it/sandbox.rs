@@ -82,6 +82,7 @@ fn a_sandboxed_session_is_explained_without_gateway_and_engine() {
         Sandbox tool policy:
           allow (default, tools.sandbox.tools.allow): exec, process, read, write, edit, apply_patch, image, sessions_list, sessions_history, sessions_send, sessions_spawn, session_status, ls, view_image, sessions_search, sessions_yield, subagents
           deny (default, tools.sandbox.tools.deny): browser, canvas, nodes, cron, gateway, computer, mobile_ui, telegram, whatsapp, discord, slack, signal, imessage, googlechat
+          not there, as the workspace is read-only: write, edit, apply_patch
 
         Elevated:
           enabled: yes
@@ -123,6 +124,7 @@ fn the_report_has_the_fields_that_scripts_know() {
         json!({
             "allow": ["read", "image"],
             "deny": [],
+            "removed": ["write", "edit", "apply_patch"],
             "sources": {
                 "allow": { "source": "agent", "key": "agents.list[].tools.sandbox.tools.allow" },
                 "deny": { "source": "agent", "key": "agents.list[].tools.sandbox.tools.deny" },

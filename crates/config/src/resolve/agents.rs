@@ -129,7 +129,13 @@ impl Reader<'_> {
             sandbox_settings: sandbox::sandbox(sandboxes, self.paths.locations),
             tools: tools::layers(
                 own.at("tools"),
-                sandbox::tools(self.root.at("tools.sandbox.tools"), own.at("tools.sandbox.tools")),
+                sandbox::tools(
+                    sandbox::Pair {
+                        defaults: self.root.at("tools.sandbox.tools"),
+                        own: own.at("tools.sandbox.tools"),
+                    },
+                    sandboxes,
+                ),
             ),
             elevated: tools::elevated(own.at("tools.elevated")),
             host_exec: tools::host_exec(self.root.at("tools.exec"), own.at("tools.exec")),

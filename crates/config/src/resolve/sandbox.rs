@@ -74,11 +74,7 @@ pub(super) fn sandbox(pair: Pair<'_>, locations: &Locations) -> Sandbox {
             Some(_) | None => SandboxBackend::Docker,
         },
         sharing,
-        workspace_access: match pair.str("workspaceAccess") {
-            Some("ro") => WorkspaceAccess::ReadOnly,
-            Some("rw") => WorkspaceAccess::ReadWrite,
-            Some(_) | None => WorkspaceAccess::None,
-        },
+        workspace_access: access(pair),
         workspace_root: root.map_or_else(
             || locations.state_dir.join("sandboxes"),
             |text| absolute(&text, &locations.home, &locations.state_dir),
@@ -93,6 +89,14 @@ pub(super) fn sandbox(pair: Pair<'_>, locations: &Locations) -> Sandbox {
             idle_hours: inner.at("prune").int("idleHours").unwrap_or(24),
             age_days: inner.at("prune").int("maxAgeDays").unwrap_or(7),
         },
+    }
+}
+
+fn access(pair: Pair<'_>) -> WorkspaceAccess {
+    match pair.str("workspaceAccess") {
+        Some("ro") => WorkspaceAccess::ReadOnly,
+        Some("rw") => WorkspaceAccess::ReadWrite,
+        Some(_) | None => WorkspaceAccess::None,
     }
 }
 
@@ -206,17 +210,18 @@ fn browser(pair: Pair<'_>) -> SandboxBrowser {
 }
 
 /// The tool lists of sandboxed sessions: each is the agent's, else the global one, else ours.
-pub(super) fn tools(global: Node<'_>, own: Node<'_>) -> SandboxTools {
+pub(super) fn tools(lists: Pair<'_>, sandbox: Pair<'_>) -> SandboxTools {
     let written = |key: &str| {
         let of =
             |node: Node<'_>, source| Some(SourcedList { source, entries: node.key(key).texts()? });
-        of(own, Source::Agent).or_else(|| of(global, Source::Global))
+        of(lists.own, Source::Agent).or_else(|| of(lists.defaults, Source::Global))
     };
     let built_in = SandboxTools::default();
     SandboxTools {
         allow: written("allow").unwrap_or(built_in.allow),
         also_allow: written("alsoAllow").map(|list| list.entries).unwrap_or_default(),
         deny: written("deny").unwrap_or(built_in.deny),
+        read_only: access(sandbox) == WorkspaceAccess::ReadOnly,
     }
 }
 
@@ -229,6 +234,7 @@ impl Default for SandboxTools {
             allow: list(&ALLOW),
             also_allow: Vec::new(),
             deny: list(&[&DENY, channels].concat()),
+            read_only: false,
         }
     }
 }

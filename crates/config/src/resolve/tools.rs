@@ -15,10 +15,15 @@ use crate::{
 
 pub(super) fn tools(root: Node<'_>) -> Tools {
     let node = root.at("tools");
+    let nothing = Node::of(&Value::Null);
+    let global = |path: &str| sandbox::Pair { defaults: root.at(path), own: nothing };
     let patch = node.at("exec.applyPatch");
     let peers = node.at("agentToAgent");
     Tools {
-        layers: layers(node, sandbox::tools(node.at("sandbox.tools"), Node::of(&Value::Null))),
+        layers: layers(
+            node,
+            sandbox::tools(global("tools.sandbox.tools"), global("agents.defaults.sandbox")),
+        ),
         elevated: Elevated {
             fallback: peer_ids(root.at("channels.discord.dm.allowFrom"))
                 .map(|list| ("discord".to_owned(), list))

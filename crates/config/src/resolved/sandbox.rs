@@ -218,6 +218,8 @@ pub struct SandboxTools {
     pub also_allow: Vec<String>,
     /// Wins over both.
     pub deny: SourcedList,
+    /// Whether the workspace is read-only inside, so that tools that write are not there.
+    pub read_only: bool,
 }
 
 /// A list, and who wrote it.

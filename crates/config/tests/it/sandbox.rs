@@ -185,6 +185,19 @@ fn sandbox_tool_lists_are_replaced_one_by_one_and_keep_their_source() {
 }
 
 #[test]
+fn a_read_only_workspace_is_known_to_the_tools() {
+    let home = Home::new().config(
+        "{ agents: { defaults: { sandbox: { workspaceAccess: 'ro' } },
+             list: [{ id: 'a' }, { id: 'b', sandbox: { workspaceAccess: 'rw' } }] } }",
+    );
+
+    let config = config_of(&home);
+
+    let read_only = |at: usize| config.agents.list[at].tools.sandbox.read_only;
+    assert_eq!((read_only(0), read_only(1)), (true, false));
+}
+
+#[test]
 fn elevated_senders_are_listed_by_channel() {
     let home = Home::new().config(
         "{ tools: { elevated: { allowFrom: { Telegram: ['@ann', 42] } } },

@@ -53,6 +53,9 @@ pub(super) const FOREIGN: &[&str] = &[
     "imessage",
 ];
 
+/// Tools that write files of the workspace.
+pub(super) const WRITING: &[&str] = &["write", "edit", "apply_patch"];
+
 /// Tools that a sub-agent lacks.
 pub(super) const SUBAGENT_DENY: &[&str] = &[
     "sessions_list",

@@ -169,6 +169,19 @@ fn a_sandbox_list_replaces_the_default_and_keeps_images() {
 }
 
 #[test]
+fn a_read_only_workspace_has_no_tools_that_write() {
+    let mut setup = Setup { sandboxed: true, ..Setup::default() };
+    setup.agent.sandbox.read_only = true;
+
+    for tool in ["write", "edit", "apply_patch"] {
+        assert_eq!(setup.decide(tool), denied("sandbox.workspaceAccess"));
+    }
+    assert_eq!(setup.decide("read"), Decision::Allowed);
+    setup.sandboxed = false;
+    assert_eq!(setup.decide("write"), Decision::Allowed);
+}
+
+#[test]
 fn what_is_added_joins_the_default_list_of_sandboxes() {
     let mut setup = Setup { sandboxed: true, ..Setup::default() };
     setup.agent.sandbox.also_allow.push("web_*".to_owned());
@@ -210,6 +223,7 @@ fn the_explanation_names_every_layer_in_order() {
             ("agents.list[].tools", Verdict::Removed),
             ("agents.list[].tools.byProvider[]", Verdict::Absent),
             ("tools.sandbox.tools", Verdict::Absent),
+            ("sandbox.workspaceAccess", Verdict::Absent),
             ("tools.subagents.tools", Verdict::Absent),
         ]
     );
@@ -368,7 +382,7 @@ pub(crate) fn lists(allow: &[&str], deny: &[&str]) -> SandboxTools {
         source: Source::Agent,
         entries: names.iter().map(|&name| name.to_owned()).collect(),
     };
-    SandboxTools { allow: list(allow), also_allow: Vec::new(), deny: list(deny) }
+    SandboxTools { allow: list(allow), also_allow: Vec::new(), deny: list(deny), read_only: false }
 }
 
 fn entries() -> impl Strategy<Value = String> {

@@ -85,6 +85,12 @@ fn lines(program: &Program, report: &Report) -> Vec<String> {
     lines.push("Sandbox tool policy:".to_owned());
     lines.push(list("allow", &tools.allow, &tools.sources.allow));
     lines.push(list("deny", &tools.deny, &tools.sources.deny));
+    if !tools.removed.is_empty() {
+        lines.push(format!(
+            "  not there, as the workspace is read-only: {}",
+            tools.removed.join(", ")
+        ));
+    }
     lines.push(String::new());
     lines.extend(elevated(&report.elevated));
     lines.push(String::new());
