@@ -10,5 +10,6 @@ mod load;
 mod methods;
 mod recorded;
 mod reload;
+mod sandboxes;
 mod server;
 mod stop;
