@@ -3,6 +3,7 @@
 //! Reading the disk and asking cargo happens here; the rules are in the modules below.
 
 mod documents;
+mod images;
 mod layers;
 mod lockfile;
 mod sources;
@@ -55,8 +56,14 @@ pub(crate) fn run() -> anyhow::Result<()> {
 }
 
 fn check(tree: &Tree) -> Vec<Problem> {
-    let rules =
-        [layers::check, sources::check, sources::check_modules, documents::check, lockfile::check];
+    let rules = [
+        layers::check,
+        sources::check,
+        sources::check_modules,
+        documents::check,
+        images::check,
+        lockfile::check,
+    ];
     rules.iter().flat_map(|rule| rule(tree)).collect()
 }
 

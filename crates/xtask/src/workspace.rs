@@ -50,7 +50,8 @@ impl Tree {
                 }
             } else {
                 let ending = Path::new(&name).extension().and_then(|it| it.to_str());
-                let is_text = ending.is_some_and(|it| TEXT.contains(&it));
+                let is_text =
+                    ending.is_some_and(|it| TEXT.contains(&it)) || name.starts_with("Dockerfile");
                 let text = if is_text { fs::read_to_string(entry.path())? } else { String::new() };
                 self.files.insert(path, text);
             }
