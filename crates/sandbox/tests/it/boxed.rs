@@ -24,6 +24,9 @@ use tokio_util::task::TaskTracker;
 /// Longest time that anything here may take.
 const DEADLINE: Duration = Duration::from_secs(30);
 
+/// Makes what it starts PID 1 of a namespace that dies with it.
+const NAMESPACE: [&str; 5] = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"];
+
 /// A servant, the link to it and a directory that vanishes with it.
 struct Boxed {
     dir: TempDir,
@@ -33,7 +36,13 @@ struct Boxed {
 }
 
 impl Boxed {
+    /// As PID 1 of a namespace, so that nothing outlives the test.
     async fn open() -> Self {
+        Self::open_as(&NAMESPACE).await
+    }
+
+    /// As an ordinary process, which ends with its input.
+    async fn open_ordinary() -> Self {
         Self::open_as(&[]).await
     }
 

@@ -14,14 +14,11 @@ use tokio::{
 };
 use tokio_util::task::TaskTracker;
 
-use super::{Boxed, DEADLINE, command, config, finish, hear, processes_with, start};
-
-/// Makes what it starts PID 1 of a namespace that dies with it.
-const NAMESPACE: [&str; 5] = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"];
+use super::{Boxed, DEADLINE, NAMESPACE, command, config, finish, hear, processes_with, start};
 
 #[tokio::test]
 async fn it_reaps_the_orphans_of_others() {
-    let boxed = Boxed::open_as(&NAMESPACE).await;
+    let boxed = Boxed::open().await;
     let keeper = BoxedSandbox::new(boxed.link().clone(), config(boxed.dir.path(), true));
     assert!(boxed.link().is_pid1());
 
@@ -35,7 +32,7 @@ async fn it_reaps_the_orphans_of_others() {
 
 #[tokio::test]
 async fn sigterm_ends_everything_with_status_zero() {
-    let mut boxed = Boxed::open_as(&NAMESPACE).await;
+    let mut boxed = Boxed::open().await;
     let mut running =
         boxed.sandbox.exec(command("setsid sleep 3011 & echo up; wait")).await.unwrap();
     hear(&mut running, "up").await;
@@ -50,7 +47,7 @@ async fn sigterm_ends_everything_with_status_zero() {
 
 #[tokio::test]
 async fn nothing_but_sigterm_kills_it_from_inside() {
-    let boxed = Boxed::open_as(&NAMESPACE).await;
+    let boxed = Boxed::open().await;
 
     let (_, _, exit) = boxed.run("kill -KILL 1; kill -STOP 1; kill -HUP 1; kill -INT 1").await;
 
@@ -62,7 +59,7 @@ async fn nothing_but_sigterm_kills_it_from_inside() {
 async fn nobody_without_its_rights_opens_its_streams() {
     let lowered = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
     let wrapper: Vec<&str> = NAMESPACE.into_iter().chain(lowered).collect();
-    let boxed = Boxed::open_as(&wrapper).await;
+    let mut boxed = Boxed::open_as(&wrapper).await;
     assert_eq!(boxed.link().uid(), 65534);
     let at_root = sandbox::Command {
         workdir: Some("/".to_owned()),
@@ -73,6 +70,10 @@ async fn nobody_without_its_rights_opens_its_streams() {
 
     assert_eq!(out, "65534\n");
     assert_eq!(err.matches("ermission denied").count(), 3, "{err}");
+    // One that changed its user does not die with its parent.
+    let at_root = sandbox::Command { workdir: Some("/".to_owned()), ..command("kill -TERM 1") };
+    let _asking = boxed.sandbox.exec(at_root).await.unwrap();
+    timeout(DEADLINE, boxed.servant.wait()).await.unwrap().unwrap();
 }
 
 #[tokio::test]

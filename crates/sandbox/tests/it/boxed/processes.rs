@@ -99,7 +99,7 @@ async fn input_that_nobody_reads_blocks_its_sender_and_nothing_else() {
 
 #[tokio::test]
 async fn a_flood_waits_for_its_reader_and_arrives_whole() {
-    let boxed = Boxed::open().await;
+    let boxed = Boxed::open_ordinary().await;
     let line = "head -c 20000000 /dev/zero; echo end >&2";
     let mut running = boxed.sandbox.exec(command(line)).await.unwrap();
 
@@ -208,6 +208,25 @@ async fn killing_reaches_all_that_descends_from_a_command() {
 }
 
 #[tokio::test]
+async fn a_fork_bomb_dies_when_it_is_killed() {
+    let boxed = Boxed::open().await;
+    // Held by a limit, as the limits of a container would; without one nothing is lit.
+    let bomb = "grep -q 'Max processes  *100 ' /proc/self/limits || exit 9
+        b() { b | b & }; b 2>/dev/null; echo lit; while :; do :; done";
+    let limited = "prlimit --nproc=100:100 setpriv --reuid=64123 --regid=64123 --clear-groups";
+    let lowered = format!("{limited} sh -c \"{}\"", bomb.replace('$', "\\$"));
+    let mut running = boxed.sandbox.exec(command(&lowered)).await.unwrap();
+    hear(&mut running, "lit").await;
+
+    running.killer.kill();
+    let (_, _, exit) = finish(running).await;
+
+    assert_eq!(exit, Exit::Signal(9));
+    // Only the servant and those who count are left.
+    assert_eq!(boxed.run("ls -d /proc/[0-9]* | wc -l").await.0.trim(), "4");
+}
+
+#[tokio::test]
 async fn what_a_command_leaves_dies_with_it() {
     let boxed = Boxed::open().await;
 
@@ -219,7 +238,7 @@ async fn what_a_command_leaves_dies_with_it() {
 
 #[tokio::test]
 async fn leftovers_live_on_where_they_may_and_die_with_the_link() {
-    let mut boxed = Boxed::open().await;
+    let mut boxed = Boxed::open_ordinary().await;
     let keeper = BoxedSandbox::new(boxed.link().clone(), config(boxed.dir.path(), true));
 
     let running = keeper.exec(command("sleep 3007 & echo started")).await.unwrap();
@@ -249,7 +268,7 @@ async fn killing_one_command_spares_the_others() {
 
 #[tokio::test]
 async fn a_dropped_command_dies() {
-    let boxed = Boxed::open().await;
+    let boxed = Boxed::open_ordinary().await;
     let mut running = boxed.sandbox.exec(command("echo up; yes 3010")).await.unwrap();
     hear(&mut running, "up").await;
 
