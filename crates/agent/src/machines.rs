@@ -66,12 +66,8 @@ async fn enter(brief: &Brief, io: &Io) -> Result<Arc<dyn Sandbox>, SandboxError>
     let Some(backend) = backend else {
         return Err(SandboxError::Docker(sandbox::docker::Error::Closed));
     };
-    let config = Arc::clone(&brief.config);
-    backend
-        .prune_if_due(move |entry| {
-            sandboxes::prune(sandboxes::agent_of(&config, &entry.session_key))
-        })
-        .await;
+    let (config, program) = (Arc::clone(&brief.config), sandboxes::engine(agent));
+    backend.prune_if_due(move |entry| sandboxes::prune(&config, program, entry)).await;
     backend.ensure(&settings).await
 }
 

@@ -86,8 +86,13 @@ fn layout(settings: &Settings) -> Layout {
     Layout { workspace, mounts: ours.chain(theirs).collect() }
 }
 
-/// When the boxes of `agent` are removed.
-pub fn prune(agent: &Agent) -> Prune {
+/// When `program` is to remove a listed box: never, if another engine runs it, for it would
+/// find nothing and forget the entry.
+pub fn prune(config: &Config, program: Engine, entry: &SandboxEntry) -> Prune {
+    let agent = agent_of(config, &entry.session_key);
+    if engine(agent) != program {
+        return Prune { idle_hours: 0, max_age_days: 0 };
+    }
     let config::Prune { idle_hours, age_days } = agent.sandbox_settings.prune;
     Prune { idle_hours, max_age_days: age_days }
 }
@@ -139,12 +144,10 @@ pub fn prune_for_ever(
 ) -> impl Future<Output = ()> + Send + use<> {
     let rounds: Vec<_> = engines
         .iter()
-        .map(|(_, backend)| {
-            let (backend, config) = (backend.clone(), config.clone());
+        .map(|(program, backend)| {
+            let (program, backend, config) = (*program, backend.clone(), config.clone());
             async move {
-                let rule = move |entry: &SandboxEntry| {
-                    prune(agent_of(&config.borrow(), &entry.session_key))
-                };
+                let rule = move |entry: &SandboxEntry| prune(&config.borrow(), program, entry);
                 backend.prune_for_ever(rule).await;
             }
         })
@@ -200,4 +203,79 @@ fn container(docker: &config::Docker) -> Container {
 #[expect(clippy::cast_precision_loss, reason = "nobody has so many processors")]
 fn cpus(nano_cpus: u64) -> f64 {
     nano_cpus as f64 / 1e9
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn config(text: &str) -> Config {
+        let env = config::Env::of([].into(), Path::new("/home/me"), Path::new("/"));
+        let locations = config::Locations::find(&env, None, false).unwrap();
+        (*config::load_text(text, &locations, &env).config.unwrap()).clone()
+    }
+
+    #[test]
+    fn an_engine_prunes_by_the_rules_of_each_boxes_agent_and_only_its_own() {
+        let config = config(
+            "{ agents: { list: [{ id: 'a', sandbox: { prune: { idleHours: 1 } } },
+                 { id: 'b', sandbox: { backend: 'podman', prune: { maxAgeDays: 2 } } }] } }",
+        );
+        let entry = |key: &str| SandboxEntry {
+            container_name: "c".to_owned(),
+            session_key: key.to_owned(),
+            created_at_ms: 0,
+            last_used_at_ms: 0,
+            image: String::new(),
+            config_hash: None,
+            rest: serde_json::Map::new(),
+        };
+        let rule = |program, key| {
+            let Prune { idle_hours, max_age_days } = prune(&config, program, &entry(key));
+            (idle_hours, max_age_days)
+        };
+
+        assert_eq!(rule(Engine::Docker, "agent:a:telegram:group:1"), (1, 7));
+        assert_eq!(rule(Engine::Docker, "shared"), (1, 7));
+        assert_eq!(rule(Engine::Docker, "agent:b"), (0, 0));
+        assert_eq!(rule(Engine::Podman, "agent:b"), (24, 2));
+    }
+
+    #[test]
+    fn the_full_example_of_the_guide_reaches_the_container() {
+        let config = config(
+            r#"{ agents: { defaults: { workspace: "/work", sandbox: {
+                 scope: "session", workspaceAccess: "ro", workspaceRoot: "/boxes",
+                 docker: { user: "1000:1000", pidsLimit: 256, memory: "1g", memorySwap: "2g",
+                   cpus: 1.5, ulimits: { nofile: { soft: 1024, hard: 2048 }, nproc: 256 },
+                   runtime: "runsc", spares: 2, binds: ["/work/data:/data:ro"] } } } } }"#,
+        );
+        let agent = &config.agents.list[0];
+        let session = SessionKey::stored("agent:main:telegram:group:1");
+
+        let settings = settings(agent, &session, Seed::default());
+
+        let container = &settings.container;
+        assert_eq!((settings.access, settings.spares), (Access::Ro, 2));
+        assert!(settings.scope.key.starts_with("agent:main:telegram:group:1:workspace:"));
+        assert!(settings.sandbox_dir.starts_with("/boxes"));
+        assert_eq!((container.pids_limit, container.cpus), (Some(256), Some(1.5)));
+        assert_eq!(container.memory.as_deref(), Some("1073741824"));
+        assert_eq!(container.memory_swap.as_deref(), Some("2147483648"));
+        assert_eq!(container.ulimits["nofile"], Ulimit { soft: Some(1024), hard: Some(2048) });
+        assert_eq!(container.runtime.as_deref(), Some("runsc"));
+        let mounts = layout(&settings).mounts;
+        let shown: Vec<_> =
+            mounts.iter().map(|it| (it.source, &*it.container_root, it.writable)).collect();
+        assert_eq!(
+            shown,
+            [
+                ("workspace", "/workspace", false),
+                ("agent", "/agent", false),
+                ("bind", "/data", false)
+            ]
+        );
+    }
 }
