@@ -19,8 +19,7 @@ demo: ## See a turn run a real tool, with a scripted model: no API key needed
 	@scripts/demo.sh
 
 test: ## Install what the tests need, then run every check
-	@scripts/test-setup.sh
-	cargo xtask ci
+	@scripts/test.sh
 
 bench: ## Measure the figures of docs/benchmarks.md and write them down
 	cargo xtask bench --write

@@ -18,4 +18,7 @@ build() {
   local folder=$profile
   [ "$profile" = dev ] && folder=debug
   bin_dir="${CARGO_TARGET_DIR:-$PWD/target}/$folder"
+  # The gateway looks for the sandboxes' servant beside itself.
+  scripts/build-boxd.sh "$bin_dir/openclaw-boxd" >/dev/null 2>&1 ||
+    echo "notice: openclaw-boxd was not built; sandboxes go on without it, slower (scripts/build-boxd.sh says why)" >&2
 }

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Installs what the tests need and is missing, by apt and npm, when root or sudo is there.
+# Installs what the tests need and is missing, by apt and npm, when root or sudo is there; makes
+# the servant and the images of the sandboxes; starts a Docker Engine when none answers.
 #
-# With neither, it says what to install. Running it twice does nothing the second time.
+# With neither root nor sudo, it says what to install. Running it twice does nothing the second
+# time. An engine that it started is left running: `scripts/test.sh` also stops it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -35,13 +37,28 @@ have chromium || have chromium-browser || have google-chrome || packages+=(chrom
 have node || packages+=(nodejs)
 have npm || packages+=(npm)
 [ -e /etc/ssl/certs/ca-certificates.crt ] || packages+=(ca-certificates)
+have curl || packages+=(curl)
+PATH=$PATH:/usr/sbin:/sbin
+has_engine() { scripts/docker-engine.sh check; }
+# An engine elsewhere needs no daemon here, but the scripts use the command line.
+have dockerd || [ -n "${DOCKER_HOST:-}" ] || has_engine || packages+=(docker.io)
+if ! have docker; then
+  packages+=(docker.io)
+  if apt-cache show docker-cli >/dev/null 2>&1; then packages+=(docker-cli); fi
+fi
+image=debian:bookworm-slim
+if ! have debootstrap && ! docker image inspect "$image" >/dev/null 2>&1; then
+  packages+=(debootstrap)
+fi
+grep -q ' /sys/fs/cgroup' /proc/mounts || packages+=(cgroupfs-mount)
 
 if [ ${#packages[@]} -gt 0 ]; then
   echo "installing: ${packages[*]}"
   if have apt-get && as_root true; then
     export DEBIAN_FRONTEND=noninteractive
     as_root apt-get update -qq </dev/null
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+    # The runlevel keeps a fresh dockerd from being started behind our back.
+    as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq \
       --no-install-recommends "${packages[@]}" </dev/null >/dev/null
   else
     fail "not installed: ${packages[*]}" "install them, or run this as root on Debian"
@@ -61,3 +78,14 @@ if ! cmp -s tests/peers/package-lock.json "$stamp"; then
   (cd tests/peers && npm ci --no-audit --no-fund --loglevel=error "${omit[@]}" </dev/null)
   cp tests/peers/package-lock.json "$stamp"
 fi
+
+# The sandboxes' servant, an engine, and the images.
+scripts/build-boxd.sh
+if ! has_engine && [ "$(id -u)" != 0 ] && as_root true; then
+  as_root env "PATH=$PATH" "TMPDIR=${TMPDIR:-/tmp}" "ENGINE_MARK=${ENGINE_MARK:-}" \
+    scripts/docker-engine.sh </dev/null
+else
+  scripts/docker-engine.sh </dev/null
+fi
+scripts/docker-sweep.sh old </dev/null
+scripts/sandbox-image.sh </dev/null
