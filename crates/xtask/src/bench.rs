@@ -15,6 +15,7 @@ mod memory;
 mod model;
 mod report;
 mod rpc;
+mod sandbox;
 mod start;
 mod turns;
 mod wire;
@@ -24,16 +25,16 @@ use anyhow::bail;
 use self::{lab::Lab, report::Row};
 
 /// The figures, in the order of the table.
-const FIGURES: [&str; 10] = [
+const FIGURES: [&str; 11] = [
     "start", "idle", "commands", "latency", "rpc", "clients", "turns", "memory", "history",
-    "binary",
+    "sandbox", "binary",
 ];
 
 /// Options of `cargo xtask bench`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Measure only these figures: start, idle, commands, latency, rpc, clients, turns, memory,
-    /// history, binary
+    /// history, sandbox, binary
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
     /// A tenth of the rounds: to see that it works, not what it yields
@@ -88,6 +89,7 @@ async fn measure(name: &str, lab: &Lab) -> anyhow::Result<Vec<Row>> {
         "turns" => turns::measure(lab).await,
         "memory" => memory::measure(lab).await,
         "history" => history::measure(lab).await,
+        "sandbox" => sandbox::measure(lab).await,
         _ => binary::measure(lab),
     }
 }

@@ -14,7 +14,7 @@ use crate::{
 
 type Step = (&'static str, fn() -> anyhow::Result<()>);
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     ("format", format),
     ("tidy", tidy::run),
     ("licences", licences::run),
@@ -23,12 +23,13 @@ const STEPS: [Step; 8] = [
     ("npm", npm),
     ("doctests", doctests),
     ("tests", tests),
+    ("docker", docker),
 ];
 
 /// Options of `cargo xtask ci`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Only these steps: format, tidy, licences, clippy, rustdoc, npm, doctests, tests
+    /// Only these steps: format, tidy, licences, clippy, rustdoc, npm, doctests, tests, docker
     #[arg(value_name = "STEP")]
     steps: Vec<String>,
 }
@@ -74,21 +75,37 @@ fn doctests() -> anyhow::Result<()> {
     cargo(&["test", "--workspace", "--doc", "--locked"])
 }
 
-/// Runs the tests, with nextest where it is installed.
+/// Runs the tests but those that need a Docker Engine, with nextest where it is installed.
 ///
 /// The binaries that end-to-end tests start are built first: a test of one crate may run the
 /// program of another.
 fn tests() -> anyhow::Result<()> {
     cargo(&["build", "--workspace", "--bins", "--locked"])?;
-    let has_nextest = Command::new("cargo")
-        .args(["nextest", "--version"])
-        .output()
-        .is_ok_and(|output| output.status.success());
-    if has_nextest {
-        cargo(&["nextest", "run", "--workspace", "--locked"])
+    if has_nextest() {
+        cargo(&["nextest", "run", "--workspace", "--locked", "-E", "not binary(/^it_docker/)"])
     } else {
-        cargo(&["test", "--workspace", "--lib", "--bins", "--tests", "--locked"])
+        cargo(&["test", "--workspace", "--lib", "--bins", "--test", "it", "--locked"])
     }
+}
+
+/// Runs the tests that need a Docker Engine, and fails without one: `scripts/test-setup.sh` sees
+/// to the engine and the images.
+///
+/// The programs that containers run and that tests start are built first, so that none is older
+/// than its sources.
+fn docker() -> anyhow::Result<()> {
+    finish(&mut command("scripts/build-boxd.sh"))?;
+    cargo(&["build", "--workspace", "--bins", "--locked"])?;
+    if has_nextest() {
+        cargo(&["nextest", "run", "--workspace", "--locked", "-E", "binary(/^it_docker/)"])
+    } else {
+        cargo(&["test", "--workspace", "--test", "it_docker*", "--locked"])
+    }
+}
+
+fn has_nextest() -> bool {
+    let version = Command::new("cargo").args(["nextest", "--version"]).output();
+    version.is_ok_and(|output| output.status.success())
 }
 
 /// Runs the `check` script of every npm project that has one.

@@ -33,6 +33,10 @@ impl Lab {
             if !status.success() {
                 bail!("the release build failed");
             }
+            // Where it cannot be built, the sandbox's figures say so.
+            let servant = workspace::target_dir().join("release/openclaw-boxd");
+            let build = workspace::root().join("scripts/build-boxd.sh");
+            Command::new(build).arg(servant).status()?;
             workspace::target_dir().join("release/openclaw")
         };
         Ok(Self { openclaw: fs::canonicalize(openclaw).context("no such binary")?, quick })
@@ -76,6 +80,16 @@ impl Memory {
             pss_kib: field(&root.join("smaps_rollup"), "Pss:")?,
         })
     }
+
+    /// Forgets how much process `pid` once had, for [`Self::peak_kib`].
+    pub(super) fn forget_peak(pid: u32) -> anyhow::Result<()> {
+        Ok(fs::write(format!("/proc/{pid}/clear_refs"), "5")?)
+    }
+
+    /// The most that process `pid` had resident since.
+    pub(super) fn peak_kib(pid: u32) -> anyhow::Result<f64> {
+        field(&Path::new("/proc").join(pid.to_string()).join("status"), "VmHWM:")
+    }
 }
 
 fn field(path: &Path, name: &str) -> anyhow::Result<f64> {
@@ -89,6 +103,13 @@ fn field(path: &Path, name: &str) -> anyhow::Result<f64> {
 pub(super) fn median(samples: &mut [f64]) -> f64 {
     samples.sort_by(f64::total_cmp);
     samples.get(samples.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// The value that `percent` of the samples do not exceed.
+pub(super) fn percentile(samples: &mut [f64], percent: usize) -> f64 {
+    samples.sort_by(f64::total_cmp);
+    let rank = (samples.len() * percent).div_ceil(100).saturating_sub(1);
+    samples.get(rank).copied().unwrap_or(f64::NAN)
 }
 
 /// `time` in milliseconds.
@@ -105,6 +126,15 @@ mod tests {
         assert!((median(&mut [3.0, 1.0, 2.0]) - 2.0).abs() < f64::EPSILON);
         assert!((median(&mut [4.0, 1.0]) - 4.0).abs() < f64::EPSILON);
         assert!(median(&mut []).is_nan());
+    }
+
+    #[test]
+    fn a_percentile_is_one_of_the_samples() {
+        let mut samples: Vec<f64> = (1..=200).rev().map(f64::from).collect();
+
+        assert!((percentile(&mut samples, 99) - 198.0).abs() < f64::EPSILON);
+        assert!((percentile(&mut samples, 50) - 100.0).abs() < f64::EPSILON);
+        assert!((percentile(&mut [7.0], 99) - 7.0).abs() < f64::EPSILON);
     }
 
     #[test]

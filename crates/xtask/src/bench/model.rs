@@ -21,7 +21,8 @@ use tokio::{
 pub(super) enum Manner {
     /// Answers in words.
     Words,
-    /// Calls `exec` with `true`, then answers in words.
+    /// Calls a tool, then answers in words. The call is `exec` of `true` until another one is
+    /// [offered](Model::offer).
     OneCall,
 }
 
@@ -32,11 +33,19 @@ pub(super) struct Visit {
     pub(super) answered: Instant,
 }
 
+/// A tool and its arguments as JSON.
+#[derive(Clone, Debug)]
+struct Offer {
+    tool: String,
+    arguments: String,
+}
+
 /// A running model server; it stops when dropped.
 #[derive(Debug)]
 pub(super) struct Model {
     pub(super) base_url: String,
     visits: Arc<Mutex<Vec<Visit>>>,
+    offer: Arc<Mutex<Offer>>,
     _acceptor: JoinSet<()>,
 }
 
@@ -46,20 +55,28 @@ impl Model {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let base_url = format!("http://{}/v1", listener.local_addr()?);
         let visits = Arc::new(Mutex::new(Vec::new()));
-        let book = Arc::clone(&visits);
+        let exec = Offer { tool: "exec".to_owned(), arguments: r#"{"command":"true"}"#.to_owned() };
+        let offer = Arc::new(Mutex::new(exec));
+        let (book, offered) = (Arc::clone(&visits), Arc::clone(&offer));
         let mut acceptor = JoinSet::new();
         acceptor.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                let book = Arc::clone(&book);
+                let (book, offered) = (Arc::clone(&book), Arc::clone(&offered));
                 connections.spawn(async move {
                     // An error is the gateway hanging up, which it may at any time.
-                    drop(serve(stream, manner, &book).await);
+                    drop(serve(stream, manner, &book, &offered).await);
                 });
                 while connections.try_join_next().is_some() {}
             }
         });
-        Ok(Self { base_url, visits, _acceptor: acceptor })
+        Ok(Self { base_url, visits, offer, _acceptor: acceptor })
+    }
+
+    /// What [`Manner::OneCall`] calls from now on.
+    pub(super) fn offer(&self, tool: &str, arguments: &Value) {
+        let offer = Offer { tool: tool.to_owned(), arguments: arguments.to_string() };
+        *self.offer.lock().unwrap_or_else(PoisonError::into_inner) = offer;
     }
 
     /// The visits since the last time this was asked.
@@ -72,6 +89,7 @@ async fn serve(
     mut stream: TcpStream,
     manner: Manner,
     book: &Mutex<Vec<Visit>>,
+    offer: &Mutex<Offer>,
 ) -> anyhow::Result<()> {
     stream.set_nodelay(true)?;
     let mut buffer = Vec::new();
@@ -79,7 +97,10 @@ async fn serve(
         let body = request(&mut stream, &mut buffer).await?;
         let arrived = Instant::now();
         let answer = match manner {
-            Manner::OneCall if !ends_with_result(&body) => call(),
+            Manner::OneCall if !ends_with_result(&body) => {
+                let offer = offer.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                call(&offer)
+            }
             Manner::OneCall | Manner::Words => words(),
         };
         // Noted before the one write that sends it all: the turn may be over before it returns.
@@ -136,8 +157,8 @@ fn words() -> Vec<u8> {
     stream_of(&json!({ "content": "Done." }), "stop")
 }
 
-fn call() -> Vec<u8> {
-    let function = json!({ "name": "exec", "arguments": "{\"command\":\"true\"}" });
+fn call(offer: &Offer) -> Vec<u8> {
+    let function = json!({ "name": offer.tool, "arguments": offer.arguments });
     let id = format!("call_{}", uuid::Uuid::new_v4().simple());
     let call = json!({ "index": 0, "id": id, "type": "function", "function": function });
     stream_of(&json!({ "tool_calls": [call] }), "tool_calls")

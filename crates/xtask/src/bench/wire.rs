@@ -2,7 +2,7 @@
 //!
 //! Frames stay text; only what a figure waits for is looked at.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -15,6 +15,15 @@ use tokio_tungstenite::{
 
 /// The longest that any single frame is waited for.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A tool call as a client sees it.
+#[derive(Debug)]
+pub(super) struct Seen {
+    /// From the event of its start to that of its result.
+    pub(super) took: Duration,
+    /// The event of its result.
+    pub(super) result: Utf8Bytes,
+}
 
 /// One connection.
 #[derive(Debug)]
@@ -30,8 +39,23 @@ impl Wire {
         Self::hello(stream, port, token).await
     }
 
-    /// The same over a stream that is open already.
+    /// The same, and it is told of tool calls.
+    pub(super) async fn connect_watching(port: u16, token: &str) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect(("127.0.0.1", port)).await?;
+        Self::hello_with(stream, port, token, &["tool-events"]).await
+    }
+
+    /// [`Self::connect`] over a stream that is open already.
     pub(super) async fn hello(stream: TcpStream, port: u16, token: &str) -> anyhow::Result<Self> {
+        Self::hello_with(stream, port, token, &[]).await
+    }
+
+    async fn hello_with(
+        stream: TcpStream,
+        port: u16,
+        token: &str,
+        caps: &[&str],
+    ) -> anyhow::Result<Self> {
         stream.set_nodelay(true)?;
         let (socket, _) = client_async(format!("ws://127.0.0.1:{port}/"), stream).await?;
         let mut wire = Self { socket, next_id: 1 };
@@ -43,7 +67,7 @@ impl Wire {
             "client": client,
             "role": "operator",
             "scopes": ["operator.admin", "operator.read", "operator.write"],
-            "caps": [],
+            "caps": caps,
             "auth": { "token": token },
         });
         let hello = wire.call("connect", &params).await?;
@@ -83,6 +107,27 @@ impl Wire {
     ) -> anyhow::Result<()> {
         self.begin_turn(session, run, message).await?;
         self.end_of_turn(run).await
+    }
+
+    /// Sends `message` in `session`, whose turn calls one tool, and waits for the turn's end.
+    /// A call that fails is an error.
+    pub(super) async fn call_in_turn(&mut self, session: &str, run: &str) -> anyhow::Result<Seen> {
+        let of_run = format!("\"runId\":\"{run}\"");
+        let is_phase = |text: &str, phase: &str| {
+            text.contains("\"stream\":\"tool\"")
+                && text.contains(&format!("\"phase\":\"{phase}\""))
+                && text.contains(&of_run)
+        };
+        self.begin_turn(session, run, "Call the tool.").await?;
+        self.until(|text| is_phase(text, "start")).await?;
+        let begin = Instant::now();
+        let result = self.until(|text| is_phase(text, "result")).await?;
+        let took = begin.elapsed();
+        if result.contains("\"isError\":true") {
+            bail!("the call failed: {}", result.chars().take(2000).collect::<String>());
+        }
+        self.end_of_turn(run).await?;
+        Ok(Seen { took, result })
     }
 
     /// Sends `message` in `session` and returns at once.
