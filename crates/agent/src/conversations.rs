@@ -1,7 +1,7 @@
 //! The tools' look at conversations (`tools::ports::Conversations`).
 //!
 //! What a session may see of others: its own agent's conversations, other agents' only by
-//! `tools.agentToAgent`.
+//! `tools.agentToAgent`, and from inside a sandbox only what `policy::sight` lets through.
 
 use std::sync::{Arc, OnceLock};
 
@@ -41,7 +41,9 @@ impl Conversations for StoredConversations {
         let mut rows: Vec<(i64, Value)> = Vec::new();
         for agent in visible_agents(&io, viewer) {
             for (key, entry) in io.store.sessions(&agent).list() {
-                rows.push((entry.updated_at.0, row(&key, &entry)));
+                if is_visible(&io, viewer, &key, &entry) {
+                    rows.push((entry.updated_at.0, row(&key, &entry)));
+                }
             }
         }
         rows.sort_by_key(|(updated, _)| std::cmp::Reverse(*updated));
@@ -83,6 +85,15 @@ impl Conversations for StoredConversations {
     }
 }
 
+/// Whether the sandbox of `viewer` lets it see this conversation.
+fn is_visible(io: &Io, viewer: &SessionKey, key: &SessionKey, entry: &SessionEntry) -> bool {
+    let config = io.config();
+    let own = viewer.agent().unwrap_or_else(|| config.agents.default.clone());
+    config.agents.get(&own).is_some_and(|agent| {
+        policy::sight::may_see(&config, agent, viewer, key, entry.spawned_by.as_deref())
+    })
+}
+
 fn visible_agents(io: &Io, viewer: &SessionKey) -> Vec<AgentId> {
     let config = io.config();
     let own = viewer.agent().unwrap_or_else(|| config.agents.default.clone());
@@ -110,10 +121,10 @@ fn find(
         if key.agent().is_none_or(|it| it == agent)
             && let Some(entry) = sessions.get(&key)
         {
-            return Some((key, agent, entry));
+            return is_visible(io, viewer, &key, &entry).then_some((key, agent, entry));
         }
         if let Some((key, entry)) = sessions.find(name) {
-            return Some((key, agent, entry));
+            return is_visible(io, viewer, &key, &entry).then_some((key, agent, entry));
         }
     }
     None

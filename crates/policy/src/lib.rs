@@ -10,6 +10,7 @@ mod pattern;
 pub mod place;
 pub mod reset;
 pub mod scope;
+pub mod sight;
 pub mod tool_policy;
 
 pub use judge::{Denied, Judgement, Permit, Question, Subject, judge};
