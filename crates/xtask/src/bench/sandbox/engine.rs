@@ -24,8 +24,9 @@ pub(super) struct Engine {
 impl Engine {
     /// For containers of a prefix of their own; `workspace` is mounted for comparison.
     pub(super) fn new(workspace: &Path) -> Self {
+        // Short enough to stand unshortened in a container's name.
         let id = uuid::Uuid::new_v4().simple().to_string();
-        let prefix = format!("openclaw-bench-{}-", &id[..8]);
+        let prefix = format!("oc-bench-{}-", &id[..8]);
         Self { prefix, workspace: workspace.display().to_string() }
     }
 
