@@ -119,7 +119,27 @@ pub(crate) fn plain(stat: &rustix::fs::Stat) -> Stat {
         },
         bytes: u64::try_from(stat.st_size).unwrap_or(0),
         mode: stat.st_mode & 0o7777,
+        stamp: stamp(stat),
     }
+}
+
+/// Whether the file is as it was when it had this stamp; 0 is none.
+pub(crate) fn is_as_it_was(path: &[u8], then: u64) -> bool {
+    match stat(path) {
+        Ok(now) => now.stamp == then,
+        Err(Failure::NotFound) => then == 0,
+        Err(_) => false,
+    }
+}
+
+fn stamp(stat: &rustix::fs::Stat) -> u64 {
+    let (seconds, size) = (stat.st_mtime.cast_unsigned(), stat.st_size.cast_unsigned());
+    let parts = [seconds, stat.st_mtime_nsec, size, stat.st_ino];
+    // FNV, by words.
+    let mixed = parts.iter().fold(0xcbf2_9ce4_8422_2325_u64, |mixed, part| {
+        (mixed ^ part).wrapping_mul(0x0100_0000_01b3)
+    });
+    mixed.max(1)
 }
 
 fn directory(path: &Path) -> Result<OwnedFd, Errno> {

@@ -12,6 +12,7 @@ mod handshake;
 mod link;
 mod machine;
 mod owner;
+mod profile;
 mod pump;
 mod table;
 

@@ -88,6 +88,8 @@ pub struct Stat {
     pub bytes: u64,
     /// Permission bits.
     pub mode: u32,
+    /// Another number whenever the file was changed or replaced; never 0.
+    pub stamp: u64,
 }
 
 /// What sort of thing is at a path.
@@ -133,6 +135,9 @@ pub enum Failure {
     /// The request makes no sense.
     #[error("invalid request")]
     Invalid,
+    /// A file is not as it was.
+    #[error("a file has changed")]
+    Stale,
     /// Anything else.
     #[error("system error {errno}")]
     Other {
@@ -263,6 +268,7 @@ impl Stat {
         });
         out.extend_from_slice(&self.bytes.to_le_bytes());
         out.extend_from_slice(&self.mode.to_le_bytes());
+        out.extend_from_slice(&self.stamp.to_le_bytes());
     }
 
     fn take(fields: &mut Fields<'_>) -> Option<Self> {
@@ -273,7 +279,7 @@ impl Stat {
             4 => Kind::Other,
             _ => return None,
         };
-        Some(Self { kind, bytes: fields.u64()?, mode: fields.u32()? })
+        Some(Self { kind, bytes: fields.u64()?, mode: fields.u32()?, stamp: fields.u64()? })
     }
 }
 
@@ -288,6 +294,7 @@ impl Failure {
             Self::ReadOnly => (6, 0),
             Self::NoSpace => (7, 0),
             Self::Invalid => (8, 0),
+            Self::Stale => (10, 0),
             Self::Other { errno } => (9, u64::try_from(errno).unwrap_or(0)),
         };
         out.push(kind);
@@ -306,6 +313,7 @@ impl Failure {
             7 => Self::NoSpace,
             8 => Self::Invalid,
             9 => Self::Other { errno: i32::try_from(number).ok()? },
+            10 => Self::Stale,
             _ => return None,
         })
     }

@@ -96,6 +96,9 @@ pub struct Exec<'a> {
     pub keeps_leftovers: bool,
     /// Bytes of output that it may put out at first.
     pub credit: u32,
+    /// Files that must be as they were, by their [`crate::Stat::stamp`]; 0 is a file that is
+    /// not there. If one is not, nothing is started.
+    pub stamps: Vec<(&'a [u8], u64)>,
 }
 
 /// A terminal's size in characters.
@@ -228,6 +231,11 @@ impl<'a> Exec<'a> {
         out.push(u8::from(self.has_stdin));
         out.push(u8::from(self.keeps_leftovers));
         out.extend_from_slice(&self.credit.to_le_bytes());
+        append_count(out, self.stamps.len());
+        for (path, stamp) in &self.stamps {
+            append_bytes(out, path);
+            out.extend_from_slice(&stamp.to_le_bytes());
+        }
     }
 
     fn take(fields: &mut Fields<'a>) -> Option<Self> {
@@ -244,6 +252,7 @@ impl<'a> Exec<'a> {
             has_stdin: fields.bool()?,
             keeps_leftovers: fields.bool()?,
             credit: fields.u32()?,
+            stamps: fields.list(|pair| Some((pair.bytes()?, pair.u64()?)))?,
         })
     }
 }

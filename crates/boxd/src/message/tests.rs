@@ -55,6 +55,7 @@ fn requests(it: &Stuff) -> Vec<Request<'_>> {
             has_stdin: it.flags.0,
             keeps_leftovers: it.flags.1,
             credit: it.size,
+            stamps: it.texts.iter().map(|text| (text.as_slice(), it.number)).collect(),
         }),
         Request::Stdin(path),
         Request::StdinClose,
@@ -76,7 +77,7 @@ fn requests(it: &Stuff) -> Vec<Request<'_>> {
 
 fn replies(it: &Stuff) -> Vec<Reply<'_>> {
     let bytes = it.text.as_slice();
-    let stat = |kind| Stat { kind, bytes: it.number, mode: it.size };
+    let stat = |kind| Stat { kind, bytes: it.number, mode: it.size, stamp: it.number };
     let exit = |ended| Reply::Exit { ended, killed: it.size, survivors: it.size };
     let failures = [
         Failure::NotFound,
@@ -87,6 +88,7 @@ fn replies(it: &Stuff) -> Vec<Reply<'_>> {
         Failure::ReadOnly,
         Failure::NoSpace,
         Failure::Invalid,
+        Failure::Stale,
         Failure::Other { errno: it.sign.saturating_abs() },
     ];
     let mut replies = vec![

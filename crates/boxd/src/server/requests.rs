@@ -95,6 +95,9 @@ impl Server {
         if self.commands.len() >= COMMANDS_MAX {
             return Err(failure(Errno::AGAIN));
         }
+        if !exec.stamps.iter().all(|(path, stamp)| files::is_as_it_was(path, *stamp)) {
+            return Err(Failure::Stale);
+        }
         let value = format!("{nonce}-{id}");
         let since = clock_gettime(ClockId::Boottime);
         let seconds = u64::try_from(since.tv_sec).unwrap_or(0);

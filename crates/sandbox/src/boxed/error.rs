@@ -99,7 +99,7 @@ fn of_failure(failure: Failure) -> io::Error {
         Failure::Denied => io::Error::new(io::ErrorKind::PermissionDenied, failure),
         Failure::ReadOnly => io::Error::new(io::ErrorKind::ReadOnlyFilesystem, failure),
         Failure::NoSpace => io::Error::new(io::ErrorKind::StorageFull, failure),
-        Failure::NotAFile | Failure::Invalid => {
+        Failure::NotAFile | Failure::Invalid | Failure::Stale => {
             io::Error::new(io::ErrorKind::InvalidInput, failure)
         }
         Failure::TooLarge { .. } => io::Error::new(io::ErrorKind::FileTooLarge, failure),

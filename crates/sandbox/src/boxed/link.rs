@@ -201,6 +201,16 @@ impl Link {
 
     /// Starts a command.
     pub async fn exec(&self, start: &Start) -> Result<Process, CallError> {
+        self.exec_if(start, &[]).await
+    }
+
+    /// Starts a command if these files are as they were when they had these stamps; 0 is a
+    /// file that is not there. Otherwise it fails with [`Failure::Stale`].
+    pub async fn exec_if(
+        &self,
+        start: &Start,
+        stamps: &[(String, u64)],
+    ) -> Result<Process, CallError> {
         let (words, heard) = mpsc::channel(WORDS_MAX);
         let command = Command::new(words);
         let room = Arc::clone(&command.room);
@@ -212,6 +222,7 @@ impl Link {
             has_stdin: start.stdin == Stdin::Piped,
             keeps_leftovers: start.keeps_leftovers,
             credit: WINDOW_BYTES,
+            stamps: stamps.iter().map(|(path, stamp)| (path.as_bytes(), *stamp)).collect(),
         });
         let (stdin, input) = match start.stdin {
             Stdin::Null => (None, None),

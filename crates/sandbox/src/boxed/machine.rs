@@ -3,14 +3,19 @@
 //! Owns how paths, command lines and environments are put together. Paths are the sandbox's
 //! own: what it can see may be touched, for the sandbox is the wall.
 
-use std::{collections::BTreeMap, io};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use async_trait::async_trait;
+use boxd::Failure;
 use bytes::Bytes;
 
 use super::{
     error::CallError,
-    link::{Link, Start},
+    link::{Link, Process, Start},
+    profile::{self, Profile},
 };
 use crate::backend::{Command, FileKind, Running, Sandbox, SandboxError, Stat};
 
@@ -21,6 +26,9 @@ const SHELL: &str = "/bin/sh";
 /// value stays out of the script's text.
 const PREPEND_PATH: &str =
     "export PATH=\"$OPENCLAW_PREPEND_PATH:$PATH\"; unset OPENCLAW_PREPEND_PATH; ";
+
+/// Homes whose profiles are remembered. When full, all are forgotten.
+const PROFILES_MAX: usize = 16;
 
 /// How commands run in a sandbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,12 +46,14 @@ pub struct Config {
 pub struct BoxedSandbox {
     link: Link,
     config: Config,
+    /// What login shells make of the environment, by home directory.
+    profiles: Arc<Mutex<BTreeMap<String, Login>>>,
 }
 
 impl BoxedSandbox {
     /// Makes a sandbox of a link. Clones of the link may go on being used.
     pub fn new(link: Link, config: Config) -> Self {
-        Self { link, config }
+        Self { link, config, profiles: Arc::default() }
     }
 
     /// The link.
@@ -66,31 +76,108 @@ impl BoxedSandbox {
         }
     }
 
-    fn start(&self, command: &Command, workdir: String) -> Start {
+    /// The environment that every command starts with, without `PATH` and `HOME`.
+    fn base(&self) -> BTreeMap<String, String> {
         let mut env = self.config.env.clone();
+        env.remove("PATH");
+        env.remove("HOME");
+        env.insert("OPENCLAW_SHELL".to_owned(), "exec".to_owned());
+        env
+    }
+
+    /// Puts a command together: in a plain shell if it is known what a login shell would add,
+    /// and else in a login shell.
+    fn start(&self, command: &Command, place: &Place, profile: Option<&Profile>) -> Start {
+        let mut env = self.base();
+        env.extend(profile.map(|profile| profile.variables.clone()).unwrap_or_default());
+        let usual_path = env.remove("PATH");
         env.extend(command.env.clone());
-        env.entry("HOME".to_owned()).or_insert_with(|| workdir.clone());
+        env.insert("HOME".to_owned(), place.home.clone());
         env.insert("OPENCLAW_SHELL".to_owned(), "exec".to_owned());
         if command.pty.is_some() {
             env.entry("TERM".to_owned()).or_insert_with(|| "xterm-256color".to_owned());
         }
-        let path = env.remove("PATH").filter(|path| !path.is_empty());
-        let line = match path {
-            Some(path) => {
-                env.insert("OPENCLAW_PREPEND_PATH".to_owned(), path);
-                format!("{PREPEND_PATH}{}", command.line)
+        let first = env.remove("PATH").or_else(|| self.config.env.get("PATH").cloned());
+        let first = first.filter(|path| !path.is_empty());
+        let mut line = command.line.clone();
+        match (first, usual_path) {
+            (Some(first), Some(usual)) => {
+                env.insert("PATH".to_owned(), format!("{first}:{usual}"));
             }
-            None => command.line.clone(),
-        };
+            (None, Some(usual)) => {
+                env.insert("PATH".to_owned(), usual);
+            }
+            (Some(first), None) => {
+                env.insert("OPENCLAW_PREPEND_PATH".to_owned(), first);
+                line.insert_str(0, PREPEND_PATH);
+            }
+            (None, None) => {}
+        }
+        let how = if profile.is_some() { "-c" } else { "-lc" };
         Start {
-            argv: vec![SHELL.to_owned(), "-lc".to_owned(), line],
+            argv: vec![SHELL.to_owned(), how.to_owned(), line],
             env,
-            workdir,
+            workdir: place.workdir.clone(),
             stdin: command.stdin,
             pty: command.pty,
             keeps_leftovers: self.config.keeps_leftovers,
         }
     }
+
+    /// What is known about login shells with this home.
+    fn known(&self, home: &str) -> Option<Login> {
+        let profiles = self.profiles.lock().unwrap_or_else(PoisonError::into_inner);
+        profiles.get(home).cloned()
+    }
+
+    /// Asks a login shell with this home, and remembers the answer.
+    async fn ask(&self, place: &Place) -> Result<Login, CallError> {
+        let Place { home, workdir } = place;
+        let answer = match profile::ask(&self.link, &self.base(), home, workdir).await? {
+            Some(profile) => Login::Known(Arc::new(profile)),
+            None => Login::Opaque,
+        };
+        let mut profiles = self.profiles.lock().unwrap_or_else(PoisonError::into_inner);
+        if profiles.len() >= PROFILES_MAX {
+            profiles.clear();
+        }
+        profiles.insert(home.clone(), answer.clone());
+        Ok(answer)
+    }
+
+    async fn run(&self, command: &Command, place: &Place) -> Result<Process, CallError> {
+        let known = match self.known(&place.home) {
+            Some(known) => known,
+            None => self.ask(place).await?,
+        };
+        let Login::Known(profile) = known else {
+            return self.link.exec(&self.start(command, place, None)).await;
+        };
+        let start = self.start(command, place, Some(&profile));
+        match self.link.exec_if(&start, &profile.stamps).await {
+            Err(CallError::Failed(Failure::Stale)) => {
+                // The new answer is for the commands to come: this one reads for itself.
+                self.ask(place).await?;
+                self.link.exec(&self.start(command, place, None)).await
+            }
+            outcome => outcome,
+        }
+    }
+}
+
+/// What is known about a login shell.
+#[derive(Clone, Debug)]
+enum Login {
+    /// What its profiles do to an environment.
+    Known(Arc<Profile>),
+    /// It was asked in vain, so each command has to run in one.
+    Opaque,
+}
+
+/// Where a command runs.
+struct Place {
+    workdir: String,
+    home: String,
 }
 
 #[async_trait]
@@ -104,14 +191,15 @@ impl Sandbox for BoxedSandbox {
             Some(workdir) => self.resolve(workdir),
             None => self.config.workdir.clone(),
         };
-        let start = self.start(&command, workdir);
-        match self.link.exec(&start).await {
+        let home = command.env.get("HOME").or_else(|| self.config.env.get("HOME"));
+        let place = Place { home: home.unwrap_or(&workdir).clone(), workdir };
+        match self.run(&command, &place).await {
             Ok(process) => Ok(process.running),
-            Err(error) => {
-                let source: io::Error = error.into_io();
-                let workdir = start.workdir;
-                Err(SandboxError::Spawn { shell: SHELL.to_owned(), workdir, source })
-            }
+            Err(error) => Err(SandboxError::Spawn {
+                shell: SHELL.to_owned(),
+                workdir: place.workdir,
+                source: error.into_io(),
+            }),
         }
     }
 

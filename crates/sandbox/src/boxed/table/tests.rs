@@ -89,7 +89,7 @@ fn a_file_and_a_directory_are_never_larger_than_asked_for() {
     let ((file, _), (dir, _)) = (oneshot::channel(), oneshot::channel());
     table.ask(1, Call::Read { answer: file, bytes: Vec::new(), bytes_max: 3 });
     table.ask(2, Call::List { answer: dir, entries: Vec::new(), entries_max: 1 });
-    let stat = Stat { kind: Kind::File, bytes: 0, mode: 0 };
+    let stat = Stat { kind: Kind::File, bytes: 0, mode: 0, stamp: 1 };
     let entry = Reply::Entry { name: b"a", stat };
 
     table.take(1, &Reply::Data(b"abc")).unwrap();
