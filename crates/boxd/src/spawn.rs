@@ -135,9 +135,13 @@ fn unblock(fd: &OwnedFd) -> Result<()> {
     fcntl_setfl(fd, fcntl_getfl(fd)? | OFlags::NONBLOCK)
 }
 
+/// Not one `match`: the library has more kinds where another crate asks for its async half.
 fn errno(error: pty_process::Error) -> Errno {
-    match error {
-        pty_process::Error::Rustix(errno) => errno,
-        pty_process::Error::Io(error) => Errno::from_io_error(&error).unwrap_or(Errno::INVAL),
+    if let pty_process::Error::Rustix(errno) = error {
+        return errno;
     }
+    if let pty_process::Error::Io(error) = error {
+        return Errno::from_io_error(&error).unwrap_or(Errno::INVAL);
+    }
+    Errno::INVAL
 }
