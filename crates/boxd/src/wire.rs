@@ -14,7 +14,7 @@ use rustix::{
 const OUT_BYTES_MAX: usize = 2 * CHUNK_BYTES_MAX;
 
 /// Bytes that are read at once, if not more are missing from a frame.
-const READ_BYTES: usize = 16 * 1024;
+const READ_BYTES: usize = 2 * CHUNK_BYTES_MAX;
 
 /// Room that buffers keep when they are empty.
 const KEPT_BYTES: usize = 16 * 1024;

@@ -102,7 +102,15 @@ impl Server {
         let since = clock_gettime(ClockId::Boottime);
         let seconds = u64::try_from(since.tv_sec).unwrap_or(0);
         let ticks = u64::try_from(since.tv_nsec).unwrap_or(0) * TICKS_PER_SECOND / 1_000_000_000;
-        let spawned = spawn(exec, (MARKER, &value))?;
+        let spawned = match spawn(exec, (MARKER, &value)) {
+            // What ended commands have left behind may hold all processes that there may be.
+            Err(none_left) if none_left == failure(Errno::AGAIN) && self.commands.is_empty() => {
+                self.kill_all();
+                self.has_leftovers = false;
+                spawn(exec, (MARKER, &value))?
+            }
+            outcome => outcome?,
+        };
         let signs = Signs {
             leader: spawned.pid,
             marker: format!("{MARKER}={value}").into_bytes(),
