@@ -43,6 +43,9 @@ impl Found {
 impl Client {
     /// Looks a container up by name or id.
     pub(crate) async fn inspect(&self, name: &str) -> Result<Option<Found>, Error> {
+        if !is_name(name) {
+            return Ok(None);
+        }
         let options = None::<query::InspectContainerOptions>;
         let answer = match self.docker.inspect_container(name, options).await {
             Ok(answer) => answer,
@@ -191,4 +194,10 @@ impl Client {
             Err(Error::Engine { verb: "remove", what: name.to_owned(), said })
         })
     }
+}
+
+/// Whether a container can have this name at all; another text would be another request.
+fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
 }

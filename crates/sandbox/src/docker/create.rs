@@ -21,6 +21,9 @@ use crate::security::SERVANT_TARGET;
 /// Name of the servant's program in its volume.
 pub(crate) const SERVANT_FILE: &str = "openclaw-boxd";
 
+/// Size of `/dev/shm` when the engine is not told.
+const SHM_BYTES: i64 = 64 << 20;
+
 /// What a container is made of besides its settings.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan<'a> {
@@ -86,9 +89,10 @@ fn host_config(plan: &Plan<'_>, volume: Option<&str>) -> Result<HostConfig, Erro
     let docker = plan.container;
     let (mounts, binds) = mounts::render(plan.managed, &docker.binds, volume, plan.relabel);
     let ulimits = limits::ulimits(&docker.ulimits);
+    let memory = limits::bytes("memory", docker.memory.as_deref())?;
     Ok(HostConfig {
         readonly_rootfs: Some(docker.read_only_root),
-        tmpfs: Some(tmpfs(&docker.tmpfs)),
+        tmpfs: Some(tmpfs(&docker.tmpfs, memory)),
         network_mode: Some(docker.network.trim().to_owned()),
         cap_drop: Some(docker.cap_drop.clone()),
         privileged: Some(false),
@@ -96,12 +100,14 @@ fn host_config(plan: &Plan<'_>, volume: Option<&str>) -> Result<HostConfig, Erro
         dns: not_blank(&docker.dns),
         extra_hosts: not_blank(&docker.extra_hosts),
         pids_limit: docker.pids_limit,
-        memory: limits::bytes("memory", docker.memory.as_deref())?,
+        memory,
         memory_swap: limits::bytes("memorySwap", docker.memory_swap.as_deref())?,
         nano_cpus: limits::nano_cpus(docker.cpus)?,
         device_requests: limits::gpus(docker.gpus.as_deref())?,
         ulimits: (!ulimits.is_empty()).then_some(ulimits),
         runtime: docker.runtime.clone().filter(|it| !it.trim().is_empty()),
+        // The engine's own place in memory is 64 MiB, whatever the limit.
+        shm_size: memory.filter(|&bytes| bytes > 0).map(|bytes| SHM_BYTES.min(bytes / 8)),
         mounts: Some(mounts),
         binds: Some(binds),
         // The servant reaps by itself.
@@ -124,10 +130,23 @@ fn security_opt(plan: &Plan<'_>) -> Vec<String> {
     options
 }
 
-fn tmpfs(entries: &[String]) -> HashMap<String, String> {
-    let split = |entry: &String| match entry.split_once(':') {
-        Some((target, options)) => (target.to_owned(), options.to_owned()),
-        None => (entry.clone(), String::new()),
+/// The places in memory. What lies in them counts as the sandbox's memory and outlives the
+/// command that filled them, so all together get less than its limit: the next command must
+/// still fit.
+fn tmpfs(entries: &[String], memory: Option<i64>) -> HashMap<String, String> {
+    let unsized_ones = entries.iter().filter(|entry| !entry.contains("size=")).count();
+    let each = memory.filter(|&bytes| bytes > 0).zip(i64::try_from(unsized_ones).ok());
+    let size = each.and_then(|(bytes, count)| (bytes / 2).checked_div(count));
+    let split = |entry: &String| {
+        let (target, options) = entry.split_once(':').unwrap_or((entry, ""));
+        let options = match size {
+            Some(size) if !entry.contains("size=") => {
+                let comma = if options.is_empty() { "" } else { "," };
+                format!("{options}{comma}size={size}")
+            }
+            Some(_) | None => options.to_owned(),
+        };
+        (target.to_owned(), options)
     };
     entries.iter().map(split).collect()
 }
@@ -136,4 +155,36 @@ fn not_blank(list: &[String]) -> Option<Vec<String>> {
     let kept: Vec<_> =
         list.iter().map(|it| it.trim().to_owned()).filter(|it| !it.is_empty()).collect();
     (!kept.is_empty()).then_some(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sizes(entries: &[&str], memory: Option<i64>) -> Vec<(String, String)> {
+        let entries: Vec<_> = entries.iter().map(|it| (*it).to_owned()).collect();
+        let mut sizes: Vec<_> = tmpfs(&entries, memory).into_iter().collect();
+        sizes.sort();
+        sizes
+    }
+
+    fn row(target: &str, options: &str) -> (String, String) {
+        (target.to_owned(), options.to_owned())
+    }
+
+    #[test]
+    fn places_in_memory_are_as_written_without_a_limit() {
+        let shown = sizes(&["/tmp", "/run:mode=755"], None);
+
+        assert_eq!(shown, [row("/run", "mode=755"), row("/tmp", "")]);
+    }
+
+    #[test]
+    fn with_a_limit_those_without_a_size_share_half_of_it() {
+        let shown = sizes(&["/tmp", "/run:mode=755", "/x:size=9m"], Some(400));
+
+        let expected =
+            [row("/run", "mode=755,size=100"), row("/tmp", "size=100"), row("/x", "size=9m")];
+        assert_eq!(shown, expected);
+    }
 }

@@ -33,6 +33,13 @@ pub struct Stats {
     pub pids: u64,
 }
 
+/// Whether an engine's name of an image means the one that was asked for: Podman puts the
+/// place in front that it found it at.
+fn is_same_image(asked: &str, named: &str) -> bool {
+    let places = ["localhost/", "docker.io/library/", "docker.io/"];
+    asked == named || places.iter().any(|place| named.strip_prefix(place) == Some(asked))
+}
+
 impl Backend {
     /// All sandboxes on the list.
     ///
@@ -57,7 +64,9 @@ impl Backend {
             };
             let config_hash = entry.config_hash.clone();
             let label = found.as_ref().and_then(|it| it.label(LABEL_HASH)).map(str::to_owned);
-            if let Some(found) = &found {
+            if let Some(found) = &found
+                && !is_same_image(&entry.image, &found.image)
+            {
                 entry.image.clone_from(&found.image);
             }
             listed.push(Listed {
@@ -94,5 +103,19 @@ impl Backend {
             memory_bytes_max: memory.limit.unwrap_or(0),
             pids: reading.pids_stats.unwrap_or_default().current.unwrap_or(0),
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_the_same_with_the_place_it_was_found_at() {
+        assert!(is_same_image("a:1", "a:1"));
+        assert!(is_same_image("a:1", "localhost/a:1"));
+        assert!(is_same_image("debian:12", "docker.io/library/debian:12"));
+        assert!(!is_same_image("a:1", "a:2"));
+        assert!(!is_same_image("a:1", "other.example/a:1"));
     }
 }

@@ -6,13 +6,13 @@
 use std::{
     fs::{self, DirBuilder, OpenOptions},
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, chown, fchown},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown, lchown},
     path::{Path, PathBuf},
 };
 
 use super::{
     error::Error,
-    settings::{Access, Seed, Settings},
+    settings::{Access, Seed, Settings, Sharing},
 };
 
 /// The user that a container is to run as, and that its new files belong to.
@@ -61,8 +61,22 @@ pub(crate) fn prepare(settings: &Settings) -> Result<(), Error> {
     if settings.access == Access::Rw {
         return make_dir(&settings.agent_dir, None);
     }
+    if settings.scope.sharing != Sharing::Shared {
+        refuse_link(&settings.sandbox_dir)?;
+    }
     make_dir(&settings.sandbox_dir, owner)?;
     fill(&settings.sandbox_dir, &settings.seed, owner)
+}
+
+/// Refuses a link where a sandbox's own directory should be. A sandbox that all share works in
+/// the directory above, and could have us mount what it likes.
+fn refuse_link(dir: &Path) -> Result<(), Error> {
+    match fs::symlink_metadata(dir) {
+        Ok(found) if found.is_symlink() => {
+            Err(at(dir, io::Error::other("a link, which may be a sandbox's doing: remove it")))
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// Makes a directory with its parents; one that we make belongs to `owner`.
@@ -172,7 +186,7 @@ fn copy_dir(source: &Path, target: &Path, owner: Option<Owner>, depth: usize) ->
 
 fn give(path: &Path, owner: Option<Owner>) -> io::Result<()> {
     match owner {
-        Some(owner) => chown(path, Some(owner.uid), Some(owner.gid)),
+        Some(owner) => lchown(path, Some(owner.uid), Some(owner.gid)),
         None => Ok(()),
     }
 }
@@ -249,6 +263,20 @@ mod tests {
 
         assert_eq!(text(&victim.path().join("keep")), "k");
         assert!(fs::symlink_metadata(home.path().join("skills")).is_err());
+    }
+
+    #[test]
+    fn a_sandbox_s_own_directory_is_no_link() {
+        let (home, victim) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut settings = crate::docker::settings::tests_support::settings();
+        settings.sandbox_dir = home.path().join("box");
+        symlink(victim.path(), &settings.sandbox_dir).unwrap();
+
+        let refused = prepare(&settings).unwrap_err();
+
+        assert!(refused.to_string().contains("box"), "{refused}");
+        settings.scope.sharing = Sharing::Shared;
+        prepare(&settings).unwrap();
     }
 
     #[test]

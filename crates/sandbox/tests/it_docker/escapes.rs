@@ -225,3 +225,22 @@ async fn a_read_only_workspace_is_read_only_for_the_file_deeds_too() {
     sandbox.write("new", b"x").await.unwrap_err();
     assert_eq!(std::fs::read_to_string(settings.agent_dir.join("note")).unwrap(), "n");
 }
+
+#[tokio::test]
+async fn tmpfs_that_eat_all_memory_leave_room_for_the_next_call() {
+    let rig = Rig::new().await;
+    let mut settings = rig.settings("tmpfs");
+    settings.container.memory = Some("256m".to_owned());
+    settings.container.memory_swap = Some("256m".to_owned());
+    let gateway = rig.gateway();
+    let sandbox = gateway.ensure(&settings).await.unwrap();
+
+    let line = "for dir in /tmp /var/tmp /run /dev/shm; do head -c 1G /dev/zero >$dir/x; done";
+    let ran = run(&*sandbox, line).await;
+
+    assert_ne!(ran.exit, Exit::Code(0), "{}", ran.out);
+    for n in 0..10 {
+        let next = out(&*sandbox, &format!("seq {n} 1000 | tail -1")).await;
+        assert_eq!(next, "1000");
+    }
+}
