@@ -130,14 +130,7 @@ impl App {
             env: Arc::new(options.loaded.env.vars().clone()),
         });
         let backend = sandbox::Host::new(lifecycle.tasks.clone(), confinement(&config));
-        let sandboxes = sandboxes::engines(&sandboxes::Ground {
-            env: options.loaded.env.vars().clone(),
-            home: options.locations.home.clone(),
-            state_dir: options.locations.state_dir.clone(),
-            clock: Arc::clone(&options.clock),
-            tasks: lifecycle.tasks.clone(),
-            stop: lifecycle.hard.clone(),
-        });
+        let sandboxes = sandboxes::engines(&ground(&options, &lifecycle));
         lifecycle.tasks.spawn(sandboxes::prune_for_ever(&sandboxes, &receiver));
         let (sessions, agent_events) = agent::Sessions::start(agent::Parts {
             config: receiver.clone(),
@@ -278,6 +271,17 @@ impl Overrides {
             gateway.auth.mode = AuthMode::Token;
         }
         config
+    }
+}
+
+fn ground(options: &Options, lifecycle: &Lifecycle) -> sandboxes::Ground {
+    sandboxes::Ground {
+        env: options.loaded.env.vars().clone(),
+        home: options.locations.home.clone(),
+        state_dir: options.locations.state_dir.clone(),
+        clock: Arc::clone(&options.clock),
+        tasks: lifecycle.tasks.clone(),
+        stop: lifecycle.hard.clone(),
     }
 }
 
