@@ -81,6 +81,11 @@ impl Memory {
         })
     }
 
+    /// What process `pid` has resident that is no file's.
+    pub(super) fn own_kib(pid: u32) -> anyhow::Result<f64> {
+        field(&Path::new("/proc").join(pid.to_string()).join("status"), "RssAnon:")
+    }
+
     /// Forgets how much process `pid` once had, for [`Self::peak_kib`].
     pub(super) fn forget_peak(pid: u32) -> anyhow::Result<()> {
         Ok(fs::write(format!("/proc/{pid}/clear_refs"), "5")?)

@@ -198,10 +198,11 @@ async fn idle(lab: &Lab) -> anyhow::Result<Row> {
     }
     sleep(lab.rest()).await;
     let after = Memory::of(rig.gateway.pid())?.rss_kib;
-    let mut servant: f64 = 0.0;
+    let (mut servant, mut own): (f64, f64) = (0.0, 0.0);
     for pid in rig.engine.pids().await? {
         let memory = Memory::of(pid).context("the engine is not on this machine")?;
         servant = servant.max(memory.rss_kib);
+        own = own.max(Memory::own_kib(pid)?);
     }
     rig.end().await?;
     let each = (after - before) / f64::from(count);
@@ -209,7 +210,7 @@ async fn idle(lab: &Lab) -> anyhow::Result<Row> {
         figure: IDLE,
         goal: "≤ 1 MiB each",
         reference: "",
-        measured: format!("{each:.0} KiB, {servant:.0} KiB at most"),
+        measured: format!("{each:.0} KiB, {servant:.0} KiB at most ({own:.0} of its own)"),
         verdict: Verdict::of(each <= 1024.0 && servant <= 1024.0),
     })
 }
