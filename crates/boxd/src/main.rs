@@ -14,6 +14,7 @@
 //! When its input ends, PID 1 stays and waits for the next gateway, as the processes of a
 //! sandbox end with PID 1; any other process exits. SIGTERM kills all and exits with 0.
 
+mod crowd;
 mod exec;
 mod failure;
 mod files;

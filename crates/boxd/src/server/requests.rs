@@ -11,6 +11,7 @@ use rustix::{
 
 use super::{Phase, Server, Transfer, now_ms};
 use crate::{
+    crowd,
     exec::{Broken, Running},
     failure::failure,
     files,
@@ -98,15 +99,19 @@ impl Server {
         if !exec.stamps.iter().all(|(path, stamp)| files::is_as_it_was(path, *stamp)) {
             return Err(Failure::Stale);
         }
+        if self.commands.is_empty() && self.has_leftovers {
+            self.has_leftovers = crowd::has_children();
+            if self.has_leftovers && crowd::is_full() {
+                self.kill_leftovers();
+            }
+        }
         let value = format!("{nonce}-{id}");
         let since = clock_gettime(ClockId::Boottime);
         let seconds = u64::try_from(since.tv_sec).unwrap_or(0);
         let ticks = u64::try_from(since.tv_nsec).unwrap_or(0) * TICKS_PER_SECOND / 1_000_000_000;
         let spawned = match spawn(exec, (MARKER, &value)) {
-            // What ended commands have left behind may hold all processes that there may be.
             Err(none_left) if none_left == failure(Errno::AGAIN) && self.commands.is_empty() => {
-                self.kill_all();
-                self.has_leftovers = false;
+                self.kill_leftovers();
                 spawn(exec, (MARKER, &value))?
             }
             outcome => outcome?,
@@ -119,6 +124,12 @@ impl Server {
         let pid = spawned.pid.cast_unsigned();
         self.commands.insert(id, Running::new(exec, spawned, signs));
         Ok(Some(Reply::Started { pid }))
+    }
+
+    /// Makes room: what ended commands have left behind holds all processes that there may be.
+    fn kill_leftovers(&mut self) {
+        self.kill_all();
+        self.has_leftovers = false;
     }
 
     fn carry_later(&mut self, id: u32, transfer: Transfer) -> Option<Reply<'static>> {
