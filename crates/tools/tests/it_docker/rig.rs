@@ -1,0 +1,327 @@
+//! Sandboxed sessions on the real engine, and their calls.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bollard::{
+    Docker,
+    query_parameters::{
+        InspectContainerOptions, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
+    },
+};
+use domain::{Call, CallId, CallResult, SessionKey, SystemClock};
+use policy::{Judgement, Permit, Subject, judge};
+use sandbox::docker::{
+    Backend, Engine, Options, Settings,
+    settings::{Access, Allowed, Container, Scope, Seed, Sharing},
+};
+use serde_json::{Value, json};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tools::{
+    Deps, Limits, Processes, Progress, Registry, ToolCx,
+    ports::{Conversations, History, Status},
+};
+
+const LABEL: &str = "openclaw.test";
+
+/// Longest that a call may take, contained or not.
+const PATIENCE: Duration = Duration::from_secs(25);
+
+/// What the host keeps to itself.
+pub(crate) const SECRET: &str = "the host's own words";
+
+/// One gateway with its state directory.
+pub(crate) struct Rig {
+    pub(crate) home: PathBuf,
+    pub(crate) docker: Docker,
+    pub(crate) gateway: Backend,
+    registry: Registry,
+    run: String,
+    _dir: tempfile::TempDir,
+}
+
+/// A session in its sandbox.
+pub(crate) struct Boxed<'a> {
+    rig: &'a Rig,
+    cx: ToolCx,
+}
+
+/// A call, and what the answer to it says.
+pub(crate) type Row<'a> = (&'a str, Value, &'a str);
+
+impl Rig {
+    pub(crate) async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path().canonicalize().unwrap();
+        std::fs::set_permissions(&home, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .unwrap();
+        std::fs::write(home.join("canary"), SECRET).unwrap();
+        let docker = Docker::connect_with_local_defaults().unwrap();
+        let docker = docker.negotiate_version().await.unwrap_or_else(|error| {
+            panic!("no Docker Engine answers ({error}): run scripts/docker-engine.sh")
+        });
+        let mut seed = [0; 8];
+        getrandom::fill(&mut seed).unwrap();
+        let run = hex::encode(seed);
+        let processes = Processes::new(TaskTracker::new(), Arc::new(|_| {}));
+        let (conversations, clock) = (Arc::new(NoConversation), SystemClock::shared());
+        let registry = tools::builtin(Deps { conversations, processes, clock });
+        let gateway = Backend::new(options(&home, &run, &run));
+        Self { home, docker, gateway, registry, run, _dir: dir }
+    }
+
+    /// The same gateway in another life.
+    pub(crate) fn reborn(&self) -> Backend {
+        Backend::new(options(&self.home, &self.run, &self.run))
+    }
+
+    /// Another gateway at the same engine.
+    pub(crate) fn other_gateway(&self, owner: &str) -> Backend {
+        Backend::new(options(&self.home.join(owner), owner, &self.run))
+    }
+
+    /// The defaults, for a session of this name.
+    pub(crate) fn settings(&self, session: &str) -> Settings {
+        let key = format!("{session}-{}", self.run);
+        Settings {
+            sandbox_dir: self.home.join("sandboxes").join(sandbox::naming::slug(&key)),
+            scope: Scope { sharing: Sharing::Session, key, agent: "main".to_owned() },
+            access: Access::None,
+            agent_dir: self.home.join("workspace"),
+            container: Container::default(),
+            allowed: Allowed::default(),
+            spares: 0,
+            seed: Seed::default(),
+        }
+    }
+
+    /// A session in a sandbox of the defaults.
+    pub(crate) async fn boxed(&self, session: &str) -> Boxed<'_> {
+        self.enter(&self.settings(session)).await
+    }
+
+    pub(crate) async fn enter(&self, settings: &Settings) -> Boxed<'_> {
+        self.enter_by(&self.gateway, settings).await
+    }
+
+    pub(crate) async fn enter_by(&self, gateway: &Backend, settings: &Settings) -> Boxed<'_> {
+        let sandbox = gateway.ensure(settings).await.unwrap_or_else(|error| {
+            panic!("{error} (scripts/sandbox-image.sh and scripts/build-boxd.sh must have run)")
+        });
+        let cx = ToolCx {
+            session: SessionKey::stored(&format!("agent:main:{}", settings.scope.key)),
+            sandbox,
+            limits: Arc::new(limits()),
+            progress: Progress::default(),
+            cancel: CancellationToken::new(),
+        };
+        Boxed { rig: self, cx }
+    }
+
+    /// The container's id, if there is one.
+    pub(crate) async fn id(&self, settings: &Settings) -> Option<String> {
+        let name = Backend::name_of(settings);
+        let seen = self.docker.inspect_container(&name, None::<InspectContainerOptions>).await;
+        seen.ok().and_then(|it| it.id)
+    }
+
+    /// How many containers this test has.
+    pub(crate) async fn count(&self) -> usize {
+        labelled(&self.docker, &self.run).await.len()
+    }
+
+    /// Nothing of the host was changed by the sandbox.
+    pub(crate) fn assert_untouched(&self) {
+        assert_eq!(text(&self.home.join("canary")), SECRET);
+    }
+}
+
+impl Boxed<'_> {
+    /// Makes a call and gives the text of its answer.
+    pub(crate) async fn call(&self, tool: &str, arguments: Value) -> String {
+        let shown = format!("{tool} {arguments:.200}");
+        let call = Call { id: CallId::new("call"), name: tool.to_owned(), arguments };
+        let result = match self.rig.registry.prepare(&call) {
+            Ok(prepared) => {
+                let run = prepared.run(permit(tool, &call, self.rig), self.cx.clone());
+                let ended = tokio::time::timeout(PATIENCE, run).await;
+                ended.unwrap_or_else(|_| panic!("no answer: {shown}"))
+            }
+            Err(error) => tools::tool::error_result(tool, &error),
+        };
+        told(&result)
+    }
+
+    pub(crate) async fn exec(&self, line: &str) -> String {
+        self.call("exec", json!({ "command": line })).await
+    }
+
+    /// An abuse: the answer says `why`, and the next call works.
+    pub(crate) async fn abuse(&self, (tool, arguments, why): Row<'_>) {
+        let shown = format!("{tool} {arguments:.300}");
+        let said = self.call(tool, arguments).await;
+        assert!(says(&said, why), "{shown}: {said:.2000}");
+        assert!(!said.contains(SECRET), "{shown}: {said:.2000}");
+        self.assert_works(&shown).await;
+    }
+
+    /// An abuse by the shell: it fails, says `why`, and the next call works.
+    pub(crate) async fn abuse_by_shell(&self, line: &str, why: &str) {
+        let said = self.exec(&format!("{line}\necho \"status $?\"")).await;
+        assert!(says(&said, why) && !said.contains("status 0"), "{line}: {said:.2000}");
+        assert!(!said.contains(SECRET), "{line}: {said:.2000}");
+        self.assert_works(line).await;
+    }
+
+    /// A plain call works.
+    pub(crate) async fn assert_works(&self, after: &str) {
+        assert_eq!(self.exec("echo ok").await, "ok", "after {after}");
+    }
+
+    pub(crate) fn limit(&mut self, change: impl FnOnce(&mut Limits)) {
+        change(Arc::make_mut(&mut self.cx.limits));
+    }
+
+    /// How many processes in the sandbox have this text in their command line.
+    pub(crate) async fn processes_with(&self, text: &str) -> String {
+        // The pattern must not find the shell that looks.
+        let (first, rest) = text.split_at(1);
+        let line = format!(
+            "n=0; for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline 2>/dev/null \
+             | grep -q '[{first}]{rest}' && n=$((n+1)); done; echo $n"
+        );
+        self.exec(&line).await
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        let run = self.run.clone();
+        // Of its own, since a test that panics takes its runtime down.
+        let cleared = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(async {
+                let docker = Docker::connect_with_local_defaults().unwrap();
+                let Ok(docker) = docker.negotiate_version().await else { return };
+                for id in labelled(&docker, &run).await {
+                    let options = RemoveContainerOptionsBuilder::default().force(true).v(true);
+                    docker.remove_container(&id, Some(options.build())).await.ok();
+                }
+            });
+        });
+        cleared.join().ok();
+    }
+}
+
+/// Whether the answer has one of the reasons, which `|` parts.
+pub(crate) fn says(said: &str, why: &str) -> bool {
+    let said = said.to_lowercase();
+    why.split('|').any(|why| said.contains(&why.to_lowercase()))
+}
+
+/// A row of the shell.
+pub(crate) fn shell<'a>(line: &str, why: &'a str) -> Row<'a> {
+    ("exec", json!({ "command": line }), why)
+}
+
+/// A patch that makes a file.
+pub(crate) fn adding(path: &str, line: &str) -> Value {
+    json!({ "input": format!("*** Begin Patch\n*** Add File: {path}\n+{line}\n*** End Patch\n") })
+}
+
+/// A patch that changes a line of a file.
+pub(crate) fn changing(path: &str, old: &str, new: &str) -> Value {
+    json!({ "input": format!(
+        "*** Begin Patch\n*** Update File: {path}\n@@\n-{old}\n+{new}\n*** End Patch\n"
+    ) })
+}
+
+pub(crate) fn text(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// The servant's program, as its script builds it.
+fn servant() -> PathBuf {
+    let exe = std::env::current_exe().unwrap();
+    let target = exe.ancestors().find(|it| it.join("boxd/openclaw-boxd").is_file());
+    target.expect("no servant: run scripts/build-boxd.sh").join("boxd/openclaw-boxd")
+}
+
+fn options(home: &Path, owner: &str, run: &str) -> Options {
+    Options {
+        engine: Engine::Docker,
+        env: BTreeMap::new(),
+        homes: vec![home.join("home")],
+        registry: store::SandboxRegistry::new(home),
+        clock: SystemClock::shared(),
+        servant: Some(servant()),
+        owner: owner.to_owned(),
+        labels: BTreeMap::from([(LABEL.to_owned(), run.to_owned())]),
+        tasks: TaskTracker::new(),
+        stop: CancellationToken::new(),
+    }
+}
+
+async fn labelled(docker: &Docker, run: &str) -> Vec<String> {
+    let filters = [("label".to_owned(), vec![format!("{LABEL}={run}")])].into();
+    let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
+    let found = docker.list_containers(Some(options)).await.unwrap_or_default();
+    found.into_iter().filter_map(|it| it.id).collect()
+}
+
+fn permit(tool: &str, call: &Call, rig: &Rig) -> Permit {
+    let prepared = rig.registry.prepare(call).unwrap();
+    match judge(tool, &prepared.effect, &Subject::default()) {
+        Judgement::Allow(permit) => permit,
+        Judgement::Deny(_) | Judgement::Ask(_) => panic!("the default policy allows"),
+    }
+}
+
+fn limits() -> Limits {
+    Limits {
+        exec: config::resolved::Exec {
+            path_prepend: Vec::new(),
+            yield_after: Duration::from_secs(20),
+            timeout: Some(Duration::from_secs(20)),
+            finished_kept: Duration::from_mins(30),
+            notify_on_exit: false,
+        },
+        background: true,
+        workspace_only: false,
+        sandboxed: true,
+        output_chars_max: 200_000,
+        progress_every: Duration::from_millis(100),
+    }
+}
+
+fn told(result: &CallResult) -> String {
+    let error = result.details.as_ref().and_then(|it| it["error"].as_str());
+    error.map_or_else(|| result.content.joined_text(), str::to_owned)
+}
+
+struct NoConversation;
+
+#[async_trait]
+impl Conversations for NoConversation {
+    async fn list(&self, _viewer: &SessionKey) -> Vec<Value> {
+        Vec::new()
+    }
+
+    async fn history(&self, _viewer: &SessionKey, _name: &str, _limit: usize) -> Option<History> {
+        None
+    }
+
+    async fn status(
+        &self,
+        _viewer: &SessionKey,
+        _name: Option<&str>,
+        _model: Option<&str>,
+    ) -> Result<Status, String> {
+        Err("there is none".to_owned())
+    }
+}
