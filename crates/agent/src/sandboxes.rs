@@ -9,7 +9,7 @@ pub use listed::{Listed, Selector, Usage, agent_of, list, measure, remove};
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
-use config::{Agent, Config, SandboxBackend, WorkspaceAccess};
+use config::{Agent, Config, SandboxBackend, SandboxMode, WorkspaceAccess};
 use domain::{Clock, SessionKey};
 use futures_util::{FutureExt as _, future::join_all};
 use policy::explain::{Layout, Mount, Report, Subject, report};
@@ -153,6 +153,40 @@ pub fn prune_for_ever(
         })
         .collect();
     join_all(rounds).map(drop)
+}
+
+/// Takes over what an earlier life left, and does ahead of the first turn what can be done.
+///
+/// Speaks only to engines that some agent's sandboxes need. What stands in the way is logged
+/// with its fix: the first turn would fail of it, too.
+pub fn take_over(engines: &Arc<Engines>, config: &Arc<Config>) -> impl Future<Output = ()> + use<> {
+    let (engines, config) = (Arc::clone(engines), Arc::clone(config));
+    async move {
+        let mut swept = Vec::new();
+        for agent in config.agents.list.iter().filter(|it| it.sandbox != SandboxMode::Off) {
+            let Some(backend) = backend_of(&engines, agent) else { continue };
+            let key = SessionKey::of(&agent.id, &config.session.main_key);
+            // Spares come with the first session that needs a sandbox.
+            let ahead = Settings { spares: 0, ..settings(agent, &key, Seed::default()) };
+            let prepared = async {
+                if !swept.contains(&engine(agent)) {
+                    swept.push(engine(agent));
+                    backend.sweep().await?;
+                }
+                backend.warm(&ahead).await
+            };
+            if let Err(error) = prepared.await {
+                tracing::warn!(agent = %agent.id, %error, "the agent's sandbox is not ready");
+            }
+        }
+    }
+}
+
+/// Removes the spares; the sandboxes of sessions live on for the next gateway.
+pub async fn close(engines: &Engines) {
+    for (_, backend) in engines {
+        backend.close().await;
+    }
 }
 
 /// The backend that runs the boxes of `agent`.

@@ -130,8 +130,7 @@ impl App {
             env: Arc::new(options.loaded.env.vars().clone()),
         });
         let backend = sandbox::Host::new(lifecycle.tasks.clone(), confinement(&config));
-        let sandboxes = sandboxes::engines(&ground(&options, &lifecycle));
-        lifecycle.tasks.spawn(sandboxes::prune_for_ever(&sandboxes, &receiver));
+        let sandboxes = engines(&options, &lifecycle, &receiver);
         let (sessions, agent_events) = agent::Sessions::start(agent::Parts {
             config: receiver.clone(),
             store: store.clone(),
@@ -190,6 +189,8 @@ impl Running {
         info!(reason, "gateway stops");
         lifecycle.soft.cancel();
         gateway.sessions.close(GRACE).await;
+        let _slow_engine_keeps_spares =
+            timeout(FAREWELL, sandboxes::close(&gateway.sandboxes)).await;
         let settled = timeout(FAREWELL, gateway.events.settle()).await;
         if settled.is_err() {
             warn!("events did not settle");
@@ -272,6 +273,20 @@ impl Overrides {
         }
         config
     }
+}
+
+/// The engines that sandboxes run on, looked after until the gateway stops.
+fn engines(
+    options: &Options,
+    lifecycle: &Lifecycle,
+    config: &watch::Receiver<Arc<Config>>,
+) -> Arc<sandboxes::Engines> {
+    let engines = sandboxes::engines(&ground(options, lifecycle));
+    let (tasks, hard) = (&lifecycle.tasks, &lifecycle.hard);
+    tasks.spawn(sandboxes::prune_for_ever(&engines, config));
+    let taken_over = sandboxes::take_over(&engines, &config.borrow());
+    tasks.spawn(hard.clone().run_until_cancelled_owned(taken_over));
+    engines
 }
 
 fn ground(options: &Options, lifecycle: &Lifecycle) -> sandboxes::Ground {

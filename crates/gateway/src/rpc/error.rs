@@ -49,9 +49,10 @@ impl From<Error> for RpcError {
 
 impl From<store::StoreError> for RpcError {
     fn from(error: store::StoreError) -> Self {
-        let message = match &error {
-            store::StoreError::Full { .. } => "the disk is full: free space on it, then try again",
-            _ => "cannot reach the conversation's files",
+        let message = if matches!(error, store::StoreError::Full { .. }) {
+            "the disk is full: free space on it, then try again"
+        } else {
+            "cannot reach the conversation's files"
         };
         Self::internal(message, &error)
     }

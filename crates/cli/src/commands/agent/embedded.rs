@@ -70,7 +70,7 @@ async fn turn(
             .map_err(|error| Failure::of(Kind::State, &error))?;
     }
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-    let sandboxes = sandboxes::engines(&sandboxes::Ground {
+    let engines = sandboxes::engines(&sandboxes::Ground {
         env: program.env().vars().clone(),
         home: program.locations.home.clone(),
         state_dir: program.locations.state_dir.clone(),
@@ -92,7 +92,7 @@ async fn turn(
                 },
             },
         )),
-        sandboxes,
+        sandboxes: Arc::clone(&engines),
         clock: Arc::clone(&program.clock),
         place: state::place(program),
     });
@@ -101,6 +101,7 @@ async fn turn(
     let outcome = submit(&sessions, args, session).await;
     sessions.close(std::time::Duration::ZERO).await;
     drop(sessions);
+    sandboxes::close(&engines).await;
     stop.cancel();
     tasks.close();
     tasks.wait().await;
