@@ -30,7 +30,7 @@ const OUT_BYTES_MAX: usize = 3 * CHUNK_BYTES_MAX;
 const FILES_MAX: usize = 16;
 
 /// What is read at once when it is not known how much will come.
-const READ_BYTES: usize = 8 * 1024;
+const READ_BYTES: usize = 32 * 1024;
 
 /// What the owner is asked to do.
 #[derive(Debug)]
