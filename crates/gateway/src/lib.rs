@@ -21,3 +21,4 @@ mod rpc;
 mod state;
 
 pub use app::{App, Asked, Options, Overrides, Running, StartError, VERSION};
+pub use rpc::turn_result;

@@ -60,6 +60,7 @@ mod status;
 mod submission;
 mod system_presence;
 
+pub use agent::result_of as turn_result;
 pub(crate) use error::RpcError;
 pub(crate) use submission::IMAGE_BYTES_MAX;
 

@@ -165,7 +165,7 @@ fn finished(outcome: &Arc<Outcome>) -> Result<Value, RpcError> {
 }
 
 /// The result of a turn, as `agent` and `openclaw agent --local` give it.
-pub(crate) fn result_of(outcome: &Outcome) -> Value {
+pub fn result_of(outcome: &Outcome) -> Value {
     let payloads: Vec<Value> =
         outcome.texts.iter().map(|text| json!({"text": text, "mediaUrl": null})).collect();
     let usage = &outcome.usage;

@@ -6,7 +6,6 @@ use agent::{Lookup, Outcome, Parts, Sessions, Stop, Submission, Submitted, sandb
 use config::Config;
 use domain::{AgentId, Content, SessionKey, TurnId};
 use sandbox::host::{self, Confinement, Host};
-use serde_json::{Value, json};
 use store::{OpenError, OpenOptions, Store};
 use tokio::{
     sync::{mpsc, watch},
@@ -175,7 +174,7 @@ fn report(args: &Args, outcome: &Outcome) -> Result<(), Failure> {
         Stop::Aborted { .. } => true,
         Stop::Failed { error, .. } => return Err(Failure::told(Kind::Failed, error)),
     };
-    let result = result(outcome, aborted);
+    let result = gateway::turn_result(outcome);
     if args.json {
         ui::answer_json(&result);
     } else {
@@ -186,29 +185,4 @@ fn report(args: &Args, outcome: &Outcome) -> Result<(), Failure> {
             .answered(args.json));
     }
     Ok(())
-}
-
-fn result(outcome: &Outcome, aborted: bool) -> Value {
-    let usage = &outcome.usage;
-    let payloads: Vec<Value> =
-        outcome.texts.iter().map(|text| json!({"text": text, "mediaUrl": null})).collect();
-    json!({
-        "payloads": payloads,
-        "meta": {
-            "durationMs": outcome.ended.since(outcome.started),
-            "agentMeta": {
-                "sessionId": outcome.session_id,
-                "provider": outcome.provider,
-                "model": outcome.model,
-                "usage": {
-                    "input": usage.input,
-                    "output": usage.output,
-                    "cacheRead": usage.cache_read,
-                    "cacheWrite": usage.cache_write,
-                    "total": usage.total_tokens,
-                },
-            },
-            "aborted": aborted,
-        },
-    })
 }
