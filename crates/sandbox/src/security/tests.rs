@@ -56,7 +56,7 @@ fn blocked_sources_are_refused_whatever_is_allowed() {
         "/sys",
         "/dev",
         "/root",
-        "/root/.openclaw",
+        "/root/data",
         "/boot",
         "/run",
         "/run/docker.sock",
