@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{
-    AgentId, CallId, CallResult, Message, SessionId, SessionKey, TurnId, UnixMillis, Usage,
-};
+use domain::{AgentId, CallId, CallResult, SessionId, SessionKey, TurnId, UnixMillis, Usage};
 use serde_json::Value;
 
 /// One thing that happened in a turn.
@@ -78,11 +76,6 @@ pub enum EventBody {
     Compaction {
         /// Whether it begins.
         begins: bool,
-    },
-    /// A message was put into the conversation without a turn (`chat.inject`, commands).
-    Said {
-        /// The message.
-        message: Arc<Message>,
     },
     /// The turn is over. Always the last event of a turn.
     Ended(Arc<Outcome>),

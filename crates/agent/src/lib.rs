@@ -32,5 +32,5 @@ mod turn;
 pub use event::{CallEnd, Event, EventBody, Outcome, Stop};
 pub use io::Place;
 pub use sessions::{
-    Aborted, Lookup, Parts, Quiet, Sessions, Submission, SubmitError, Submitted, Transcripts,
+    Aborted, Lookup, Parts, Sessions, Submission, SubmitError, Submitted, Transcripts,
 };

@@ -163,8 +163,7 @@ pub enum Lookup {
 }
 
 /// Holds a conversation still: no turn of it starts until this is dropped.
-#[derive(Debug)]
-pub struct Quiet {
+struct Quiet {
     _done: Option<oneshot::Sender<()>>,
 }
 
@@ -335,7 +334,7 @@ impl Sessions {
 
     /// Stops what runs in a conversation and holds it still, so that its files may be reset,
     /// deleted or rewritten. `None` when it did not come to rest within `patience`.
-    pub async fn quiesce(&self, session: &SessionKey, patience: Duration) -> Option<Quiet> {
+    async fn quiesce(&self, session: &SessionKey, patience: Duration) -> Option<Quiet> {
         let Some(mailbox) = self.hub.table.mailbox(session) else {
             return Some(Quiet { _done: None });
         };

@@ -167,7 +167,6 @@ fn word(body: &EventBody) -> String {
         }
         EventBody::Usage(_) => "usage".into(),
         EventBody::Compaction { begins } => format!("compaction {begins}"),
-        EventBody::Said { .. } => "said".into(),
         EventBody::Ended(outcome) => format!("ended {:?}", outcome.stop),
     }
 }

@@ -177,14 +177,6 @@ impl TurnView {
                 };
                 self.agent(&who, "compaction", data, audience);
             }
-            EventBody::Said { message } => {
-                if let domain::Message::Assistant(said) = &**message {
-                    let text = ChatMessage::new(said.content.joined_text(), said.timestamp.0);
-                    let state =
-                        ChatState::Final { stop_reason: None, message: Some(text.injected()) };
-                    self.chat(&who, state, audience, Slow::Close);
-                }
-            }
             EventBody::Ended(outcome) => self.ended(&who, outcome, audience, now),
         }
         std::mem::take(&mut self.out)

@@ -132,8 +132,7 @@ impl Piecewise {
                 | EventBody::CallProgress { .. }
                 | EventBody::CallEnded(_)
                 | EventBody::Usage(_)
-                | EventBody::Compaction { .. }
-                | EventBody::Said { .. } => {}
+                | EventBody::Compaction { .. } => {}
             }
         }
         // We were too slow and were cut off; the outcome has all of the text.
