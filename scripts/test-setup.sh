@@ -38,6 +38,7 @@ have node || packages+=(nodejs)
 have npm || packages+=(npm)
 [ -e /etc/ssl/certs/ca-certificates.crt ] || packages+=(ca-certificates)
 have curl || packages+=(curl)
+python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3 python3-venv)
 PATH=$PATH:/usr/sbin:/sbin
 has_engine() { scripts/docker-engine.sh check; }
 # An engine elsewhere needs no daemon here, but the scripts use the command line.
@@ -79,8 +80,18 @@ if ! cmp -s tests/peers/package-lock.json "$stamp"; then
   cp tests/peers/package-lock.json "$stamp"
 fi
 
-# The sandboxes' servant, an engine, and the images.
+# What the tests in Python import, in a folder of its own.
+venv=tests/python/.venv
+if ! cmp -s tests/python/requirements.txt "$venv/.installed"; then
+  rm -rf "$venv"
+  python3 -m venv "$venv"
+  "$venv/bin/pip" install -q --disable-pip-version-check -r tests/python/requirements.txt </dev/null
+  cp tests/python/requirements.txt "$venv/.installed"
+fi
+
+# The sandboxes' servant, the engine's plugins, an engine, and the images.
 scripts/build-boxd.sh
+scripts/docker-plugins.sh
 if ! has_engine && [ "$(id -u)" != 0 ] && as_root true; then
   as_root env "PATH=$PATH" "TMPDIR=${TMPDIR:-/tmp}" "ENGINE_MARK=${ENGINE_MARK:-}" \
     scripts/docker-engine.sh </dev/null
