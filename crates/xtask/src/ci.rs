@@ -14,13 +14,14 @@ use crate::{
 
 type Step = (&'static str, fn() -> anyhow::Result<()>);
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     ("format", format),
     ("tidy", tidy::run),
     ("licences", licences::run),
     ("clippy", clippy),
     ("rustdoc", rustdoc),
     ("npm", npm),
+    ("python", python),
     ("doctests", doctests),
     ("tests", tests),
     ("docker", docker),
@@ -29,7 +30,7 @@ const STEPS: [Step; 9] = [
 /// Options of `cargo xtask ci`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Only these steps: format, tidy, licences, clippy, rustdoc, npm, doctests, tests, docker
+    /// Only these steps: format, tidy, licences, clippy, rustdoc, npm, python, doctests, tests, docker
     #[arg(value_name = "STEP")]
     steps: Vec<String>,
 }
@@ -106,6 +107,12 @@ fn docker() -> anyhow::Result<()> {
 fn has_nextest() -> bool {
     let version = Command::new("cargo").args(["nextest", "--version"]).output();
     version.is_ok_and(|output| output.status.success())
+}
+
+/// Runs the tests in Python, with what `scripts/test-setup.sh` installed for them.
+fn python() -> anyhow::Result<()> {
+    let mut command = command("tests/python/.venv/bin/python");
+    finish(command.args(["-B", "-m", "unittest", "discover", "-s", "tests/python"]))
 }
 
 /// Runs the `check` script of every npm project that has one.
