@@ -11,7 +11,7 @@ use std::{
 use anyhow::Context as _;
 
 /// Folders that hold nothing of ours.
-const SKIPPED: [&str; 4] = ["target", "node_modules", ".git", "artifacts"];
+const SKIPPED: [&str; 5] = ["target", "node_modules", ".venv", ".git", "artifacts"];
 
 /// Endings of the files that are read; the rest is listed with no text.
 const TEXT: [&str; 9] = ["rs", "toml", "md", "lock", "json", "mjs", "sh", "yml", "yaml"];
