@@ -61,7 +61,7 @@ async fn host(brief: &Brief, io: &Io) -> Result<Arc<dyn Sandbox>, SandboxError> 
 
 async fn enter(brief: &Brief, io: &Io) -> Result<Arc<dyn Sandbox>, SandboxError> {
     let agent = brief.agent();
-    let settings = sandboxes::settings(agent, &brief.session, seed(brief, io));
+    let settings = sandboxes::settings(&brief.config, agent, &brief.session, seed(brief, io));
     let backend = sandboxes::backend_of(&io.sandboxes, agent);
     let Some(backend) = backend else {
         return Err(SandboxError::Docker(sandbox::docker::Error::Closed));

@@ -27,7 +27,7 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// The box of `session`, should it have one.
-pub fn settings(agent: &Agent, session: &SessionKey, seed: Seed) -> Settings {
+pub fn settings(config: &Config, agent: &Agent, session: &SessionKey, seed: Seed) -> Settings {
     let sandbox = &agent.sandbox_settings;
     let sharing = match sandbox.sharing {
         config::Sharing::Session => Sharing::Session,
@@ -57,14 +57,30 @@ pub fn settings(agent: &Agent, session: &SessionKey, seed: Seed) -> Settings {
         },
         spares: sandbox.docker.spares,
         seed,
+        exposed: exposed(config),
     }
+}
+
+/// The directories that any agent's sandboxes write to.
+fn exposed(config: &Config) -> Arc<[PathBuf]> {
+    let boxed = config.agents.list.iter().filter(|agent| agent.sandbox != SandboxMode::Off);
+    let dirs = boxed.map(|agent| match agent.sandbox_settings.workspace_access {
+        WorkspaceAccess::ReadWrite => agent.workspace.clone(),
+        WorkspaceAccess::None | WorkspaceAccess::ReadOnly => {
+            agent.sandbox_settings.workspace_root.clone()
+        }
+    });
+    let mut dirs: Vec<_> = dirs.collect();
+    dirs.sort();
+    dirs.dedup();
+    dirs.into()
 }
 
 /// Why things are as they are for `subject`, who last spoke on `channel`; `None` when there is
 /// no such agent.
 pub fn explain(config: &Config, subject: &Subject, channel: Option<String>) -> Option<Report> {
     let agent = config.agents.get(&subject.agent)?;
-    let settings = settings(agent, &subject.key(config), Seed::default());
+    let settings = settings(config, agent, &subject.key(config), Seed::default());
     Some(report(config, agent, subject, channel, layout(&settings)))
 }
 
@@ -167,7 +183,7 @@ pub fn take_over(engines: &Arc<Engines>, config: &Arc<Config>) -> impl Future<Ou
             let Some(backend) = backend_of(&engines, agent) else { continue };
             let key = SessionKey::of(&agent.id, &config.session.main_key);
             // Spares come with the first session that needs a sandbox.
-            let ahead = Settings { spares: 0, ..settings(agent, &key, Seed::default()) };
+            let ahead = Settings { spares: 0, ..settings(&config, agent, &key, Seed::default()) };
             let prepared = async {
                 if !swept.contains(&engine(agent)) {
                     swept.push(engine(agent));
@@ -289,7 +305,7 @@ mod tests {
         let agent = &config.agents.list[0];
         let session = SessionKey::stored("agent:main:telegram:group:1");
 
-        let settings = settings(agent, &session, Seed::default());
+        let settings = settings(&config, agent, &session, Seed::default());
 
         let container = &settings.container;
         assert_eq!((settings.access, settings.spares), (Access::Ro, 2));

@@ -184,5 +184,6 @@ fn settings(home: &Path, session: &str, spares: u32) -> Settings {
         allowed: Allowed::default(),
         spares,
         seed: Seed::default(),
+        exposed: std::sync::Arc::default(),
     }
 }

@@ -7,6 +7,7 @@
 
 mod attach;
 mod birth;
+mod checkup;
 mod client;
 mod connect;
 mod create;
@@ -14,6 +15,7 @@ mod engine;
 mod engine_exec;
 pub(crate) mod ensure;
 mod error;
+mod held;
 mod lease;
 mod limits;
 mod link;
@@ -35,6 +37,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
+pub use checkup::Checkup;
 pub use connect::Engine;
 pub use engine::Options;
 pub use error::Error;

@@ -1,7 +1,7 @@
 //! How a container comes to life: made, attached to, started, proven, set up. Whatever fails
 //! on the way leaves no container behind.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use super::{
     attach,
@@ -12,9 +12,8 @@ use super::{
     error::Error,
     link,
     machine::{Machine, Reach},
-    mounts::Managed,
-    proof::{self, Verdict},
-    seed,
+    mounts::{self, Managed},
+    proof::{self, Claim, Verdict},
     servant::Servant,
     settings::Container,
 };
@@ -37,6 +36,8 @@ pub(crate) struct Plan<'a> {
     /// With the user already derived.
     pub(crate) container: &'a Container,
     pub(crate) managed: &'a [Managed],
+    /// See [`mounts::exposed`].
+    pub(crate) exposed: &'a [PathBuf],
     /// Those that tell this one from others; see [`labels`].
     pub(crate) labels: &'a BTreeMap<String, String>,
 }
@@ -62,21 +63,23 @@ pub(crate) async fn create(engine: &Engine, plan: Plan<'_>) -> Result<Machine, E
     let client = engine.client().await?;
     let servant = engine.servant(&client, &plan.container.image).await?;
     let placed = engine.placed(plan.managed)?;
-    let failed = match attempt(engine, &client, plan, &placed, servant.as_ref()).await {
+    let claims = plan.claims().await?;
+    let birth = Birth { engine, client: &client, plan, claims: &claims };
+    let failed = match birth.attempt(&placed, servant.as_ref()).await {
         Ok(machine) => return Ok(machine),
         Err(Setback::Elsewhere(said)) => said,
         Err(Setback::NoServant(error)) => {
             // The volume may have been pruned behind our back; an empty one is no servant.
             engine.distrust_servant();
             let servant = engine.servant(&client, &plan.container.image).await?;
-            let again = attempt(engine, &client, plan, &placed, servant.as_ref()).await;
+            let again = birth.attempt(&placed, servant.as_ref()).await;
             return again.map_err(|setback| setback.or(error));
         }
         Err(Setback::Other(error)) => return Err(error),
     };
     for own in engine.find_own(&client, plan.managed, &failed).await? {
         let placed = super::own::translate(plan.managed, &own).map_err(Error::Mount)?;
-        match attempt(engine, &client, plan, &placed, servant.as_ref()).await {
+        match birth.attempt(&placed, servant.as_ref()).await {
             Ok(machine) => {
                 engine.settle_own(own);
                 return Ok(machine);
@@ -100,13 +103,22 @@ pub(crate) async fn take_up(
 ) -> Result<Machine, Error> {
     let has_servant = found.entrypoint.ends_with(create::SERVANT_FILE);
     let how = Hold { has_servant, must_start: !found.is_running };
-    let machine = hold(engine, client, plan, &found.id, how).await?;
-    match proof::prove(&*machine.sandbox, &visible(plan)).await {
-        Verdict::Seen => Ok(Machine { place: place(plan), ..machine }),
-        Verdict::Unseen { ours, .. } | Verdict::Unreadable { ours, .. } => {
-            let said = format!("it no longer sees `{ours}`");
+    let claims = plan.claims().await?;
+    let birth = Birth { engine, client, plan, claims: &claims };
+    let machine = birth.hold(&found.id, how).await?;
+    match proof::prove(&*machine.sandbox, &claims).await {
+        Verdict::Seen => Ok(Machine { place: birth.place(), ..machine }),
+        Verdict::Unseen(claim) | Verdict::Unreadable { claim, .. } => {
+            let said = format!("it no longer sees `{}`", claim.ours.display());
             Err(Error::Servant { name: plan.name.to_owned(), said })
         }
+    }
+}
+
+impl Plan<'_> {
+    async fn claims(&self) -> Result<Vec<Claim>, Error> {
+        let binds = &self.container.binds;
+        proof::claims(mounts::uncovered(self.managed, binds), binds, self.exposed).await
     }
 }
 
@@ -154,117 +166,112 @@ struct Hold {
     must_start: bool,
 }
 
-async fn attempt(
-    engine: &Engine,
-    client: &Arc<Client>,
-    plan: Plan<'_>,
-    placed: &[Managed],
-    servant: Option<&Servant>,
-) -> Result<Machine, Setback> {
-    let first = match servant {
-        Some(servant) => First::Servant { volume: &servant.volume },
-        None => First::Sleeper,
-    };
-    let body = create::body(&create::Plan {
-        container: plan.container,
-        managed: placed,
-        labels: plan.labels.clone(),
-        relabel: Engine::relabel(client),
-        seccomp: seccomp(plan.container).await.map_err(Setback::Other)?,
-        first,
-    });
-    let body = body.map_err(Setback::Other)?;
-    let id = client.create(plan.name, body).await.map_err(Setback::of_creation)?;
-    match raise(engine, client, plan, &id, servant.is_some()).await {
-        Ok(machine) => Ok(machine),
-        Err(setback) => match client.remove(&id).await {
-            Ok(()) => Err(setback),
-            Err(second) => {
-                let first = match setback {
-                    Setback::Elsewhere(said) => Error::Mount(said),
-                    Setback::NoServant(error) | Setback::Other(error) => error,
-                };
-                let (name, first, second) = (plan.name.to_owned(), first.into(), second.into());
-                Err(Setback::Other(Error::Twice { name, first, second }))
+/// A plan on its way.
+#[derive(Clone, Copy)]
+struct Birth<'a> {
+    engine: &'a Engine,
+    client: &'a Arc<Client>,
+    plan: Plan<'a>,
+    claims: &'a [Claim],
+}
+
+impl Birth<'_> {
+    async fn attempt(
+        self,
+        placed: &[Managed],
+        servant: Option<&Servant>,
+    ) -> Result<Machine, Setback> {
+        let Self { client, plan, .. } = self;
+        let first = match servant {
+            Some(servant) => First::Servant { volume: &servant.volume },
+            None => First::Sleeper,
+        };
+        let body = create::body(&create::Plan {
+            container: plan.container,
+            managed: placed,
+            labels: plan.labels.clone(),
+            relabel: Engine::relabel(client),
+            seccomp: seccomp(plan.container).await.map_err(Setback::Other)?,
+            first,
+        });
+        let body = body.map_err(Setback::Other)?;
+        let id = client.create(plan.name, body).await.map_err(Setback::of_creation)?;
+        match self.raise(&id, servant.is_some()).await {
+            Ok(machine) => Ok(machine),
+            Err(setback) => match client.remove(&id).await {
+                Ok(()) => Err(setback),
+                Err(second) => {
+                    let first = match setback {
+                        Setback::Elsewhere(said) => Error::Mount(said),
+                        Setback::NoServant(error) | Setback::Other(error) => error,
+                    };
+                    let (name, first, second) = (plan.name.to_owned(), first.into(), second.into());
+                    Err(Setback::Other(Error::Twice { name, first, second }))
+                }
+            },
+        }
+    }
+
+    async fn raise(self, id: &str, has_servant: bool) -> Result<Machine, Setback> {
+        let Self { plan, .. } = self;
+        let machine = self.hold(id, Hold { has_servant, must_start: true }).await;
+        let machine = machine.map_err(|error| Setback::of_start(error, has_servant))?;
+        match proof::prove(&*machine.sandbox, self.claims).await {
+            Verdict::Seen => {}
+            Verdict::Unseen(claim) => {
+                if let Some(error) = claim.swapped(plan.exposed) {
+                    return Err(Setback::Other(error));
+                }
+                let (ours, target) = (claim.ours.display(), &claim.target);
+                let said =
+                    format!("a marker put into `{ours}` is not at `{target}` in the sandbox");
+                return Err(Setback::Elsewhere(said));
             }
-        },
-    }
-}
-
-async fn raise(
-    engine: &Engine,
-    client: &Arc<Client>,
-    plan: Plan<'_>,
-    id: &str,
-    has_servant: bool,
-) -> Result<Machine, Setback> {
-    let machine = hold(engine, client, plan, id, Hold { has_servant, must_start: true }).await;
-    let machine = machine.map_err(|error| Setback::of_start(error, has_servant))?;
-    match proof::prove(&*machine.sandbox, &visible(plan)).await {
-        Verdict::Seen => {}
-        Verdict::Unseen { ours, target } => {
-            let said = format!("a marker put into `{ours}` is not at `{target}` in the sandbox");
-            return Err(Setback::Elsewhere(said));
+            Verdict::Unreadable { claim, said } => {
+                let user = plan.container.user.as_deref().unwrap_or("the image's user");
+                return Err(Setback::Other(Error::Mount(format!(
+                    "the sandbox's user ({user}) and the gateway cannot both use `{}` ({said}): \
+                     give the directory to that user, or set `sandbox.docker.user` to its owner",
+                    claim.ours.display()
+                ))));
+            }
         }
-        Verdict::Unreadable { ours, said } => {
-            let user = plan.container.user.as_deref().unwrap_or("the image's user");
-            return Err(Setback::Other(Error::Mount(format!(
-                "the sandbox's user ({user}) and the gateway cannot both use `{ours}` ({said}): \
-                 give the directory to that user, or set `sandbox.docker.user` to its owner"
-            ))));
-        }
+        set_up(&*machine.sandbox, plan).await.map_err(Setback::Other)?;
+        Ok(Machine { place: self.place(), ..machine })
     }
-    set_up(&*machine.sandbox, plan).await.map_err(Setback::Other)?;
-    Ok(Machine { place: place(plan), ..machine })
-}
 
-fn place(plan: Plan<'_>) -> Option<(u64, u64)> {
-    plan.managed.first().and_then(|mount| seed::identity(&mount.ours))
-}
+    /// The directory that was proven to be at the working directory.
+    fn place(self) -> Option<(u64, u64)> {
+        let main = &self.plan.managed.first()?.ours;
+        self.claims.iter().find(|claim| claim.ours == *main).map(Claim::identity)
+    }
 
-/// Attaches, starts if need be, and greets the servant.
-async fn hold(
-    engine: &Engine,
-    client: &Arc<Client>,
-    plan: Plan<'_>,
-    id: &str,
-    how: Hold,
-) -> Result<Machine, Error> {
-    let docker = plan.container;
-    if !how.has_servant {
+    /// Attaches, starts if need be, and greets the servant.
+    async fn hold(self, id: &str, how: Hold) -> Result<Machine, Error> {
+        let Self { engine, client, plan, .. } = self;
+        let docker = plan.container;
+        if !how.has_servant {
+            if how.must_start {
+                client.start(id).await?;
+            }
+            let sandbox = Arc::new(EngineExec {
+                client: Arc::clone(client),
+                id: id.to_owned(),
+                workdir: docker.workdir.clone(),
+                path: docker.env.get("PATH").cloned(),
+                tasks: engine.options.tasks.clone(),
+            });
+            return Ok(Machine { sandbox, reach: Reach::EngineExec, way: None, place: None });
+        }
+        // Before the start, so that nothing the servant says is lost, and because Podman
+        // attaches to nothing that runs already.
+        let attached = attach::attach(client, id).await?;
         if how.must_start {
             client.start(id).await?;
         }
-        let sandbox = Arc::new(EngineExec {
-            client: Arc::clone(client),
-            id: id.to_owned(),
-            workdir: docker.workdir.clone(),
-            path: docker.env.get("PATH").cloned(),
-            tasks: engine.options.tasks.clone(),
-        });
-        return Ok(Machine { sandbox, reach: Reach::EngineExec, way: None, place: None });
+        let before = if how.must_start { Attach::First } else { Attach::Again };
+        link::open(engine, plan.name, docker, attached, before).await
     }
-    // Before the start, so that nothing the servant says is lost, and because Podman attaches
-    // to nothing that runs already.
-    let attached = attach::attach(client, id).await?;
-    if how.must_start {
-        client.start(id).await?;
-    }
-    let before = if how.must_start { Attach::First } else { Attach::Again };
-    link::open(engine, plan.name, docker, attached, before).await
-}
-
-/// The managed mounts that no bind of the user covers.
-fn visible(plan: Plan<'_>) -> Vec<Managed> {
-    let targets: Vec<_> = plan
-        .container
-        .binds
-        .iter()
-        .filter_map(|text| Some(crate::security::Bind::parse(text)?.target))
-        .collect();
-    let is_covered =
-        |mount: &Managed| targets.iter().any(|target| target.trim_end_matches('/') == mount.target);
-    plan.managed.iter().filter(|mount| !is_covered(mount)).cloned().collect()
 }
 
 async fn set_up(sandbox: &dyn Sandbox, plan: Plan<'_>) -> Result<(), Error> {

@@ -2,7 +2,10 @@
 //!
 //! Runs once at a time per container name (`pool` sees to that), so nothing here locks.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use store::{SandboxEntry, SandboxKind};
 
@@ -39,6 +42,8 @@ pub(crate) struct Wanted {
     /// With the user derived.
     pub(crate) container: Container,
     pub(crate) managed: Vec<Managed>,
+    /// See [`mounts::exposed`].
+    pub(crate) exposed: Vec<PathBuf>,
     pub(crate) hash: String,
     pub(crate) mounts_hash: String,
 }
@@ -176,7 +181,13 @@ impl Ask<'_> {
     }
 
     fn plan<'b>(&'b self, wanted: &'b Wanted, labels: &'b BTreeMap<String, String>) -> Plan<'b> {
-        Plan { name: self.name, container: &wanted.container, managed: &wanted.managed, labels }
+        Plan {
+            name: self.name,
+            container: &wanted.container,
+            managed: &wanted.managed,
+            exposed: &wanted.exposed,
+            labels,
+        }
     }
 
     /// Refuses a container of the right name that another program, gateway or scope made.
@@ -231,7 +242,8 @@ pub(crate) fn wanted(settings: &Settings, main: &Path) -> Wanted {
         agent_workspace_dir: &settings.agent_dir,
         mounts: &hashed,
     });
-    Wanted { container, managed, hash, mounts_hash: naming::mounts_hash(&hashed) }
+    let (exposed, mounts_hash) = (mounts::exposed(settings), naming::mounts_hash(&hashed));
+    Wanted { container, managed, exposed, hash, mounts_hash }
 }
 
 /// Refuses what no sandbox gets. Looks at the disk, so off the async threads.

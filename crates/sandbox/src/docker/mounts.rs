@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use bollard::models::{Mount, MountType, MountVolumeOptions};
 
-use super::settings::{AGENT_TARGET, Access, Settings};
+use super::settings::{AGENT_TARGET, Access, Settings, Sharing};
 use crate::{
     naming::HashedMount,
     security::{Bind, SERVANT_TARGET},
@@ -67,19 +67,10 @@ pub(crate) fn render(
     servant_volume: Option<&str>,
     relabel: Relabel,
 ) -> (Vec<Mount>, Vec<String>) {
-    let user: Vec<_> =
-        user_binds.iter().filter_map(|text| Some((text, Bind::parse(text)?))).collect();
-    let is_last = |at: usize| {
-        let target = trimmed(&user[at].1.target);
-        user[at + 1..].iter().all(|(_, later)| trimmed(&later.target) != target)
-    };
-    let kept: Vec<_> = (0..user.len()).filter(|&at| is_last(at)).collect();
+    let kept = kept(user_binds);
     let mut mounts = Vec::new();
     let mut binds = Vec::new();
-    for mount in managed {
-        if kept.iter().any(|&at| trimmed(&user[at].1.target) == trimmed(&mount.target)) {
-            continue;
-        }
+    for mount in uncovered(managed, user_binds) {
         let source = mount.source.display().to_string();
         match relabel {
             // A mount never makes a missing source; a bind would, as an empty directory.
@@ -96,9 +87,42 @@ pub(crate) fn render(
             }
         }
     }
-    binds.extend(kept.iter().map(|&at| user[at].0.clone()));
+    binds.extend(kept.into_iter().map(|(text, _)| text.clone()));
     mounts.extend(servant_volume.map(|volume| servant_mount(volume, true)));
     (mounts, binds)
+}
+
+/// The user's binds that count, with their text: of those with one target, the last.
+pub(crate) fn kept(user_binds: &[String]) -> Vec<(&String, Bind)> {
+    let user: Vec<_> =
+        user_binds.iter().filter_map(|text| Some((text, Bind::parse(text)?))).collect();
+    let is_last = |at: usize| {
+        let target = trimmed(&user[at].1.target);
+        user[at + 1..].iter().all(|(_, later)| trimmed(&later.target) != target)
+    };
+    let are_last: Vec<_> = (0..user.len()).map(is_last).collect();
+    user.into_iter().zip(are_last).filter(|(_, is_last)| *is_last).map(|(it, _)| it).collect()
+}
+
+/// The managed mounts that no bind of the user covers.
+pub(crate) fn uncovered(managed: &[Managed], user_binds: &[String]) -> Vec<Managed> {
+    let kept = kept(user_binds);
+    let is_covered = |mount: &Managed| {
+        kept.iter().any(|(_, bind)| trimmed(&bind.target) == trimmed(&mount.target))
+    };
+    managed.iter().filter(|mount| !is_covered(mount)).cloned().collect()
+}
+
+/// Directories on our side that sandboxes write to, so that what lies in them may be their
+/// doing: those of these settings and those that other settings expose.
+pub(crate) fn exposed(settings: &Settings) -> Vec<PathBuf> {
+    let own = match (settings.access, settings.scope.sharing) {
+        (Access::Rw, _) => Some(settings.agent_dir.as_path()),
+        (Access::None | Access::Ro, Sharing::Shared) => Some(settings.sandbox_dir.as_path()),
+        // The directories of all sandboxes are in one, which those that share it write to.
+        (Access::None | Access::Ro, _) => settings.sandbox_dir.parent(),
+    };
+    own.map(Path::to_owned).into_iter().chain(settings.exposed.iter().cloned()).collect()
 }
 
 /// The volume with the servant's program.

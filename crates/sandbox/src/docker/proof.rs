@@ -1,70 +1,160 @@
-//! The proof that a sandbox sees our directories and no others: a random file, put into each
-//! managed directory on our side, must be read at its place by the sandbox.
+//! The proof that a sandbox sees our directories and no others: a random file, put into each of
+//! them on our side, must be read at its place by the sandbox.
+//!
+//! The directories are opened before anything is mounted and held until the proof is done
+//! ([`Held`]): whatever is put at their paths in between, the marker is in what was opened, and
+//! a sandbox that was given something else does not see it. Proven are the managed mounts, and
+//! the user's binds whose sources a sandbox could have replaced.
 
-use std::{fs::Permissions, io, os::unix::fs::PermissionsExt, path::Path};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
-use tokio::{fs, io::AsyncWriteExt};
-
-use super::mounts::Managed;
-use crate::backend::{Sandbox, SandboxError};
+use super::{
+    error::Error,
+    held::Held,
+    mounts::{self, Managed},
+};
+use crate::{
+    backend::{Sandbox, SandboxError},
+    security::Violation,
+};
 
 const TEXT_BYTES_MAX: u64 = 64;
 
+/// A directory that a sandbox must see at its place.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    held: Held,
+    pub(crate) ours: PathBuf,
+    pub(crate) target: String,
+    writable: bool,
+    /// As the user wrote it; `None` for a managed mount.
+    bind: Option<String>,
+}
+
 /// What the proof came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+#[derive(Debug)]
+pub(crate) enum Verdict<'a> {
     /// Every directory is the right one.
     Seen,
     /// The sandbox sees something else at this place.
-    Unseen { ours: String, target: String },
+    Unseen(&'a Claim),
     /// We, or the sandbox's user, may not look into this directory.
-    Unreadable { ours: String, said: String },
+    Unreadable { claim: &'a Claim, said: String },
 }
 
-/// Looks for a marker in every mount.
-pub(crate) async fn prove(sandbox: &dyn Sandbox, managed: &[Managed]) -> Verdict {
-    for mount in managed {
-        let Some((name, text)) = marker() else { continue };
-        let file = mount.ours.join(&name);
-        if let Err(error) = put(&file, &text).await {
-            if mount.writable {
-                let ours = mount.ours.display().to_string();
-                return Verdict::Unreadable { ours, said: error.to_string() };
+/// Opens what is to be proven. To be called before anything is mounted.
+///
+/// # Errors
+///
+/// [`Error::Directory`] and [`Error::Refused`] when a way leads over a link that a sandbox may
+/// have made, or to something that cannot be proven.
+pub(crate) async fn claims(
+    managed: Vec<Managed>,
+    binds: &[String],
+    exposed: &[PathBuf],
+) -> Result<Vec<Claim>, Error> {
+    let (binds, exposed) = (binds.to_vec(), exposed.to_vec());
+    let opened = tokio::task::spawn_blocking(move || open(managed, &binds, &exposed));
+    opened.await.map_err(|_| Error::Closed)?
+}
+
+fn open(managed: Vec<Managed>, binds: &[String], exposed: &[PathBuf]) -> Result<Vec<Claim>, Error> {
+    let mut claims = Vec::new();
+    for Managed { ours, target, writable, .. } in managed {
+        let held = Held::open(&ours, exposed).map_err(|error| directory(&ours, error.why))?;
+        claims.push(Claim { held, ours, target, writable, bind: None });
+    }
+    for (text, bind) in mounts::kept(binds) {
+        let ours = PathBuf::from(&bind.source);
+        let held = match Held::open(&ours, exposed) {
+            Ok(held) if held.is_exposed => held,
+            Err(error) if error.is_exposed => {
+                return Err(refused(text, &format!("its source is {}", error.why)));
+            }
+            // Nobody but the operator can have changed it; and we may not see it at all.
+            Ok(_) | Err(_) => continue,
+        };
+        if !held.is_dir() {
+            let rule = "in a directory that sandboxes write to, only directories can be bound";
+            return Err(refused(text, rule));
+        }
+        let (target, bind) = (bind.target, Some(text.clone()));
+        claims.push(Claim { held, ours, target, writable: true, bind });
+    }
+    Ok(claims)
+}
+
+/// Looks for a marker at every place.
+pub(crate) async fn prove<'a>(sandbox: &dyn Sandbox, claims: &'a [Claim]) -> Verdict<'a> {
+    for claim in claims {
+        let Some((name, text)) = marker() else {
+            return Verdict::Unreadable { claim, said: "no random bytes".to_owned() };
+        };
+        if let Err(error) = claim.held.put(&name, &text) {
+            if claim.writable || claim.held.is_exposed {
+                return Verdict::Unreadable { claim, said: error.to_string() };
             }
             // A directory that not even we may write to cannot be proven.
-            tracing::debug!(path = %file.display(), %error, "no marker there");
+            tracing::debug!(path = %claim.ours.display(), %error, "no marker there");
             continue;
         }
-        let place = format!("{}/{name}", mount.target);
+        let place = format!("{}/{name}", claim.target.trim_end_matches('/'));
         let read = sandbox.read(&place, TEXT_BYTES_MAX).await;
-        if let Err(error) = fs::remove_file(&file).await {
-            tracing::warn!(path = %file.display(), %error, "a marker file stays behind");
+        if let Err(error) = claim.held.remove(&name) {
+            tracing::warn!(path = %claim.ours.display(), name, %error, "a marker stays behind");
         }
-        let ours = mount.ours.display().to_string();
         match read {
             Ok(bytes) if bytes == text.as_bytes() => {}
             Err(SandboxError::File { source, .. })
                 if source.kind() == io::ErrorKind::PermissionDenied =>
             {
-                return Verdict::Unreadable { ours, said: source.to_string() };
+                return Verdict::Unreadable { claim, said: source.to_string() };
             }
-            Ok(_) => return Verdict::Unseen { ours, target: mount.target.clone() },
+            Ok(_) => return Verdict::Unseen(claim),
             Err(error) => {
                 tracing::debug!(%place, %error, "marker not seen");
-                return Verdict::Unseen { ours, target: mount.target.clone() };
+                return Verdict::Unseen(claim);
             }
         }
     }
     Verdict::Seen
 }
 
-async fn put(file: &Path, text: &str) -> io::Result<()> {
-    let mut options = fs::OpenOptions::new();
-    let mut open = options.write(true).create_new(true).mode(0o644).open(file).await?;
-    // Whatever our umask: the sandbox's user is often another one.
-    open.set_permissions(Permissions::from_mode(0o644)).await?;
-    open.write_all(text.as_bytes()).await?;
-    open.flush().await
+impl Claim {
+    /// Identity of the directory that was opened.
+    pub(crate) fn identity(&self) -> (u64, u64) {
+        self.held.identity()
+    }
+
+    /// Why the sandbox may not have what it was given instead of this directory, when that is
+    /// a sandbox's doing; `None` when only the engine can tell where the path leads.
+    pub(crate) fn swapped(&self, exposed: &[PathBuf]) -> Option<Error> {
+        const REPLACED: &str = "it was replaced while the sandbox was made";
+        if let Some(text) = &self.bind {
+            return Some(refused(text, &format!("its source is not what was mounted: {REPLACED}")));
+        }
+        match Held::open(&self.ours, exposed) {
+            Ok(now) if now.identity() == self.identity() => None,
+            Ok(_) => Some(directory(&self.ours, io::Error::other(REPLACED))),
+            Err(error) => Some(directory(&self.ours, error.why)),
+        }
+    }
+}
+
+fn directory(path: &Path, source: io::Error) -> Error {
+    Error::Directory { path: path.display().to_string(), source }
+}
+
+fn refused(bind: &str, rule: &str) -> Error {
+    Error::Refused(Violation {
+        key: "binds",
+        value: bind.to_owned(),
+        rule: rule.to_owned(),
+        lifted_by: None,
+    })
 }
 
 fn marker() -> Option<(String, String)> {

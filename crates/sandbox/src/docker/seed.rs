@@ -4,6 +4,7 @@
 //! directory is followed: a sandbox may have put it there to have us write elsewhere.
 
 use std::{
+    ffi::{OsStr, OsString},
     fs::{self, DirBuilder, OpenOptions},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown, lchown},
@@ -12,6 +13,8 @@ use std::{
 
 use super::{
     error::Error,
+    held::Held,
+    mounts,
     settings::{Access, Seed, Settings, Sharing},
 };
 
@@ -61,15 +64,17 @@ pub(crate) fn prepare(settings: &Settings) -> Result<(), Error> {
     if settings.access == Access::Rw {
         return make_dir(&settings.agent_dir, None);
     }
+    let (dir, exposed) = (&settings.sandbox_dir, mounts::exposed(settings));
     if settings.scope.sharing != Sharing::Shared {
-        refuse_link(&settings.sandbox_dir)?;
+        refuse_link(dir)?;
     }
-    make_dir(&settings.sandbox_dir, owner)?;
-    fill(&settings.sandbox_dir, &settings.seed, owner)
+    make_dir(dir, owner)?;
+    let held = Held::open(dir, &exposed).map_err(|error| at(dir, error.why))?;
+    fill(dir, &held, &settings.seed, owner)
 }
 
-/// Refuses a link where a sandbox's own directory should be. A sandbox that all share works in
-/// the directory above, and could have us mount what it likes.
+/// Refuses a link where a sandbox's own directory should be, before anything is made there. A
+/// sandbox that all share works in the directory above, and could have us mount what it likes.
 fn refuse_link(dir: &Path) -> Result<(), Error> {
     match fs::symlink_metadata(dir) {
         Ok(found) if found.is_symlink() => {
@@ -88,35 +93,39 @@ pub(crate) fn make_dir(dir: &Path, owner: Option<Owner>) -> Result<(), Error> {
     give(dir, owner).map_err(|error| at(dir, error))
 }
 
-/// Puts files and skills into `dir`.
-pub(crate) fn fill(dir: &Path, seed: &Seed, owner: Option<Owner>) -> Result<(), Error> {
+/// Puts files and skills into `dir`, which is held: its name may be another's by now.
+fn fill(dir: &Path, held: &Held, seed: &Seed, owner: Option<Owner>) -> Result<(), Error> {
     for (name, text) in seed.files.iter() {
-        let path = dir.join(name);
+        let path = held.path().join(name);
         let made = OpenOptions::new().write(true).create_new(true).mode(0o644).open(&path);
         match made {
             Ok(mut file) => {
-                file.write_all(text.as_bytes()).map_err(|error| at(&path, error))?;
+                file.write_all(text.as_bytes()).map_err(|error| at(&dir.join(name), error))?;
                 // By the open file: the name may be another one's by now.
                 let given = owner.map(|it| fchown(&file, Some(it.uid), Some(it.gid)));
-                given.transpose().map_err(|error| at(&path, error))?;
+                given.transpose().map_err(|error| at(&dir.join(name), error))?;
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(at(&path, error)),
+            Err(error) => return Err(at(&dir.join(name), error)),
         }
     }
     if let Some(skills) = &seed.skills {
-        mirror(dir, skills, owner).map_err(|error| at(dir, error))?;
+        mirror(dir, held, skills, owner).map_err(|error| at(dir, error))?;
     }
     Ok(())
 }
 
-/// Replaces `dir/skills` by copies of these directories. A skill that cannot be copied is
+/// Replaces `skills` in `dir` by copies of these directories. A skill that cannot be copied is
 /// left out with a warning.
 ///
-/// The copies are made beside `dir`, where no sandbox can put a link in their way, and then
-/// moved in.
-fn mirror(dir: &Path, skills: &[(String, PathBuf)], owner: Option<Owner>) -> io::Result<()> {
-    let target = dir.join("skills");
+/// The copies are made beside `dir` and then moved in, so that nobody sees half of one.
+fn mirror(
+    dir: &Path,
+    held: &Held,
+    skills: &[(String, PathBuf)],
+    owner: Option<Owner>,
+) -> io::Result<()> {
+    let target = held.path().join("skills");
     match fs::symlink_metadata(&target) {
         Ok(found) if found.is_dir() => fs::remove_dir_all(&target)?,
         #[expect(clippy::disallowed_methods, reason = "the mirror is ours to clear")]
@@ -128,17 +137,19 @@ fn mirror(dir: &Path, skills: &[(String, PathBuf)], owner: Option<Owner>) -> io:
         return Ok(());
     }
     let beside = beside(dir)?;
-    DirBuilder::new().mode(0o755).create(&beside)?;
-    give(&beside, owner)?;
+    let above = beside.parent().unwrap_or(dir);
+    let above = Held::open(above, &[]).map_err(|error| error.why)?;
+    let copies = above.make_dir(beside.file_name().unwrap_or_default())?;
+    copies.give(owner)?;
     for (name, source) in skills {
         let is_plain =
             !name.is_empty() && !name.contains(['/', '\0']) && name != "." && name != "..";
-        let copied = if is_plain {
-            copy_dir(source, &beside.join(name), owner, 0)
+        let done = if is_plain {
+            copy_dir(source, &copies, name.as_ref(), (owner, 0))
         } else {
             Err(io::Error::new(io::ErrorKind::InvalidInput, "no directory name"))
         };
-        if let Err(error) = copied {
+        if let Err(error) = done {
             tracing::warn!(skill = %name, %error, "skill not copied into the sandbox");
         }
     }
@@ -154,34 +165,48 @@ fn mirror(dir: &Path, skills: &[(String, PathBuf)], owner: Option<Owner>) -> io:
 pub(crate) fn beside(dir: &Path) -> io::Result<PathBuf> {
     let mut seed = [0; 8];
     getrandom::fill(&mut seed).map_err(io::Error::other)?;
-    let mut name = std::ffi::OsString::from(".");
+    let mut name = OsString::from(".");
     name.push(dir.file_name().unwrap_or_default());
     name.push(format!("-{}", hex::encode(seed)));
     Ok(dir.with_file_name(name))
 }
 
-fn copy_dir(source: &Path, target: &Path, owner: Option<Owner>, depth: usize) -> io::Result<()> {
+/// Copies a directory to a new one. Sandboxes that share the place may be at work in it, so
+/// each directory is held and each file is new.
+fn copy_dir(
+    source: &Path,
+    into: &Held,
+    name: &OsStr,
+    (owner, depth): (Option<Owner>, usize),
+) -> io::Result<()> {
     const DEPTH_MAX: usize = 32;
     if depth > DEPTH_MAX {
         return Err(io::Error::other("too deep"));
     }
-    fs::create_dir(target)?;
-    give(target, owner)?;
+    let made = into.make_dir(name)?;
+    made.give(owner)?;
     for entry in fs::read_dir(source)? {
         let entry = entry?;
-        let (from, to) = (entry.path(), target.join(entry.file_name()));
-        let kind = entry.file_type()?;
+        let (from, kind) = (entry.path(), entry.file_type()?);
         if kind.is_dir() {
-            copy_dir(&from, &to, owner, depth + 1)?;
+            copy_dir(&from, &made, &entry.file_name(), (owner, depth + 1))?;
         } else if kind.is_file() {
-            fs::copy(&from, &to)?;
-            give(&to, owner)?;
+            copy_file(&from, &made.path().join(entry.file_name()), owner)?;
         } else {
             // A link could lead the copy, or the sandbox, out of the skill.
             tracing::debug!(path = %from.display(), "left out of the skill's copy");
         }
     }
     Ok(())
+}
+
+fn copy_file(from: &Path, to: &Path, owner: Option<Owner>) -> io::Result<()> {
+    let mut from = OpenOptions::new().read(true).open(from)?;
+    let permissions = from.metadata()?.permissions();
+    let mut to = OpenOptions::new().write(true).create_new(true).open(to)?;
+    io::copy(&mut from, &mut to)?;
+    to.set_permissions(permissions)?;
+    owner.map_or(Ok(()), |it| fchown(&to, Some(it.uid), Some(it.gid)))
 }
 
 fn give(path: &Path, owner: Option<Owner>) -> io::Result<()> {
@@ -208,6 +233,10 @@ mod tests {
         }
     }
 
+    fn seeded(dir: &Path, seed: &Seed) {
+        fill(dir, &Held::open(dir, &[]).unwrap(), seed, None).unwrap();
+    }
+
     fn text(path: &Path) -> String {
         let mut file = OpenOptions::new().read(true).open(path).unwrap();
         io::read_to_string(&mut file).unwrap()
@@ -225,7 +254,7 @@ mod tests {
         symlink("/nowhere/x", home.path().join("SOUL.md")).unwrap();
         let seed = seed(&[("AGENTS.md", "a"), ("USER.md", "theirs"), ("SOUL.md", "s")], &[]);
 
-        fill(home.path(), &seed, None).unwrap();
+        seeded(home.path(), &seed);
 
         assert_eq!(text(&home.path().join("AGENTS.md")), "a");
         assert_eq!(text(&home.path().join("USER.md")), "mine");
@@ -242,10 +271,10 @@ mod tests {
         put(&skill.join("bin/run"), "r");
         symlink("/etc/passwd", skill.join("leak")).unwrap();
         let seed = seed(&[], &[("git", &skill), ("gone", Path::new("/nowhere")), ("../x", &skill)]);
-        fill(&home, &seed, None).unwrap();
+        seeded(&home, &seed);
         put(&home.join("skills/git/edited"), "x");
 
-        fill(&home, &seed, None).unwrap();
+        seeded(&home, &seed);
 
         assert_eq!(text(&home.join("skills/git/bin/run")), "r");
         assert!(!home.join("skills/git/edited").exists());
@@ -259,7 +288,7 @@ mod tests {
         put(&victim.path().join("keep"), "k");
         symlink(victim.path(), home.path().join("skills")).unwrap();
 
-        fill(home.path(), &seed(&[], &[]), None).unwrap();
+        seeded(home.path(), &seed(&[], &[]));
 
         assert_eq!(text(&victim.path().join("keep")), "k");
         assert!(fs::symlink_metadata(home.path().join("skills")).is_err());

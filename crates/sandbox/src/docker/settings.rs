@@ -35,6 +35,8 @@ pub struct Settings {
     pub spares: u32,
     /// What is put into [`Settings::sandbox_dir`] before each use, unless access is `rw`.
     pub seed: Seed,
+    /// Directories on our side that other settings let sandboxes write to.
+    pub exposed: Arc<[PathBuf]>,
 }
 
 /// Whose a sandbox is.
@@ -203,6 +205,7 @@ pub(crate) mod tests_support {
             allowed: Allowed::default(),
             spares: 0,
             seed: Seed::default(),
+            exposed: Arc::default(),
         }
     }
 }

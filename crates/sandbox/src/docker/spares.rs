@@ -228,6 +228,7 @@ async fn make(engine: &Engine, settings: &Settings, kind: &str) -> Result<Spare,
         name: &name,
         container: &wanted.container,
         managed: &wanted.managed,
+        exposed: &wanted.exposed,
         labels: &labels,
     };
     match birth::create(engine, plan).await {

@@ -15,4 +15,5 @@ mod loss;
 mod proxy;
 mod rig;
 mod spares;
+mod swaps;
 mod wall;

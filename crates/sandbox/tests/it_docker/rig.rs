@@ -127,6 +127,7 @@ impl Rig {
             allowed: Allowed::default(),
             spares: 0,
             seed: Seed::default(),
+            exposed: Arc::default(),
         }
     }
 
