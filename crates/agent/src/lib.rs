@@ -31,6 +31,7 @@ mod turn;
 
 pub use event::{CallEnd, Event, EventBody, Outcome, Stop};
 pub use io::Place;
+pub use prompt::SEEDS as WORKSPACE_SEEDS;
 pub use sessions::{
     Aborted, Lookup, Parts, Sessions, Submission, SubmitError, Submitted, Transcripts,
 };

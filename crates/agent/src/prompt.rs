@@ -75,7 +75,7 @@ const FILES_OPTIONAL: [&str; 4] = ["BOOTSTRAP.md", "HEARTBEAT.md", "MEMORY.md", 
 pub(crate) const SILENT: &str = "NO_REPLY";
 
 /// Starter files of a new workspace: name and text.
-pub(crate) const SEEDS: [(&str, &str); 7] = [
+pub const SEEDS: [(&str, &str); 7] = [
     ("AGENTS.md", include_str!("../seed/AGENTS.md")),
     ("SOUL.md", include_str!("../seed/SOUL.md")),
     ("TOOLS.md", include_str!("../seed/TOOLS.md")),

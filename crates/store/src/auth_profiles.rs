@@ -183,6 +183,36 @@ pub(crate) fn read(agent_dir: &Path) -> Result<AuthProfiles, StoreError> {
     Ok(AuthProfiles { profiles, order, last_good, usage_stats })
 }
 
+/// Stores the credential `id` in `agent_dir`, beside a gateway that may run; yields the file.
+///
+/// How an older credential of that name fared is forgotten, and where an order of the
+/// provider's credentials is kept, the new one goes to its front. All else stays.
+///
+/// # Errors
+///
+/// [`StoreError`] with the path; the old file is then still whole.
+pub fn put(agent_dir: &Path, id: &str, profile: &AuthProfile) -> Result<PathBuf, StoreError> {
+    let path = agent_dir.join(FILE);
+    crate::sessions::make_parent(&path)?;
+    let _lock = LockDir::take(&path)?;
+    let mut file = read_file(&path)?;
+    file.entry("version").or_insert_with(|| Value::from(1));
+    if let Some(all) = object(&mut file, "profiles") {
+        all.insert(id.to_owned(), text_of(profile));
+    }
+    if let Some(stats) = file.get_mut("usageStats").and_then(Value::as_object_mut) {
+        stats.shift_remove(id);
+    }
+    let order =
+        file.get_mut("order").and_then(|all| all.get_mut(&profile.provider)?.as_array_mut());
+    if let Some(order) = order {
+        order.retain(|it| it != id);
+        order.insert(0, Value::from(id));
+    }
+    write_file(&path, &file)?;
+    Ok(path)
+}
+
 pub(crate) fn record_use(
     agent_dir: &Path,
     profile: &str,
@@ -241,10 +271,14 @@ fn change(
         }
         all.insert(profile.to_owned(), text);
     }
-    let mut text = serde_json::to_vec_pretty(&file)
-        .map_err(|error| StoreError::io("write", &path, error.into()))?;
+    write_file(&path, &file)
+}
+
+fn write_file(path: &Path, file: &Map<String, Value>) -> Result<(), StoreError> {
+    let mut text = serde_json::to_vec_pretty(file)
+        .map_err(|error| StoreError::io("write", path, error.into()))?;
     text.push(b'\n');
-    atomic::write(&path, &text)
+    atomic::write(path, &text)
 }
 
 const STATS_FIELDS: [&str; 7] = [
@@ -276,6 +310,30 @@ fn section<'a>(
 
 fn object<'a>(file: &'a mut Map<String, Value>, name: &str) -> Option<&'a mut Map<String, Value>> {
     file.entry(name).or_insert_with(|| json!({})).as_object_mut()
+}
+
+fn text_of(profile: &AuthProfile) -> Value {
+    let mut text = match &profile.credential {
+        Credential::ApiKey { key } => json!({"type": "api_key", "key": key.expose()}),
+        Credential::Token { token, expires } => {
+            let mut text = json!({"type": "token", "token": token.expose()});
+            if let Some(expires) = expires {
+                text["expires"] = Value::from(expires.0);
+            }
+            text
+        }
+        Credential::OAuth { access, refresh, expires } => json!({
+            "type": "oauth",
+            "access": access.expose(),
+            "refresh": refresh.expose(),
+            "expires": expires.0,
+        }),
+    };
+    text["provider"] = Value::from(profile.provider.as_str());
+    if let Some(email) = &profile.email {
+        text["email"] = Value::from(email.as_str());
+    }
+    text
 }
 
 fn profile_of(value: &Value) -> Option<AuthProfile> {
@@ -333,6 +391,25 @@ mod tests {
         assert_eq!(profiles.order["a"], ["a:manual"]);
         assert!(!format!("{profiles:?}").contains("k1"));
         assert!(read(Path::new("/nonexistent")).unwrap().profiles.is_empty());
+    }
+
+    #[test]
+    fn a_new_credential_takes_its_place_and_its_past_is_forgotten() {
+        let home = home();
+        let credential = Credential::ApiKey { key: Secret::new("k2") };
+        let profile = AuthProfile { provider: "a".to_owned(), email: None, credential };
+
+        let path = put(home.path(), "a:default", &profile).unwrap();
+
+        let file: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        let expected = json!({"type": "api_key", "key": "k2", "provider": "a"});
+        assert_eq!(file["profiles"]["a:default"], expected);
+        assert_eq!(file["profiles"]["odd"], json!({"type": "future"}));
+        assert_eq!(file["order"]["a"], json!(["a:default", "a:manual"]));
+        assert_eq!(file["usageStats"], json!({}));
+        assert_eq!(file["later"], json!([1]));
+        let mode = std::os::unix::fs::MetadataExt::mode(&fs::metadata(&path).unwrap());
+        assert_eq!(mode & 0o777, 0o600);
     }
 
     #[test]

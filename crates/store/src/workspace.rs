@@ -194,6 +194,16 @@ impl Workspace {
     }
 }
 
+/// Makes the workspace in `dir` and those of `texts` (name, text) that are missing, beside a
+/// gateway that may run: nothing that is there is touched.
+///
+/// # Errors
+///
+/// [`StoreError`] with the path that could not be made.
+pub fn seed(dir: &Path, texts: &[(&str, &str)]) -> Result<Seeded, StoreError> {
+    Workspace::new(dir, Arc::default()).seed(texts)
+}
+
 fn read_cut(file: File, chars_max: usize) -> io::Result<(String, bool)> {
     let mut bytes = Vec::new();
     let is_huge = file.metadata()?.len() > FILE_BYTES_MAX;

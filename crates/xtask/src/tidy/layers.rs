@@ -7,7 +7,7 @@ use super::Problem;
 use crate::workspace::Tree;
 
 /// Rank of every crate. A crate that is not listed does not belong to the project.
-const RANKS: [(&str, u8); 15] = [
+const RANKS: [(&str, u8); 16] = [
     ("domain", 0),
     ("config", 1),
     ("protocol", 1),
@@ -18,6 +18,7 @@ const RANKS: [(&str, u8); 15] = [
     ("sandbox", 2),
     ("client", 2),
     ("tools", 3),
+    ("onboard", 3),
     ("agent", 4),
     ("gateway", 5),
     ("cli", 6),
