@@ -88,6 +88,65 @@ pub struct Auth {
     pub token: Option<Secret>,
     /// Shared password.
     pub password: Option<Secret>,
+    /// Whether a Tailscale login may stand for the secret.
+    pub tailscale: bool,
+    /// What a trusted proxy has to say; `None` when none may vouch for anyone.
+    pub trusted_proxy: Option<TrustedProxy>,
+    /// When an address with too many failures is locked out.
+    pub rate_limit: RateLimit,
+}
+
+impl Auth {
+    /// One that asks for this, with nothing else set.
+    pub fn of(mode: AuthMode) -> Self {
+        Self {
+            mode,
+            token: None,
+            password: None,
+            tailscale: false,
+            trusted_proxy: None,
+            rate_limit: RateLimit::default(),
+        }
+    }
+}
+
+/// `gateway.auth.trustedProxy`: a proxy that says in headers who a client is.
+#[derive(Clone, Debug, Default)]
+pub struct TrustedProxy {
+    /// The header with the person's name, lowercase.
+    pub user_header: String,
+    /// Headers that have to be there too, lowercase.
+    pub required_headers: Vec<String>,
+    /// Who may come in; empty means anyone with a name.
+    pub allow_users: Vec<String>,
+    /// Whether the proxy may be a process on this machine.
+    pub allow_loopback: bool,
+    /// Scopes that its devices get without being asked about; `None`: they are asked about.
+    pub auto_approve: Option<Vec<String>>,
+}
+
+/// `gateway.auth.rateLimit`: when an address with too many failures is locked out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Failures that lock an address out.
+    pub failures_max: u32,
+    /// Within which time.
+    pub window: Duration,
+    /// For how long.
+    pub lockout: Duration,
+    /// Whether this machine is never locked out.
+    pub exempts_loopback: bool,
+}
+
+impl Default for RateLimit {
+    fn default() -> Self {
+        Self {
+            failures_max: 10,
+            window: Duration::from_mins(1),
+            lockout: Duration::from_mins(5),
+            exempts_loopback: true,
+        }
+    }
 }
 
 /// Which proof is asked.
@@ -110,8 +169,12 @@ pub struct ControlUi {
     pub enabled: bool,
     /// URL prefix: empty, or `/x` without a slash at the end.
     pub base_path: String,
+    /// A folder with another page than the one that is built in.
+    pub root: Option<PathBuf>,
     /// Full origins that may connect, lowercase; `*` means any.
     pub allowed_origins: Vec<String>,
+    /// Whether the shared secret is enough for a page that has no device.
+    pub without_device: bool,
 }
 
 /// What happens when the file changes.
@@ -432,6 +495,14 @@ pub enum ToolProfile {
 /// `tools.exec`.
 #[derive(Clone, Debug)]
 pub struct Exec {
+    /// Where commands run that do not say.
+    pub host: ExecHost,
+    /// The one node that commands may run on; `None` is any.
+    pub node: Option<String>,
+    /// Filters that need no entry on the allow-list; `None` is ours.
+    pub safe_bins: Option<Vec<String>>,
+    /// Directories besides the system's that such filters may come from.
+    pub safe_bin_dirs: Vec<String>,
     /// Put before `PATH`.
     pub path_prepend: Vec<String>,
     /// When a command moves to the background; 10 ms to 120 s.
@@ -442,6 +513,30 @@ pub struct Exec {
     pub finished_kept: Duration,
     /// Whether the session is told when a background command ends.
     pub notify_on_exit: bool,
+}
+
+/// `tools.exec.host`: where commands run that do not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ExecHost {
+    /// In the sandbox if the session has one, else on the gateway's machine.
+    #[default]
+    Auto,
+    /// On the gateway's machine.
+    Gateway,
+    /// On a node.
+    Node,
+}
+
+impl ExecHost {
+    /// The value of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name.trim() {
+            "auto" | "sandbox" => Some(Self::Auto),
+            "gateway" => Some(Self::Gateway),
+            "node" => Some(Self::Node),
+            _ => None,
+        }
+    }
 }
 
 /// Conversations.

@@ -69,6 +69,10 @@ text_id! {
     ConnId
 }
 text_id! {
+    /// A device: SHA-256 of its public key, in hex.
+    DeviceId
+}
+text_id! {
     /// One line of a transcript: 8 lowercase hex digits, unique in its file.
     EntryId
 }

@@ -5,6 +5,7 @@
 
 #![warn(missing_docs)]
 
+pub mod approvals;
 pub mod call;
 pub mod clock;
 pub mod effect;
@@ -15,10 +16,11 @@ pub mod session_key;
 pub mod transcript;
 pub mod usage;
 
+pub use approvals::ExecApprovals;
 pub use call::{Call, CallResult, ToolSpec};
 pub use clock::{Clock, SystemClock, UnixMillis};
-pub use effect::Effect;
-pub use ids::{AgentId, CallId, ConnId, EntryId, SessionId, TurnId};
+pub use effect::{Effect, Run};
+pub use ids::{AgentId, CallId, ConnId, DeviceId, EntryId, SessionId, TurnId};
 pub use message::{Assistant, Content, Message, Part, StopReason, ToolResult, User};
 pub use secret::Secret;
 pub use session_key::SessionKey;

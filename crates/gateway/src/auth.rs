@@ -16,6 +16,10 @@ use tokio::time::Instant;
 
 use crate::remote::Remote;
 
+mod principal;
+
+pub(crate) use principal::Principal;
+
 const FAILURES_MAX: u32 = 10;
 const WINDOW: Duration = Duration::from_mins(1);
 const LOCKOUT: Duration = Duration::from_mins(5);
@@ -160,7 +164,8 @@ mod tests {
     use super::*;
 
     fn auth(mode: AuthMode) -> config::Auth {
-        config::Auth { mode, token: Some(Secret::new("tok")), password: Some(Secret::new("pass")) }
+        let (token, password) = (Some(Secret::new("tok")), Some(Secret::new("pass")));
+        config::Auth { token, password, ..config::Auth::of(mode) }
     }
 
     fn remote(ip: &str) -> Remote {

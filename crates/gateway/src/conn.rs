@@ -29,6 +29,7 @@ use tokio_tungstenite::tungstenite::{
 use tracing::{debug, info};
 
 use crate::{
+    auth::Principal,
     presence,
     rpc::{Answer, Cx, RpcError},
     state::Gateway,
@@ -64,10 +65,8 @@ pub(crate) struct Caller {
     pub(crate) conn: ConnId,
     /// The version it speaks.
     pub(crate) version: Version,
-    /// `operator` or `node`.
-    pub(crate) role: String,
-    /// What it may do.
-    pub(crate) scopes: Vec<String>,
+    /// What it is and what it may do.
+    pub(crate) principal: Principal,
     /// Which program it is, such as `cli`.
     pub(crate) client_id: String,
     /// What it is there for, such as `webchat`.

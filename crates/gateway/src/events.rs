@@ -14,7 +14,7 @@ use agent::{Event, EventBody, Outcome};
 use arc_swap::ArcSwap;
 use domain::{ConnId, TurnId};
 use protocol::{
-    Version, compat,
+    Scope, Version, compat,
     event::{Chat, Presence, Shutdown, Tick},
     frame::{EventText, StateVersion},
 };
@@ -170,6 +170,11 @@ impl Events {
             push(&mut out, (Version::V3, To::Readers), "chat", &older);
         }
         self.deliver(&out);
+    }
+
+    /// Tells the operators that hold `scope`. A connection whose outbox is full misses it.
+    pub(crate) fn tell_holders<P: serde::Serialize>(&self, scope: Scope, name: &str, payload: &P) {
+        self.announce(name, payload, None, (To::Holders(scope), Slow::Drop));
     }
 
     fn announce_presence(&self, gateway: &Gateway) {

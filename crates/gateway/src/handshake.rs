@@ -5,6 +5,7 @@
 
 use std::sync::LazyLock;
 
+use policy::scope::Role;
 use protocol::{
     Code, Error, Scope, Version, compat,
     handshake::{ClientId, Connect, Mode},
@@ -13,7 +14,7 @@ use protocol::{
 use serde_json::{Value, json};
 
 use crate::{
-    auth::{Gate, Proof, Refused},
+    auth::{Gate, Principal, Proof, Refused},
     origin,
     remote::Remote,
 };
@@ -27,12 +28,8 @@ pub(crate) struct Admitted {
     pub(crate) connect: Connect,
     /// The version to speak.
     pub(crate) version: Version,
-    /// `operator` or `node`.
-    pub(crate) role: String,
-    /// What it may do, in the order it asked.
-    pub(crate) scopes: Vec<String>,
-    /// How it proved itself.
-    pub(crate) proof: Proof,
+    /// What it is and what it may do.
+    pub(crate) principal: Principal,
 }
 
 /// A refusal: the error to send, then the close code. The close reason is the error's text.
@@ -63,14 +60,14 @@ pub(crate) fn judge(
         let error = Error::invalid("protocol mismatch").with_details(version::mismatch(min, max));
         return Err(Refusal { error, close: 1002 });
     };
-    let role = connect.role.clone().unwrap_or_else(|| "operator".to_owned());
-    if role != "operator" && role != "node" {
+    let Some(role) = Role::parse(connect.role.as_deref().unwrap_or("operator")) else {
         return Err(Error::invalid("invalid role").into());
-    }
+    };
     origin::check(&connect, remote, gateway)?;
-    let proof = prove(&connect, &role, version, remote, (gateway, gate))?;
-    let scopes = scopes(&connect, &role, version, remote);
-    Ok(Admitted { connect, version, role, scopes, proof })
+    let proof = prove(&connect, role, version, remote, (gateway, gate))?;
+    let scopes = scopes(&connect, role, version, remote);
+    let principal = Principal { role, scopes, device: None, proof };
+    Ok(Admitted { connect, version, principal })
 }
 
 fn read(params: &Value) -> Result<Connect, Refusal> {
@@ -84,7 +81,7 @@ fn read(params: &Value) -> Result<Connect, Refusal> {
 
 fn prove(
     connect: &Connect,
-    role: &str,
+    role: Role,
     version: Version,
     remote: &Remote,
     (gateway, gate): (&config::Gateway, &Gate),
@@ -100,7 +97,7 @@ fn prove(
             return Err(Error::invalid(text).with_details(details).into());
         }
         let has_secret = sent.iter().flatten().any(|text| !text.is_empty());
-        if role == "node" || !has_secret {
+        if role == Role::Node || !has_secret {
             let error = Error::new(Code::NotPaired, "device identity required");
             return Err(error.with_details(json!({"code": "DEVICE_IDENTITY_REQUIRED"})).into());
         }
@@ -110,15 +107,15 @@ fn prove(
 
 /// What the client may do. Without a device, version 4 clears the scopes of strangers: a shared
 /// secret that travels between machines does not tell who holds it.
-fn scopes(connect: &Connect, role: &str, version: Version, remote: &Remote) -> Vec<String> {
-    if role != "operator" {
+fn scopes(connect: &Connect, role: Role, version: Version, remote: &Remote) -> Vec<String> {
+    if role == Role::Node {
         return Vec::new();
     }
     let asked = connect.scopes.clone().unwrap_or_default();
     if asked.is_empty() {
         let is_own_tool = version == Version::V4 && remote.is_local && is_backend(connect);
         return if is_own_tool {
-            Scope::ALL.iter().map(|scope| scope.as_str().to_owned()).collect()
+            Scope::OPERATOR.iter().map(|scope| scope.as_str().to_owned()).collect()
         } else {
             compat::default_scopes(version)
         };

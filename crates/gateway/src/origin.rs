@@ -6,11 +6,16 @@ use protocol::{
     handshake::{ClientId, Connect, Mode},
 };
 use serde_json::json;
+use tracing::info;
 
 use crate::remote::{Remote, host_name};
 
 const REFUSAL: &str = "origin not allowed (open the Control UI from the gateway host or allow it \
                        in gateway.controlUi.allowedOrigins)";
+
+const CODE: &str = "CONTROL_UI_ORIGIN_NOT_ALLOWED";
+/// A longer one is no host's name.
+const ORIGIN_BYTES_MAX: usize = 300;
 
 /// Refuses pages of strangers: requests with an `Origin` header, and web chats without one.
 ///
@@ -32,7 +37,28 @@ pub(crate) fn check(
         None => return Err(refused("origin missing or invalid")),
         Some(origin) => origin,
     };
-    check_page(origin, remote, gateway).map_err(refused)
+    check_page(origin, remote, gateway).map_err(|reason| {
+        let fix = line_that_allows(origin, &gateway.control_ui.allowed_origins);
+        let Some(fix) = fix else { return refused(reason) };
+        info!(%origin, fix, "a page is not allowed");
+        Error::invalid(REFUSAL).with_details(json!({"code": CODE, "reason": reason, "fix": fix}))
+    })
+}
+
+/// The command that lets pages of `origin` in, beside those that may already; `None` when it is
+/// no origin that could be listed.
+fn line_that_allows(origin: &str, allowed: &[String]) -> Option<String> {
+    let origin = origin.trim().to_ascii_lowercase();
+    let is_plain = origin.len() <= ORIGIN_BYTES_MAX
+        && origin.bytes().all(|it| it.is_ascii_alphanumeric() || b":/.-_[]".contains(&it));
+    if !is_plain || !origin.contains("://") {
+        return None;
+    }
+    let all: Vec<&str> = allowed.iter().map(String::as_str).chain([origin.as_str()]).collect();
+    Some(format!(
+        "openclaw config set gateway.controlUi.allowedOrigins '{}'",
+        serde_json::to_string(&all).unwrap_or_default()
+    ))
 }
 
 /// Refuses the pages of strangers, with the reason.
@@ -59,8 +85,7 @@ pub(crate) fn check_page(
 }
 
 fn refused(reason: &str) -> Error {
-    Error::invalid(REFUSAL)
-        .with_details(json!({"code": "CONTROL_UI_ORIGIN_NOT_ALLOWED", "reason": reason}))
+    Error::invalid(REFUSAL).with_details(json!({"code": CODE, "reason": reason}))
 }
 
 fn is_loopback(name: &str) -> bool {
@@ -102,11 +127,13 @@ mod tests {
             mode: None,
             port: 0,
             bind: config::Bind::Loopback,
-            auth: config::Auth { mode, token: None, password: None },
+            auth: config::Auth::of(mode),
             trusted_proxies: Vec::new(),
             control_ui: config::ControlUi {
                 enabled: true,
                 base_path: String::new(),
+                without_device: false,
+                root: None,
                 allowed_origins: allowed.iter().map(|text| (*text).to_owned()).collect(),
             },
             chat_completions: false,

@@ -9,6 +9,7 @@ use std::{
 };
 
 use futures_util::{FutureExt as _, future::BoxFuture};
+use policy::scope::Role;
 use protocol::{Scope, Version, frame};
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
@@ -70,6 +71,9 @@ pub(crate) trait Method: 'static {
     const NAME: &'static str;
     /// What the caller must hold; checked before anything else.
     const SCOPE: Scope;
+    /// Who may call it: operators, unless the method is for nodes. A method for nodes has no
+    /// use for a scope.
+    const ROLE: Role = Role::Operator;
     /// What sort of method.
     const KIND: Kind;
     /// What it is asked with. Objects must `deny_unknown_fields`.
@@ -128,6 +132,7 @@ pub(crate) struct Router {
 }
 
 struct Entry {
+    role: Role,
     scope: Scope,
     kind: Kind,
     schema: OnceLock<Value>,
@@ -178,6 +183,7 @@ impl Router {
     /// Adds a method.
     fn with<M: Method>(mut self) -> Self {
         let entry = Entry {
+            role: M::ROLE,
             scope: M::SCOPE,
             kind: M::KIND,
             schema: OnceLock::new(),
@@ -224,16 +230,18 @@ impl Router {
         let caller = &cx.caller;
         let entry = self.entries.get(method);
         if method != connect::Connect::NAME {
-            if caller.role != "operator" {
-                return Err(RpcError::invalid(format!("unauthorized role: {}", caller.role)));
+            let role = caller.principal.role;
+            if role != entry.map_or(Role::Operator, |entry| entry.role) {
+                return Err(RpcError::invalid(format!("unauthorized role: {}", role.as_str())));
             }
             let needed = match entry {
+                Some(entry) if entry.role == Role::Node => None,
                 Some(entry) => Some(entry.scope),
                 None if caller.version == Version::V3 => Some(Scope::Admin),
                 None => None,
             };
             if let Some(scope) = needed
-                && !scope.is_granted_by(&caller.scopes)
+                && !caller.principal.may(scope)
             {
                 return Err(RpcError::from(protocol::Error::missing_scope(scope)));
             }

@@ -114,7 +114,11 @@ pub fn hello(mut hello: Hello, version: Version, host: &str) -> Hello {
         if let Some(defaults) = &mut hello.snapshot.session_defaults {
             defaults.newest = None;
         }
-        hello.auth = None;
+        hello.auth = hello.auth.filter(|auth| auth.device_token.is_some()).map(|mut auth| {
+            auth.method = None;
+            auth.scopes.sort();
+            auth
+        });
         hello.policy.attachments = None;
         hello.policy.max_payload = PAYLOAD_BYTES_MAX_V3;
         hello.policy.max_buffered_bytes = BUFFERED_BYTES_MAX_V3;

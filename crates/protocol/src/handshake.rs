@@ -105,6 +105,17 @@ pub struct Client {
     pub time_zone: Option<String>,
 }
 
+impl Client {
+    /// The names of the program and of what it is there for, as they are sent.
+    pub fn names(&self) -> (String, String) {
+        let text = |value: Value| value.as_str().unwrap_or_default().to_owned();
+        (
+            text(serde_json::to_value(self.id).unwrap_or_default()),
+            text(serde_json::to_value(self.mode).unwrap_or_default()),
+        )
+    }
+}
+
 /// Programs known to versions 3 and 4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -314,6 +325,9 @@ pub struct Granted {
     /// Token for the next time, for devices.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_token: Option<String>,
+    /// When that token was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued_at_ms: Option<i64>,
 }
 
 /// Limits of a connection.

@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 pub mod compat;
+pub mod device;
 pub mod error;
 pub mod event;
 pub mod frame;

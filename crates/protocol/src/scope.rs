@@ -1,4 +1,4 @@
-//! What a principal may do, by name.
+//! What a principal may do, by name. Which name covers which is `policy`'s to say.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,11 +20,20 @@ pub enum Scope {
     /// Pairing of devices and nodes.
     #[serde(rename = "operator.pairing")]
     Pairing,
+    /// Questions of agents.
+    #[serde(rename = "operator.questions")]
+    Questions,
+    /// Speech.
+    #[serde(rename = "operator.talk")]
+    Talk,
+    /// Secrets of speech services.
+    #[serde(rename = "operator.talk.secrets")]
+    TalkSecrets,
 }
 
 impl Scope {
-    /// All of them, in the order clients ask for them.
-    pub const ALL: [Self; 5] =
+    /// Those that clients of this project ask for, in their order.
+    pub const OPERATOR: [Self; 5] =
         [Self::Admin, Self::Read, Self::Write, Self::Approvals, Self::Pairing];
 
     /// The name on the wire.
@@ -35,38 +44,9 @@ impl Scope {
             Self::Admin => "operator.admin",
             Self::Approvals => "operator.approvals",
             Self::Pairing => "operator.pairing",
+            Self::Questions => "operator.questions",
+            Self::Talk => "operator.talk",
+            Self::TalkSecrets => "operator.talk.secrets",
         }
-    }
-
-    /// Whether someone who holds `held` has this scope.
-    pub fn is_granted_by<S: AsRef<str>>(self, held: &[S]) -> bool {
-        held.iter().any(|name| {
-            let name = name.as_ref();
-            name == Self::Admin.as_str()
-                || name == self.as_str()
-                || (self == Self::Read && name == Self::Write.as_str())
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn admin_has_every_scope_and_write_has_read() {
-        let held = |names: &[Scope], asked: Scope| {
-            let names: Vec<&str> = names.iter().map(|scope| scope.as_str()).collect();
-            asked.is_granted_by(&names)
-        };
-
-        for scope in Scope::ALL {
-            assert!(held(&[Scope::Admin], scope));
-            assert!(held(&[scope], scope));
-            assert!(!held(&[], scope));
-        }
-        assert!(held(&[Scope::Write], Scope::Read));
-        assert!(!held(&[Scope::Read], Scope::Write));
-        assert!(!held(&[Scope::Write], Scope::Admin));
     }
 }

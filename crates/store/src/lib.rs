@@ -14,8 +14,11 @@
 mod atomic;
 mod auth_profiles;
 mod config_file;
+mod device_identity;
+mod devices;
 mod entry;
 mod error;
+mod exec_approvals;
 mod index;
 mod lock_file;
 mod log_file;
@@ -23,22 +26,35 @@ mod sandbox_registry;
 mod sessions;
 mod state_lock;
 mod store;
+mod survey;
 mod syncer;
 mod transcript;
+mod trash;
+mod upkeep;
 mod workspace;
 
-pub use auth_profiles::{AuthProfile, AuthProfiles, Credential, Failure, UsageStats};
+pub use auth_profiles::{
+    AuthProfile, AuthProfiles, Credential, Failure, UsageStats, put as put_auth_profile,
+};
 pub use config_file::write_config;
+pub use device_identity::{DeviceIdentity, IdentityFiles};
+pub use devices::{
+    AboutDevice, DeviceFiles, DeviceRecords, DeviceToken, PairedDevice, PendingDevice,
+};
 pub use entry::{DeliveryContext, Origin, SessionEntry};
 pub use error::{OpenError, StoreError};
+pub use exec_approvals::{AllowUse, ApprovalsError, ApprovalsFile, ApprovalsSnapshot};
 pub use log_file::{LOG_DIR, LogFile, LogTail, log_path, tail_log};
 pub use sandbox_registry::{SandboxEntry, SandboxKind, SandboxRegistry};
 pub use sessions::{Archive, Sessions};
 pub use state_lock::lock_holder;
 pub use store::{OpenOptions, Store};
+pub use survey::{Flaw, break_stale_lock};
 pub use transcript::{
     Transcript,
     context::Context,
     tail::{Tail, TailMessage},
 };
-pub use workspace::{PromptContent, PromptFile, Seeded, Workspace};
+pub use trash::set_aside;
+pub use upkeep::{Cleared, clear, make_private_dir, protect, try_writing};
+pub use workspace::{PromptContent, PromptFile, Seeded, Workspace, seed as seed_workspace};

@@ -8,16 +8,7 @@ pub(super) fn gateway() -> Shape {
         ("port", port()),
         ("bind", choice(&["loopback", "lan", "tailnet", "auto", "custom"])),
         ("customBindHost", text()),
-        (
-            "auth",
-            object([
-                ("mode", choice(&["token", "password", "none", "trusted-proxy"])),
-                ("token", text()),
-                ("password", text()),
-                ("allowTailscale", flag()),
-                ("trustedProxy", object([("userHeader", text())]).open()),
-            ]),
-        ),
+        ("auth", auth()),
         ("trustedProxies", texts()),
         ("controlUi", control_ui()),
         (
@@ -62,6 +53,35 @@ pub(super) fn gateway() -> Shape {
             ]),
         ),
         ("tools", object([("allow", texts()), ("deny", texts())])),
+    ])
+}
+
+fn auth() -> Shape {
+    object([
+        ("mode", choice(&["token", "password", "none", "trusted-proxy"])),
+        ("token", text()),
+        ("password", text()),
+        ("allowTailscale", flag()),
+        (
+            "trustedProxy",
+            object([
+                ("userHeader", text()),
+                ("requiredHeaders", texts()),
+                ("allowUsers", texts()),
+                ("allowLoopback", flag()),
+                ("deviceAutoApprove", object([("enabled", flag()), ("scopes", texts())])),
+            ])
+            .open(),
+        ),
+        (
+            "rateLimit",
+            object([
+                ("maxAttempts", int(1)),
+                ("windowMs", int(1)),
+                ("lockoutMs", int(1)),
+                ("exemptLoopback", flag()),
+            ]),
+        ),
     ])
 }
 

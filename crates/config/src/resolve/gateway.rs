@@ -5,10 +5,12 @@ use std::time::Duration;
 use domain::Secret;
 
 use crate::{
-    env::Env,
+    env::{Env, absolute},
     locations::Locations,
     node::Node,
-    resolved::{Auth, AuthMode, Bind, ControlUi, Gateway, Mode, Reload, ReloadMode},
+    resolved::{
+        Auth, AuthMode, Bind, ControlUi, Gateway, Mode, RateLimit, Reload, ReloadMode, TrustedProxy,
+    },
 };
 
 const PORT: u16 = 18789;
@@ -22,9 +24,9 @@ pub(super) fn gateway(node: Node<'_>, locations: &Locations, env: &Env) -> Gatew
         },
         port: port(node, locations, env),
         bind: bind(node),
-        auth: auth(node.at("auth"), env),
+        auth: auth(node.at("auth"), node.at("tailscale.mode").str() == Some("serve"), env),
         trusted_proxies: node.at("trustedProxies").texts().unwrap_or_default(),
-        control_ui: control_ui(node.at("controlUi")),
+        control_ui: control_ui(node.at("controlUi"), locations),
         chat_completions: endpoint(node, "chatCompletions"),
         responses: endpoint(node, "responses"),
         reload: reload(node.at("reload")),
@@ -53,7 +55,7 @@ fn bind(node: Node<'_>) -> Bind {
     }
 }
 
-fn auth(node: Node<'_>, env: &Env) -> Auth {
+fn auth(node: Node<'_>, serves_tailnet: bool, env: &Env) -> Auth {
     let from_env = |names: &[&str]| env.first(names).map(Secret::new);
     let token = node
         .at("token")
@@ -71,20 +73,60 @@ fn auth(node: Node<'_>, env: &Env) -> Auth {
         Some(_) | None if password.is_some() && token.is_none() => AuthMode::Password,
         Some(_) | None => AuthMode::Token,
     };
-    Auth { mode, token, password }
+    let tailscale = node.at("allowTailscale").flag();
+    Auth {
+        mode,
+        token,
+        password,
+        tailscale: tailscale.unwrap_or(serves_tailnet && mode != AuthMode::Password),
+        trusted_proxy: trusted_proxy(node.at("trustedProxy")),
+        rate_limit: rate_limit(node.at("rateLimit")),
+    }
 }
 
-fn control_ui(node: Node<'_>) -> ControlUi {
+fn trusted_proxy(node: Node<'_>) -> Option<TrustedProxy> {
+    let lower = |texts: Vec<String>| texts.iter().map(|text| text.trim().to_lowercase()).collect();
+    let approves = node.at("deviceAutoApprove");
+    Some(TrustedProxy {
+        user_header: node.at("userHeader").text()?.trim().to_lowercase(),
+        required_headers: lower(node.at("requiredHeaders").texts().unwrap_or_default()),
+        allow_users: node.at("allowUsers").texts().unwrap_or_default(),
+        allow_loopback: node.at("allowLoopback").flag().unwrap_or(false),
+        auto_approve: approves
+            .at("enabled")
+            .flag()
+            .unwrap_or(false)
+            .then(|| approves.at("scopes").texts().unwrap_or_default()),
+    })
+}
+
+fn rate_limit(node: Node<'_>) -> RateLimit {
+    let default = RateLimit::default();
+    let failures = node.at("maxAttempts").int().and_then(|count| u32::try_from(count).ok());
+    RateLimit {
+        failures_max: failures.unwrap_or(default.failures_max).max(1),
+        window: node.at("windowMs").millis().unwrap_or(default.window),
+        lockout: node.at("lockoutMs").millis().unwrap_or(default.lockout),
+        exempts_loopback: node.at("exemptLoopback").flag().unwrap_or(default.exempts_loopback),
+    }
+}
+
+fn control_ui(node: Node<'_>, locations: &Locations) -> ControlUi {
     let base = node.at("basePath").str().unwrap_or_default().trim().trim_matches('/');
+    let root = node.at("root").str().map(str::trim).filter(|root| !root.is_empty());
     let origins = node.at("allowedOrigins").texts().unwrap_or_default();
     ControlUi {
         enabled: node.at("enabled").flag().unwrap_or(true),
         base_path: if base.is_empty() { String::new() } else { format!("/{base}") },
+        root: root.map(|root| absolute(root, &locations.home, &locations.state_dir)),
         allowed_origins: origins
             .iter()
             .map(|origin| origin.trim().trim_end_matches('/').to_lowercase())
             .filter(|origin| !origin.is_empty())
             .collect(),
+        without_device: ["allowInsecureAuth", "dangerouslyDisableDeviceAuth"]
+            .iter()
+            .any(|name| node.at(name).flag() == Some(true)),
     }
 }
 

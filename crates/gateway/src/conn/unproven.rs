@@ -181,9 +181,7 @@ impl Unproven {
 
     fn caller(&self, admitted: &Admitted) -> Caller {
         let client = &admitted.connect.client;
-        let name = |value: Value| value.as_str().unwrap_or_default().to_owned();
-        let client_id = name(serde_json::to_value(client.id).unwrap_or_default());
-        let client_mode = name(serde_json::to_value(client.mode).unwrap_or_default());
+        let (client_id, client_mode) = client.names();
         let presence_key = (client.mode != Mode::Cli).then(|| {
             let device = admitted.connect.device.as_ref().map(|device| device.id.clone());
             let key = device.or_else(|| client.instance_id.clone());
@@ -196,8 +194,7 @@ impl Unproven {
         Caller {
             conn: self.conn.clone(),
             version: admitted.version,
-            role: admitted.role.clone(),
-            scopes: admitted.scopes.clone(),
+            principal: admitted.principal.clone(),
             client_id,
             client_mode,
             wants_tool_events: admitted.connect.caps.iter().any(|cap| cap == "tool-events"),
@@ -220,8 +217,8 @@ impl Unproven {
             mode: Some(mode.to_owned()),
             reason: Some("connect".to_owned()),
             device_id: admitted.connect.device.as_ref().map(|device| device.id.clone()),
-            roles: Some(vec![admitted.role.clone()]),
-            scopes: (!admitted.scopes.is_empty()).then(|| admitted.scopes.clone()),
+            roles: Some(vec![admitted.principal.role.as_str().to_owned()]),
+            scopes: Some(admitted.principal.scopes.clone()).filter(|scopes| !scopes.is_empty()),
             instance_id: client.instance_id.clone(),
             ts: self.gateway.clock.now().0,
         }
@@ -230,7 +227,8 @@ impl Unproven {
     fn hello(&self, admitted: &Admitted) -> Hello {
         let gateway = &self.gateway;
         let config = gateway.config();
-        let is_admin = protocol::Scope::Admin.is_granted_by(&admitted.scopes);
+        let principal = &admitted.principal;
+        let is_admin = principal.may(protocol::Scope::Admin);
         let may_see_paths = is_admin || admitted.version == Version::V3;
         let path = |path: &std::path::Path| may_see_paths.then(|| path.display().to_string());
         let names = gateway
@@ -260,14 +258,15 @@ impl Unproven {
                 uptime_ms: gateway.uptime_ms(),
                 config_path: path(&gateway.locations.config_path),
                 state_dir: path(&gateway.locations.state_dir),
-                auth_mode: is_admin.then(|| admitted.proof.as_str().to_owned()),
+                auth_mode: is_admin.then(|| principal.proof.as_str().to_owned()),
                 session_defaults: Some(session_defaults(&config)),
             },
             auth: Some(Granted {
-                method: Some(admitted.proof.as_str().to_owned()),
-                role: admitted.role.clone(),
-                scopes: admitted.scopes.clone(),
+                method: Some(principal.proof.as_str().to_owned()),
+                role: principal.role.as_str().to_owned(),
+                scopes: principal.scopes.clone(),
                 device_token: None,
+                issued_at_ms: None,
             }),
             policy: Policy {
                 max_payload: MESSAGE_BYTES_MAX as u64,

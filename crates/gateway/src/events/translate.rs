@@ -46,6 +46,8 @@ pub(crate) enum To {
     Readers,
     /// Readers that asked for tool events; in version 3 only the one that started the turn.
     ToolWatchers(Option<ConnId>),
+    /// Operators that hold a scope.
+    Holders(Scope),
 }
 
 /// What happens when a connection's outbox is full.
@@ -62,10 +64,11 @@ impl Delivery {
         if caller.version != self.version {
             return false;
         }
-        let may_read = || caller.role == "operator" && Scope::Read.is_granted_by(&caller.scopes);
+        let may_read = || caller.principal.may(Scope::Read);
         match (&self.to, self.version) {
             (To::Everyone, _) | (To::Readers, Version::V3) => true,
             (To::Readers, Version::V4) => may_read(),
+            (To::Holders(scope), _) => caller.principal.may(*scope),
             (To::ToolWatchers(_), Version::V4) => caller.wants_tool_events && may_read(),
             (To::ToolWatchers(owner), Version::V3) => {
                 caller.wants_tool_events && owner.as_ref() == Some(&caller.conn)
