@@ -128,6 +128,17 @@ impl Editor<'_> {
         self.finish(new, &current, wanted)
     }
 
+    /// Moves the keys of the 2026.1 era and leaves all else alone. Yields what was done.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`EditError`]; then nothing should be written.
+    pub fn migrate(&self, raw: &str) -> Result<(Edited, Vec<Change>), EditError> {
+        let current = parsed(raw)?;
+        let (wanted, changes) = legacy::migrate(current.clone());
+        Ok((self.finish(raw, &current, wanted)?, changes))
+    }
+
     /// Moves the keys of the 2026.1 era and removes unknown ones. Yields what was done.
     ///
     /// # Errors

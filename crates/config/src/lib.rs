@@ -5,6 +5,7 @@
 
 #![warn(missing_docs)]
 
+mod container;
 mod defaults;
 mod duration;
 mod edit;
@@ -31,6 +32,7 @@ mod substitute;
 mod syntax;
 mod tree;
 
+pub use container::in_container;
 pub use duration::{Unit, parse_duration};
 pub use edit::{EditError, Edited, Editor, KeyPath, KeyPathError};
 pub use env::Env;

@@ -45,6 +45,12 @@ pub enum StoreError {
         /// The name.
         name: String,
     },
+    /// Something outside of the state directory was to be removed.
+    #[error("`{path}` is outside of the state directory and stays")]
+    Outside {
+        /// What.
+        path: String,
+    },
     /// Something that never fails did, such as the blocking pool being gone.
     #[error("the store is closed")]
     Closed,
@@ -59,7 +65,11 @@ impl StoreError {
             Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => Some(
                 "give the file to the user that runs the gateway (chown), or start as its owner",
             ),
-            Self::Io { .. } | Self::ReadOnly | Self::BadName { .. } | Self::Closed => None,
+            Self::Io { .. }
+            | Self::ReadOnly
+            | Self::BadName { .. }
+            | Self::Outside { .. }
+            | Self::Closed => None,
         }
     }
 

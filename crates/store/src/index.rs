@@ -307,7 +307,8 @@ fn read(path: &Path) -> Result<Read, StoreError> {
     Ok((slots.collect(), Some(stamp), None))
 }
 
-fn parse(bytes: &[u8]) -> Option<Value> {
+/// The value of an index file; older programs wrote JSON5.
+pub(crate) fn parse(bytes: &[u8]) -> Option<Value> {
     serde_json::from_slice(bytes)
         .ok()
         .or_else(|| json5::from_str(std::str::from_utf8(bytes).ok()?).ok())

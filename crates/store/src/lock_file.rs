@@ -192,6 +192,22 @@ fn age_ms(path: &Path) -> Option<u64> {
     u64::try_from(age.as_millis()).ok()
 }
 
+/// Who made the lock at `path`, and whether they are gone; `None` when it is no lock of ours or
+/// of the reference.
+pub(crate) fn claimant(path: &Path) -> Option<(Option<u32>, bool)> {
+    if !path.is_file() {
+        return None;
+    }
+    let text = fs::read_to_string(path).ok()?;
+    match serde_json::from_str::<Claim>(&text) {
+        Ok(claim) => Some((Some(claim.pid), !is_alive(claim.pid))),
+        Err(_) => {
+            let is_old = age_ms(path).is_some_and(|age| age > EMPTY_STALE_MS);
+            text.trim().is_empty().then_some((None, is_old))
+        }
+    }
+}
+
 fn is_alive(pid: u32) -> bool {
     let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) else {
         return false;

@@ -234,7 +234,7 @@ impl Sessions {
     }
 
     /// The transcripts that exist, best first.
-    fn transcripts(&self, entry: &SessionEntry) -> Result<Vec<PathBuf>, StoreError> {
+    pub(crate) fn transcripts(&self, entry: &SessionEntry) -> Result<Vec<PathBuf>, StoreError> {
         if !is_file_stem(&entry.session_id) {
             return Err(StoreError::BadName { name: entry.session_id.to_string() });
         }

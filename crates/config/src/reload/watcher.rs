@@ -6,6 +6,7 @@
 
 use std::{
     collections::BTreeSet,
+    os::unix::fs::MetadataExt,
     path::PathBuf,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -68,8 +69,11 @@ impl Reloader {
     }
 }
 
-/// When a file was last changed and how long it is; `None` when there is none.
-type Sight = (PathBuf, Option<(SystemTime, u64)>);
+/// Which file it is, when it was last changed and how long it is; `None` when there is none.
+///
+/// The file's identity is part of it: a file or link that is put in its place may be as old and
+/// as long.
+type Sight = (PathBuf, Option<(SystemTime, u64, u64, u64)>);
 
 struct Task {
     locations: Locations,
@@ -112,15 +116,20 @@ impl Task {
     fn look(&self) -> Vec<Sight> {
         let sight = |path: PathBuf| {
             let meta = std::fs::metadata(&path).ok();
-            let seen = meta.and_then(|meta| Some((meta.modified().ok()?, meta.len())));
+            let seen = meta
+                .and_then(|meta| Some((meta.modified().ok()?, meta.len(), meta.dev(), meta.ino())));
             (path, seen)
         };
         self.files().into_iter().map(sight).collect()
     }
 
-    /// Watches the directories of all files that are not watched yet.
+    /// Watches the directories of all files that are not watched yet; of a link, those of both
+    /// its ends.
     fn follow(&mut self) {
-        for file in self.files() {
+        let files = self.files();
+        let ends: Vec<PathBuf> =
+            files.iter().filter_map(|file| std::fs::canonicalize(file).ok()).collect();
+        for file in files.into_iter().chain(ends) {
             let Some(dir) = file.parent().map(PathBuf::from) else { continue };
             if let Some(watcher) = &mut self.watcher
                 && !self.dirs.contains(&dir)
