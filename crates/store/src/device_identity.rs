@@ -131,7 +131,7 @@ impl IdentityFiles {
         let mut scopes = scopes.to_vec();
         scopes.sort();
         if tokens
-            .tokens
+            .by_role
             .get(role)
             .is_some_and(|it| it.token == token.expose() && it.scopes == scopes)
         {
