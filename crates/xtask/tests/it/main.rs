@@ -4,3 +4,4 @@
 #![expect(clippy::disallowed_methods, reason = "tests lay out files and start processes")]
 
 mod images;
+mod setup;

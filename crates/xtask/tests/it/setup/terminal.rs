@@ -1,0 +1,63 @@
+//! The script in front of a terminal, which `script` makes: the wizard asks, the new token is
+//! shown, and an interrupted run can be taken up again.
+
+use std::{fs, process::Command};
+
+use super::Rig;
+
+/// Runs the script in a terminal of its own. Gives its status and what was seen.
+fn in_a_terminal(rig: &Rig) -> (Option<i32>, String) {
+    let script = rig.project().join("docker-setup.sh");
+    let mut command: Command = rig.command(&rig.path("bin/script"));
+    let line = format!("'{}'", script.display());
+    let output = command.args(["-qec", &line, "/dev/null"]).output().unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stdout).replace('\r', ""))
+}
+
+#[test]
+fn in_a_terminal_the_wizard_asks_and_a_new_token_is_shown_once() {
+    let rig = Rig::new();
+
+    let (code, seen) = in_a_terminal(&rig);
+    let calls = rig.calls();
+    let (_, again) = in_a_terminal(&rig);
+
+    assert_eq!(code, Some(0), "{seen}");
+    assert_eq!(
+        calls[4],
+        "compose -f docker-compose.yml run --rm --no-deps --entrypoint node openclaw-gateway \
+         dist/index.js onboard --mode local --no-install-daemon"
+    );
+    assert!(seen.contains("==> Onboarding (interactive)"), "{seen}");
+    assert!(seen.contains("  - Gateway bind: lan\n"), "{seen}");
+    let token = rig.env("OPENCLAW_GATEWAY_TOKEN").unwrap();
+    assert_eq!(seen.matches(&token).count(), 1);
+    assert!(!again.contains(&token));
+}
+
+#[test]
+fn an_interrupted_run_is_taken_up_by_the_next() {
+    let rig = Rig::new();
+    // The engine's command is interrupted as Ctrl-C does it: with all of its process group.
+    let interrupted = super::DOCKER.replace(
+        "case \"$line\" in\n  --version)",
+        "case \"$line\" in\n  build*) kill -INT 0 ;;\n  --version)",
+    );
+    rig.program("docker", &interrupted);
+
+    let (code, seen) = in_a_terminal(&rig);
+    let token = rig.env("OPENCLAW_GATEWAY_TOKEN");
+    rig.program("docker", super::DOCKER);
+    let (next, _) = in_a_terminal(&rig);
+
+    assert_eq!(code, Some(130), "{seen}");
+    assert!(seen.contains("Interrupted. Run this again to go on."), "{seen}");
+    assert_eq!(next, Some(0));
+    assert_eq!(rig.env("OPENCLAW_GATEWAY_TOKEN"), token);
+    let left: Vec<_> = fs::read_dir(rig.project())
+        .unwrap()
+        .map(|it| it.unwrap().file_name().into_string().unwrap())
+        .filter(|it| it.contains(".new."))
+        .collect();
+    assert_eq!(left, [""; 0]);
+}
