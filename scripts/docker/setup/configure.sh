@@ -79,6 +79,16 @@ align_token() {
 
 # --- the wizard ----------------------------------------------------------------------------------
 
+# Adds flag $1 with its value to `words`, unless the caller gave it, or one of the others.
+propose() {
+  local flag=$1 value=$2 word
+  shift 2
+  for word in ${onboard_words[@]+"${onboard_words[@]}"}; do
+    if is_among "${word%%=*}" "$flag" "$@"; then return; fi
+  done
+  words+=("$flag" "$value")
+}
+
 onboard() {
   local words
   if is_true "$OPENCLAW_SKIP_ONBOARDING"; then
@@ -91,13 +101,20 @@ onboard() {
     say "To change the answers: $(compose_hint) run --rm openclaw-cli onboard"
     return
   fi
-  words=(dist/index.js onboard --mode local --no-install-daemon)
-  if [ -t 0 ] && [ -t 1 ] && ! is_among --non-interactive ${onboard_words[@]+"${onboard_words[@]}"}; then
+  words=(dist/index.js onboard --no-install-daemon --skip-ui --suppress-gateway-token-output)
+  propose --mode local
+  propose --gateway-bind "$OPENCLAW_GATEWAY_BIND"
+  propose --gateway-auth token --gateway-password
+  # One source for the token: the config names the variable that `.env` sets.
+  propose --gateway-token-ref-env OPENCLAW_GATEWAY_TOKEN \
+    --gateway-auth --gateway-token --gateway-password
+  if [ -t 0 ] && [ -t 1 ] && ! is_among --non-interactive ${onboard_words[@]+"${onboard_words[@]}"}
+  then
     heading "Onboarding (interactive)"
-    say "Answers that fit a container:"
+    say "Answers that fit a container, and are proposed:"
     say "  - Gateway bind: $OPENCLAW_GATEWAY_BIND"
     say "  - Gateway auth: token"
-    say "  - Gateway token: the one in $env_file, which is proposed"
+    say "  - Gateway token: the one in $env_file"
     say "  - Tailscale exposure: Off"
     say "  - Install Gateway daemon: No"
     say ""
@@ -112,9 +129,8 @@ onboard() {
   if ! is_among --non-interactive ${onboard_words[@]+"${onboard_words[@]}"}; then
     words+=(--non-interactive --accept-risk)
   fi
-  # What the caller says about a step comes after ours and wins.
-  is_among --flow ${onboard_words[@]+"${onboard_words[@]}"} || words+=(--flow quickstart)
-  words+=(--skip-channels --skip-skills --skip-health --skip-ui)
+  propose --flow quickstart
+  words+=(--skip-channels --skip-skills --skip-health)
   one_shot --entrypoint node openclaw-gateway "${words[@]}" \
     ${onboard_words[@]+"${onboard_words[@]}"} || onboarding_failed
 }

@@ -4,6 +4,9 @@ use std::fs;
 
 use super::{CONFIGURED, Rig};
 
+/// What the wizard is told on every way.
+const ALWAYS: &str = "--no-install-daemon --skip-ui --suppress-gateway-token-output";
+
 const COMPOSE: &str = "compose -f docker-compose.yml";
 
 #[test]
@@ -23,9 +26,10 @@ fn a_first_run_builds_onboards_configures_and_starts() {
                 .to_owned(),
             format!("{one_shot} sh openclaw-gateway -c <script>"),
             format!(
-                "{one_shot} node openclaw-gateway dist/index.js onboard --mode local \
-                 --no-install-daemon --non-interactive --accept-risk --flow quickstart \
-                 --skip-channels --skip-skills --skip-health --skip-ui"
+                "{one_shot} node openclaw-gateway dist/index.js onboard {ALWAYS} --mode local \
+                 --gateway-bind lan --gateway-auth token --gateway-token-ref-env \
+                 OPENCLAW_GATEWAY_TOKEN --non-interactive --accept-risk --flow quickstart \
+                 --skip-channels --skip-skills --skip-health"
             ),
             format!(
                 "{one_shot} node openclaw-gateway dist/index.js config patch \
@@ -208,17 +212,18 @@ fn onboarding_can_be_left_out_and_told_what_to_answer() {
     let calls = rig.calls();
     let told = rig.run_with(
         &[("OPENCLAW_SKIP_ONBOARDING", "0")],
-        &["--", "--flow", "advanced", "--openai-api-key", "a key"],
+        &["--", "--flow=advanced", "--gateway-token", "a b", "--gateway-bind", "auto"],
     );
 
     skipped.assert_done();
     assert!(!calls.iter().any(|it| it.contains(" onboard ")), "{calls:?}");
     told.assert_done();
-    assert!(rig.calls()[4].ends_with(
-        "onboard --mode local --no-install-daemon --non-interactive --accept-risk \
-         --skip-channels --skip-skills --skip-health --skip-ui --flow advanced \
-         --openai-api-key a key"
-    ));
+    let expected = format!(
+        "onboard {ALWAYS} --mode local --gateway-auth token --non-interactive --accept-risk \
+         --skip-channels --skip-skills --skip-health --flow=advanced --gateway-token a b \
+         --gateway-bind auto"
+    );
+    assert!(rig.calls()[4].ends_with(&expected));
 }
 
 #[test]

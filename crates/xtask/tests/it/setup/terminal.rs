@@ -26,7 +26,9 @@ fn in_a_terminal_the_wizard_asks_and_a_new_token_is_shown_once() {
     assert_eq!(
         calls[4],
         "compose -f docker-compose.yml run --rm --no-deps --entrypoint node openclaw-gateway \
-         dist/index.js onboard --mode local --no-install-daemon"
+         dist/index.js onboard --no-install-daemon --skip-ui --suppress-gateway-token-output \
+         --mode local --gateway-bind lan --gateway-auth token --gateway-token-ref-env \
+         OPENCLAW_GATEWAY_TOKEN"
     );
     assert!(seen.contains("==> Onboarding (interactive)"), "{seen}");
     assert!(seen.contains("  - Gateway bind: lan\n"), "{seen}");
