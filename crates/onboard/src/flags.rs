@@ -132,6 +132,7 @@ impl Flags {
             model: self.model(facts)?,
             gateway: Some(self.gateway(facts)?),
             channels: Channels::default(),
+            web_key: None,
             node_manager: self.node_manager.clone().filter(|_| !self.skip_skills),
         })
     }
@@ -188,7 +189,7 @@ impl Flags {
         Ok(Some(self.model_setup(offer, secret, base_url, model)?))
     }
 
-    fn model_setup(
+    pub(crate) fn model_setup(
         &self,
         offer: &'static Offer,
         secret: Option<Secret>,
@@ -245,7 +246,7 @@ impl Flags {
         found.filter(is_filled)
     }
 
-    fn gateway(&self, facts: &Facts) -> Result<GatewaySetup, Refusal> {
+    pub(crate) fn gateway(&self, facts: &Facts) -> Result<GatewaySetup, Refusal> {
         let kept = |flag: &Option<String>, pointer: &str, default: &str| {
             flag.clone().unwrap_or_else(|| facts.text(pointer).unwrap_or(default).to_owned())
         };

@@ -18,7 +18,9 @@ mod flags;
 mod language;
 mod offer;
 mod plan;
+mod question;
 mod setup;
+mod wizard;
 
 pub use apply::{ApplyError, Done, Place, apply, preview};
 pub use check::{Check, Failed};
@@ -27,4 +29,6 @@ pub use flags::{Flags, Refusal};
 pub use language::{Language, Text};
 pub use offer::{Meaning, OFFERS, Offer, Proof, SKIP, meaning};
 pub use plan::Plan;
+pub use question::{Answer, Ask, Choice, Kind, Question};
 pub use setup::{Auth, Channels, Dialect, GatewaySetup, ModelSetup, Reset, Setup, Target};
+pub use wizard::{Section, Turn, Wizard};

@@ -42,11 +42,11 @@ pub enum Proof {
 /// Leaves the model for later.
 pub const SKIP: &str = "skip";
 /// Any server that speaks a known dialect.
-pub const CUSTOM: &str = "custom-api-key";
+pub(crate) const CUSTOM: &str = "custom-api-key";
 /// Models on this machine.
-pub const OLLAMA: &str = "ollama";
+pub(crate) const OLLAMA: &str = "ollama";
 /// A token pasted by hand.
-pub const TOKEN: &str = "token";
+pub(crate) const TOKEN: &str = "token";
 
 /// Choices of the reference that need a login in a browser, or a server that this build lacks.
 const UNSUPPORTED: [&str; 10] = [

@@ -64,6 +64,10 @@ impl Plan {
             add(gateway_patch(gateway));
         }
         add(channels_patch(&setup.channels));
+        if let Some(key) = &setup.web_key {
+            let search = json!({"enabled": true, "apiKey": key.expose()});
+            add(json!({"tools": {"web": {"search": search}}}));
+        }
         if let Some(manager) = &setup.node_manager {
             add(json!({"skills": {"install": {"nodeManager": manager}}}));
         }

@@ -21,6 +21,8 @@ pub struct Setup {
     pub gateway: Option<GatewaySetup>,
     /// Chat services.
     pub channels: Channels,
+    /// Key of the web search.
+    pub web_key: Option<Secret>,
     /// Which package manager installs what skills need.
     pub node_manager: Option<String>,
 }
