@@ -25,12 +25,17 @@ use tracing::{Instrument as _, debug, info_span, warn};
 use crate::{conn, remote::Remote, state::Gateway};
 
 mod access;
+mod assets;
 mod completions;
 mod models;
 mod page;
 mod probes;
 mod reply;
 mod routes;
+mod ui;
+mod ui_avatar;
+mod ui_config;
+mod ui_index;
 mod waiting;
 
 pub(crate) use waiting::Ticket;

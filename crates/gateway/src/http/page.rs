@@ -1,13 +1,13 @@
-//! The page at the root, until there is a control UI: that the gateway runs, and how to talk
-//! to it, in English and Chinese.
+//! The plain page, for gateways that were built without the Control UI: that the gateway runs, how
+//! to talk to it, and how to get the other page, in English and Chinese.
 
 use axum::{
-    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::IntoResponse as _,
 };
 
-use super::reply::{self, Reply};
-use crate::{app::VERSION, state::Gateway};
+use super::reply::Reply;
+use crate::app::VERSION;
 
 const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
@@ -15,48 +15,24 @@ const STYLE: &str = include_str!("page.css");
 const POLICY: &str = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'none'";
 
-/// Answers for the paths of the page; `None` when `uri` is not one of them.
-pub(crate) fn answer(
-    gateway: &Gateway,
-    method: &Method,
-    uri: &Uri,
-    headers: &HeaderMap,
-) -> Option<Reply> {
-    let config = gateway.config();
-    let ui = &config.gateway.control_ui;
-    if !ui.enabled {
-        return None;
-    }
-    let base = ui.base_path.as_str();
-    let rest = uri.path().strip_prefix(base)?;
-    let (body, kind) = match rest {
-        "" if !base.is_empty() => return Some(redirect(base, method, uri)),
-        "/" => (page(base, headers), "text/html; charset=utf-8"),
-        "/page.css" => (STYLE.to_owned(), "text/css; charset=utf-8"),
-        _ => return None,
-    };
-    if *method != Method::GET && *method != Method::HEAD {
-        return Some(reply::method_not_allowed("GET, HEAD"));
-    }
+/// The plain page itself.
+pub(super) fn plain(base: &str, headers: &HeaderMap) -> Reply {
+    sent(page(base, headers), "text/html; charset=utf-8")
+}
+
+/// A file of the plain page.
+pub(super) fn file(name: &str) -> Option<Reply> {
+    (name == "page.css").then(|| sent(STYLE.to_owned(), "text/css; charset=utf-8"))
+}
+
+fn sent(body: String, kind: &'static str) -> Reply {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
         (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
         (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
     ];
-    Some((StatusCode::OK, headers, body).into_response())
-}
-
-/// From `<base>` to `<base>/`, the query kept.
-fn redirect(base: &str, method: &Method, uri: &Uri) -> Reply {
-    if *method != Method::GET && *method != Method::HEAD {
-        return reply::method_not_allowed("GET, HEAD");
-    }
-    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    match HeaderValue::try_from(format!("{base}/{query}")) {
-        Ok(place) => (StatusCode::FOUND, [(header::LOCATION, place)]).into_response(),
-        Err(_) => reply::not_found(),
-    }
+    (StatusCode::OK, headers, body).into_response()
 }
 
 fn page(base: &str, headers: &HeaderMap) -> String {

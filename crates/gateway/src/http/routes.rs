@@ -12,9 +12,10 @@ use futures_util::FutureExt as _;
 use tracing::{debug, error};
 
 use super::{
-    access, completions, models, page,
+    access, completions, models,
     probes::Probe,
     reply::{self, Reply},
+    ui,
 };
 use crate::{remote::Remote, state::Gateway};
 
@@ -63,5 +64,5 @@ async fn route(gateway: Arc<Gateway>, remote: &Remote, request: Request<Body>) -
         }
         return completions::answer(gateway, head.headers, body).await;
     }
-    page::answer(&gateway, &head.method, &head.uri, &head.headers).unwrap_or_else(reply::not_found)
+    ui::answer(&gateway, remote, &head).await.unwrap_or_else(reply::not_found)
 }
