@@ -29,6 +29,10 @@ pub(crate) struct Brief {
     pub(crate) workdir: String,
     pub(crate) channel: String,
     pub(crate) extra: Option<String>,
+    /// Tools of whoever asks: offered, and never run here.
+    pub(crate) client_tools: Arc<[ToolSpec]>,
+    /// Most tokens per reply, if fewer than the model can write.
+    pub(crate) output_tokens_max: Option<u64>,
     /// Level asked for by the turn or the session; `None`: by agent and model.
     pub(crate) thinking: Option<String>,
     pub(crate) cache_key: String,
@@ -62,14 +66,32 @@ impl Brief {
     /// The request to `model` with `messages`.
     pub(crate) fn request(&self, model: Arc<Model>, messages: Vec<Arc<Message>>) -> Request {
         let kit = self.kit(&model);
+        let model = match self.output_tokens_max {
+            Some(max) if max < model.output_tokens_max => {
+                Arc::new(Model { output_tokens_max: max, ..(*model).clone() })
+            }
+            Some(_) | None => model,
+        };
         Request {
             system: Arc::clone(&kit.system),
             messages,
-            tools: Arc::clone(&kit.specs),
+            tools: self.offered(&kit),
             thinking: kit.thinking,
             cache_key: self.cache_key.clone(),
             model,
         }
+    }
+
+    /// Whether `tool` is one that whoever asks runs.
+    pub(crate) fn is_of_client(&self, tool: &str) -> bool {
+        self.client_tools.iter().any(|it| it.name == tool)
+    }
+
+    fn offered(&self, kit: &Kit) -> Arc<[ToolSpec]> {
+        if self.client_tools.is_empty() {
+            return Arc::clone(&kit.specs);
+        }
+        kit.specs.iter().chain(self.client_tools.iter()).cloned().collect()
     }
 
     /// What `model` gets, made once per turn.
@@ -89,6 +111,7 @@ impl Brief {
         Subject {
             tools: kit.map_or_else(|| self.policy(provider, model), |kit| kit.policy.clone()),
             elevated: Rules::of(&self.config, agent).standing(&sender, self.elevated),
+            exec_host: agent.exec.host,
             host_exec: agent.host_exec,
             sandbox: self.boxed.clone(),
         }

@@ -3,18 +3,19 @@
 //!
 //! Calls of one reply run one after the other, in the model's order, and each result is
 //! stored as soon as it is there. A message that joins in between skips the calls that did
-//! not begin; so does a stop. Every call gets a result, whatever happens.
+//! not begin; so does a stop. Every call gets a result, whatever happens. Calls of a client's
+//! own tools are not run here: they are handed over, and the turn ends.
 
 use std::sync::Arc;
 
-use domain::{Assistant, Call, CallResult, Content, Message, ToolResult};
+use domain::{Assistant, Call, CallResult, Content, Effect, Message, ToolResult};
 use policy::{Judgement, Subject, tool_policy::Decision};
 use store::StoreError;
 use tokio::time::Instant;
 use tools::ToolCx;
 
 use crate::{
-    EventBody,
+    EventBody, consent,
     event::CallEnd,
     io::Io,
     machines::Machine,
@@ -44,6 +45,8 @@ pub(crate) async fn all(
             skipped("not run: the turn was stopped")
         } else if !turn.inbox.is_empty() {
             skipped("not run: a new message arrived first")
+        } else if turn.brief.is_of_client(&call.name) {
+            handed_over()
         } else {
             one(&call, turn, io, &subject).await
         };
@@ -89,12 +92,12 @@ async fn judged(call: &Call, turn: &Turn, io: &Io, subject: &Subject) -> CallRes
             tracing::debug!(tool = prepared.tool, rule = %denied.rule, "call denied");
             return skipped(&denied.to_string());
         }
-        // Nobody can be asked yet, and silence is not consent.
-        Judgement::Ask(question) => {
-            return skipped(&format!(
-                "denied: `{}` needs an approval that nobody can give",
-                question.tool
-            ));
+        Judgement::Host(reach) => {
+            let Effect::Run(run) = &prepared.effect else { return skipped("not a command") };
+            match consent::obtain(call, (prepared.tool, run, reach), subject, turn, io).await {
+                Ok(permit) => permit,
+                Err(refusal) => return refusal,
+            }
         }
     };
     let machine = turn.machines.of(&prepared.effect, &permit, &turn.brief, io).await;
@@ -128,6 +131,11 @@ fn context(call: &Call, turn: &Turn, subject: &Subject, machine: Machine) -> Too
         progress,
         cancel: turn.halt.token().clone(),
     }
+}
+
+fn handed_over() -> CallResult {
+    let text = "handed to the caller, whose next message brings the result";
+    CallResult { content: Content::text(text), details: None, is_error: false }
 }
 
 fn skipped(why: &str) -> CallResult {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{AgentId, CallId, CallResult, SessionId, SessionKey, TurnId, UnixMillis, Usage};
+use domain::{AgentId, Call, CallId, CallResult, SessionId, SessionKey, TurnId, UnixMillis, Usage};
 use serde_json::Value;
 
 /// One thing that happened in a turn.
@@ -117,6 +117,8 @@ pub struct Outcome {
     pub model: String,
     /// Sum over all model requests of the turn.
     pub usage: Usage,
+    /// Calls of the asker's own tools, which the asker is to run.
+    pub handed_over: Vec<Call>,
     /// When it left the queue.
     pub started: UnixMillis,
     /// When it ended.

@@ -7,7 +7,7 @@ use domain::Clock;
 use store::Store;
 use tokio::sync::{mpsc, watch};
 
-use crate::{Event, lane::Lane, notices::Notices, sandboxes::Engines};
+use crate::{Approver, Event, lane::Lane, notices::Notices, sandboxes::Engines};
 
 /// Handles to the world.
 pub(crate) struct Io {
@@ -22,6 +22,7 @@ pub(crate) struct Io {
     pub(crate) lane: Lane,
     pub(crate) notices: Arc<Notices>,
     pub(crate) place: Arc<Place>,
+    pub(crate) ports: Ports,
 }
 
 impl Io {
@@ -34,6 +35,15 @@ impl Io {
     pub(crate) fn zone(&self) -> jiff::tz::TimeZone {
         jiff::tz::TimeZone::get(&self.place.timezone).unwrap_or(jiff::tz::TimeZone::UTC)
     }
+}
+
+/// What turns need of the world above, where there is one.
+#[derive(Clone, Default)]
+pub struct Ports {
+    /// Puts questions to people; without it nobody can be asked.
+    pub approver: Option<Arc<dyn Approver>>,
+    /// Other machines that commands may run on.
+    pub nodes: Option<Arc<dyn tools::ports::Nodes>>,
 }
 
 /// Where the process runs: plain facts, read once by whoever starts it.

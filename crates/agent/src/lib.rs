@@ -13,6 +13,7 @@ mod answer;
 mod brief;
 mod commands;
 mod compact;
+pub mod consent;
 mod conversations;
 mod dispatch;
 mod emitter;
@@ -29,8 +30,9 @@ mod status;
 mod table;
 mod turn;
 
+pub use consent::{ApprovalRequest, Approver};
 pub use event::{CallEnd, Event, EventBody, Outcome, Stop};
-pub use io::Place;
+pub use io::{Place, Ports};
 pub use prompt::SEEDS as WORKSPACE_SEEDS;
 pub use sessions::{
     Aborted, Lookup, Parts, Sessions, Submission, SubmitError, Submitted, Transcripts,

@@ -40,6 +40,8 @@ impl Machines {
             // These touch no file and start no process: the handle is not used.
             Effect::Supervise | Effect::Observe | Effect::Configure => false,
         };
+        // A node brings its own machine, so the session's need not be opened.
+        let acts = acts && !permit.is_for_node();
         let is_boxed = brief.boxed.is_some() && !permit.leaves_sandbox();
         let sandbox = if is_boxed && acts {
             self.boxed.get_or_try_init(|| enter(brief, io)).await?

@@ -172,7 +172,10 @@ impl Queue {
 }
 
 fn same_origin(a: &Submission, b: &Submission) -> bool {
-    a.channel == b.channel && a.extra_system == b.extra_system
+    a.channel == b.channel
+        && a.extra_system == b.extra_system
+        && a.client_tools == b.client_tools
+        && a.output_tokens_max == b.output_tokens_max
 }
 
 fn merge(mut items: Vec<Submission>, dropped: &[String]) -> Batch {

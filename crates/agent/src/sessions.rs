@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use config::Config;
-use domain::{AgentId, Clock, Content, EntryId, SessionKey, TurnId};
+use domain::{AgentId, Clock, Content, EntryId, SessionKey, ToolSpec, TurnId};
 use store::{SessionEntry, Store};
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, info_span};
 
 use crate::{
-    Event, Outcome, Place, answer, commands,
+    Event, Outcome, Place, Ports, answer, commands,
     conversations::StoredConversations,
     io::Io,
     lane::Lane,
@@ -49,6 +49,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Where the process runs.
     pub place: Place,
+    /// What turns need of the world above.
+    pub ports: Ports,
 }
 
 /// Takes turns in. Cheap to clone.
@@ -83,6 +85,11 @@ pub struct Submission {
     pub timeout: Option<Duration>,
     /// Queue mode for this message; `None`: session, channel, config.
     pub queue: Option<config::QueueMode>,
+    /// Tools of whoever asks. The model may call them, which ends the turn: the caller runs them
+    /// and comes back with another message.
+    pub client_tools: Arc<[ToolSpec]>,
+    /// Most tokens per reply, below what the model can write.
+    pub output_tokens_max: Option<u64>,
 }
 
 impl Submission {
@@ -97,6 +104,8 @@ impl Submission {
             extra_system: None,
             timeout: None,
             queue: None,
+            client_tools: Arc::default(),
+            output_tokens_max: None,
         }
     }
 }
@@ -127,6 +136,9 @@ pub enum SubmitError {
     /// The gateway is stopping.
     #[error("gateway is shutting down")]
     Closing,
+    /// A tool of whoever asks is called like one of ours.
+    #[error("tool name \"{0}\" is taken by a tool of the agent")]
+    ToolNameTaken(String),
     /// Too many messages wait in this conversation (queue drop `new`).
     #[error("too many queued messages")]
     QueueFull,
@@ -184,6 +196,7 @@ impl Sessions {
             conversations: Arc::new(conversations.clone()),
             processes: processes.clone(),
             clock: Arc::clone(&parts.clock),
+            nodes: parts.ports.nodes.clone(),
         });
         let concurrent_max = parts.config.borrow().agents.concurrent_max;
         let io = Arc::new(Io {
@@ -198,6 +211,7 @@ impl Sessions {
             lane: Lane::new(concurrent_max),
             notices,
             place: Arc::new(parts.place),
+            ports: parts.ports,
         });
         conversations.connect(&io);
         let hub = Hub { io, table: Arc::default(), tasks, processes };
@@ -211,6 +225,13 @@ impl Sessions {
         if submission.content.0.is_empty() || (text.trim().is_empty() && is_text_only(&submission))
         {
             return Err(SubmitError::Empty);
+        }
+        let taken = submission
+            .client_tools
+            .iter()
+            .find(|it| self.hub.io.tools.names().any(|name| name == it.name));
+        if let Some(tool) = taken {
+            return Err(SubmitError::ToolNameTaken(tool.name.clone()));
         }
         match self.hub.table.admit(&submission.turn, &submission.session) {
             Admission::New => {}

@@ -55,6 +55,8 @@ pub(crate) struct Finished {
     pub(crate) texts: Vec<String>,
     pub(crate) last: Option<Assistant>,
     pub(crate) usage: Usage,
+    /// Calls that whoever asked is to run.
+    pub(crate) handed_over: Vec<Call>,
     /// Turns whose messages joined this one.
     pub(crate) steered: Vec<domain::TurnId>,
     /// Messages that came too late.
@@ -74,6 +76,7 @@ struct Progress {
     texts: Vec<String>,
     last: Option<Assistant>,
     usage: Usage,
+    handed_over: Vec<Call>,
     steered: Vec<domain::TurnId>,
     compactions: u64,
 }
@@ -95,6 +98,7 @@ pub(crate) async fn run(mut turn: Turn, io: &Io) -> Finished {
         texts: progress.texts,
         last: progress.last,
         usage: progress.usage,
+        handed_over: progress.handed_over,
         steered: progress.steered,
         unread,
         compactions: progress.compactions,
@@ -118,8 +122,13 @@ async fn steps(turn: &mut Turn, io: &Io, done: &mut Progress) -> Result<Stop, St
                     }
                     continue;
                 }
+                let is_of_client = |it: &&Call| turn.brief.is_of_client(&it.name);
+                done.handed_over = calls.iter().filter(is_of_client).cloned().collect();
                 if let Some(reason) = dispatch::all(calls, turn, io, done.last.as_ref()).await? {
                     return Ok(Stop::Aborted { reason });
+                }
+                if !done.handed_over.is_empty() {
+                    return Ok(Stop::Done);
                 }
             }
             Reply::Halted { reason, partial } => {

@@ -55,6 +55,29 @@ pub struct Gateway {
     pub reload: Reload,
 }
 
+impl Gateway {
+    /// One on the loopback address that asks for this proof, all else as by default.
+    pub fn of(auth: Auth) -> Self {
+        Self {
+            mode: None,
+            port: 0,
+            bind: Bind::Loopback,
+            auth,
+            trusted_proxies: Vec::new(),
+            control_ui: ControlUi {
+                enabled: true,
+                base_path: String::new(),
+                root: None,
+                allowed_origins: Vec::new(),
+                without_device: false,
+            },
+            chat_completions: false,
+            responses: false,
+            reload: Reload { mode: ReloadMode::Off, debounce: Duration::ZERO },
+        }
+    }
+}
+
 /// `gateway.mode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {

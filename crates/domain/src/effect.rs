@@ -14,16 +14,31 @@ pub enum Effect {
         paths: Vec<String>,
     },
     /// Runs a shell command.
-    Run {
-        /// The command line.
-        command: String,
-        /// Whether it asks to leave the sandbox; `None` when it does not say.
-        elevated: Option<bool>,
-    },
+    Run(Run),
     /// Looks at, or talks to, processes that `Run` left in the background.
     Supervise,
     /// Looks at conversations.
     Observe,
     /// Changes settings of a conversation.
     Configure,
+}
+
+/// A shell command, and how it wants to be run. Wishes can only make things stricter; what they
+/// come to is `policy`'s to say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Run {
+    /// The command line.
+    pub command: String,
+    /// Whether it asks to leave the sandbox; `None` when it does not say.
+    pub elevated: Option<bool>,
+    /// Where it wants to run: `auto`, `sandbox`, `gateway` or `node`.
+    pub host: Option<String>,
+    /// Which commands it says may run: `deny`, `allowlist` or `full`.
+    pub security: Option<String>,
+    /// When it says a person is asked: `off`, `on-miss` or `always`.
+    pub ask: Option<String>,
+    /// Directory it wants to run in, as written.
+    pub workdir: Option<String>,
+    /// Whether it sets environment variables.
+    pub sets_env: bool,
 }

@@ -19,6 +19,7 @@ use crate::{
     auth::Gate,
     bind,
     dedupe::Conflicts,
+    devices::{self, Devices},
     events::{self, Events},
     health::HealthCache,
     http,
@@ -28,8 +29,10 @@ use crate::{
     state::{Gateway, Identity},
 };
 
+mod cautions;
 mod error;
 mod reload;
+mod unconfigured;
 
 pub use error::StartError;
 
@@ -101,7 +104,7 @@ impl App {
     /// [`StartError`] says what stands against it; nothing is left behind then.
     pub async fn start(options: Options) -> Result<Running, StartError> {
         let started = options.clock.now();
-        let config = Arc::new(admit(&options)?);
+        let config = Arc::new(admit(&options.loaded, &options)?);
         let store = store::Store::open(store::OpenOptions {
             state_dir: options.locations.state_dir.clone(),
             sessions_template: config.session.store.clone(),
@@ -112,6 +115,7 @@ impl App {
         let listener =
             bind::listen(bind, port).await.map_err(|source| StartError::Listen { port, source })?;
         let addr = listener.local_addr().map_err(|source| StartError::Listen { port, source })?;
+        cautions::log(&options, &config);
 
         let host = host_name();
         let boot_id = uuid::Uuid::new_v4().to_string();
@@ -139,8 +143,13 @@ impl App {
             sandboxes: Arc::clone(&sandboxes),
             clock: Arc::clone(&options.clock),
             place: place(&options, &host),
+            ports: agent::Ports::default(),
         });
         let (events, inbox) = Events::new(agent_events);
+        let is_contained = config::in_container(&options.env);
+        let files = store::DeviceFiles::new(&options.locations.state_dir);
+        let devices = Devices::open(files, events.clone(), Arc::clone(&options.clock))
+            .map_err(store::OpenError::from)?;
         let gateway = Arc::new(Gateway {
             health: HealthCache::new(&config, &store, &*options.clock),
             roster: Roster::new(&host, VERSION, &boot_id),
@@ -153,17 +162,20 @@ impl App {
             sandboxes,
             events,
             gate: Gate::default(),
+            devices,
             conflicts: Conflicts::default(),
+            responses: http::Recent::default(),
             router: rpc::router(),
             lifecycle,
             clock: options.clock,
             locations: options.locations,
             env: options.env,
-            identity: Identity { started, boot_id, host },
+            identity: Identity { started, boot_id, host, is_contained },
             method_names: OnceLock::new(),
         });
         let tasks = &gateway.lifecycle.tasks;
         tasks.spawn(events::run(Arc::clone(&gateway), inbox));
+        tasks.spawn(devices::keep(gateway.devices.clone(), gateway.lifecycle.clone()));
         tasks.spawn(http::accept(Arc::clone(&gateway), listener));
         info!(%addr, version = VERSION, "gateway listens");
         tasks.spawn(reload::follow(Arc::clone(&gateway), options.overrides, sender));
@@ -217,9 +229,9 @@ impl Running {
 }
 
 /// Decides whether the gateway may start at all, and with which config.
-fn admit(options: &Options) -> Result<Config, StartError> {
-    let snapshot = &options.loaded.snapshot;
-    let Some(config) = &options.loaded.config else {
+fn admit(loaded: &config::Loaded, options: &Options) -> Result<Config, StartError> {
+    let snapshot = &loaded.snapshot;
+    let Some(config) = &loaded.config else {
         return Err(StartError::InvalidConfig { problems: snapshot.problems.clone() });
     };
     if !options.allow_unconfigured {

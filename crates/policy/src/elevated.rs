@@ -4,7 +4,7 @@
 //! channel and, if the agent has one, on the agent's. An agent can only tighten. Then the level
 //! says what happens to calls that do not ask.
 
-use config::{Elevated, ElevatedLevel, ExecAsk, ExecSecurity, HostExec};
+use config::{Elevated, ElevatedLevel, ExecSecurity, HostExec};
 use serde::Serialize;
 
 const ENABLED: &str = "tools.elevated.enabled";
@@ -67,8 +67,6 @@ pub enum Way {
     Inside,
     /// On the gateway's host.
     Outside,
-    /// On the gateway's host, once a person has agreed.
-    OutsideIfApproved,
 }
 
 /// The settings that decide.
@@ -149,7 +147,8 @@ impl<'a> Rules<'a> {
 impl Standing {
     /// Where a command runs that asked with `elevated: asked`; `None` when it may not run there.
     ///
-    /// Outside, what every command on the host needs is needed as well.
+    /// Outside, what every command on the host needs is needed as well; where nothing may run
+    /// there at all, a call that did not ask stays inside.
     pub fn way(&self, asked: Option<bool>, host: HostExec) -> Option<Way> {
         let level = match (self, asked) {
             (Self::Closed(_), Some(true)) => return None,
@@ -160,13 +159,10 @@ impl Standing {
             (ElevatedLevel::Off, None | Some(false)) => Some(Way::Inside),
             (ElevatedLevel::Off, Some(true))
             | (ElevatedLevel::On | ElevatedLevel::Ask | ElevatedLevel::Full, _) => {
-                match (host.security, host.ask) {
-                    (ExecSecurity::Deny, _) => asked.is_none().then_some(Way::Inside),
-                    (ExecSecurity::Full, ExecAsk::Off) => Some(Way::Outside),
-                    (ExecSecurity::Allowlist, _)
-                    | (ExecSecurity::Full, ExecAsk::OnMiss | ExecAsk::Always) => {
-                        Some(Way::OutsideIfApproved)
-                    }
+                if host.security == ExecSecurity::Deny {
+                    asked.is_none().then_some(Way::Inside)
+                } else {
+                    Some(Way::Outside)
                 }
             }
         }
@@ -330,20 +326,12 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn outside_a_command_needs_what_every_command_on_the_host_needs() {
+    fn where_nothing_may_run_outside_a_call_that_did_not_ask_stays_inside() {
         let full = Standing::Open(ElevatedLevel::Full);
-        let host = |security, ask| HostExec { security, ask };
-        let cases = [
-            (host(ExecSecurity::Full, ExecAsk::Always), Some(Way::OutsideIfApproved)),
-            (host(ExecSecurity::Allowlist, ExecAsk::Off), Some(Way::OutsideIfApproved)),
-            (host(ExecSecurity::Deny, ExecAsk::Off), None),
-        ];
+        let host = HostExec { security: ExecSecurity::Deny, ..HostExec::default() };
 
-        for (host, expected) in cases {
-            assert_eq!(full.way(Some(true), host), expected, "{host:?}");
-        }
-        let nothing_runs = host(ExecSecurity::Deny, ExecAsk::Off);
-        assert_eq!(full.way(None, nothing_runs), Some(Way::Inside));
+        assert_eq!(full.way(Some(true), host), None);
+        assert_eq!(full.way(None, host), Some(Way::Inside));
     }
 
     proptest! {

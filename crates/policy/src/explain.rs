@@ -468,7 +468,7 @@ mod tests {
                     crate::Judgement::Deny(denied) => {
                         prop_assert!(is_denied && denied.explanation.is_some());
                     }
-                    crate::Judgement::Allow(_) | crate::Judgement::Ask(_) => {
+                    crate::Judgement::Allow(_) | crate::Judgement::Host(_) => {
                         prop_assert!(!is_denied);
                     }
                 }

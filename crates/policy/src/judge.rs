@@ -3,9 +3,12 @@
 //! The only maker of [`Permit`]s. Which tools a session has is [`crate::tool_policy`]'s to
 //! say; this module adds what depends on the single call.
 
-use domain::Effect;
+use config::ExecSecurity;
+use domain::{Effect, Run};
 
 use crate::{
+    allowlist::{Finding, Program},
+    approval::{self, Need, Rules, Verdict},
     elevated::{Standing, Way},
     explain::Boxed,
     tool_policy::{Decision, Policy},
@@ -19,22 +22,46 @@ pub struct Subject {
     pub tools: Policy,
     /// Whether the sender may leave the sandbox.
     pub elevated: Standing,
+    /// Where commands run that do not say.
+    pub exec_host: config::ExecHost,
     /// What commands on the host need.
     pub host_exec: config::HostExec,
     /// The session's sandbox; `None` when its tools run on the host.
     pub sandbox: Option<Boxed>,
 }
 
-/// Proof that a call was judged. Only [`judge`] makes one; running a tool consumes it.
+/// Where a permitted call runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Where the session's tools run.
+    Inside,
+    /// On the gateway's machine, though the session has a sandbox.
+    Outside,
+    /// On a node.
+    Node,
+}
+
+/// Proof that a call was judged. Only this module makes one; running a tool consumes it.
 #[derive(Debug)]
 pub struct Permit {
-    leaves_sandbox: bool,
+    reach: Reach,
+    approved: Option<Verdict>,
 }
 
 impl Permit {
     /// Whether the call runs on the host though the session has a sandbox.
     pub fn leaves_sandbox(&self) -> bool {
-        self.leaves_sandbox
+        self.reach == Reach::Outside
+    }
+
+    /// Whether the call runs on a node.
+    pub fn is_for_node(&self) -> bool {
+        self.reach == Reach::Node
+    }
+
+    /// What a person said to it, if one was asked.
+    pub fn approved(&self) -> Option<Verdict> {
+        self.approved
     }
 }
 
@@ -43,6 +70,17 @@ impl Permit {
 pub enum Judgement {
     /// It may.
     Allow(Permit),
+    /// It is a command for a machine whose own rules have a say: [`judge_host`] goes on.
+    Host(Reach),
+    /// It may not.
+    Deny(Denied),
+}
+
+/// The answer for a command on a machine.
+#[derive(Debug)]
+pub enum HostJudgement {
+    /// It may run; these entries of the allow-list were used.
+    Allow(Permit, Finding),
     /// It may not.
     Deny(Denied),
     /// A person must say.
@@ -65,13 +103,60 @@ fn below(explanation: Option<&str>) -> String {
     explanation.map(|text| format!("\n{text}")).unwrap_or_default()
 }
 
-/// A question for a person.
+/// A question for a person: may this command run?
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
     /// The tool.
     pub tool: String,
-    /// What it would do.
-    pub effect: Effect,
+    /// What it would run.
+    pub run: Run,
+    /// Where.
+    pub reach: Reach,
+    /// The rules' words, for the person to see.
+    pub needs: config::HostExec,
+    /// What the allow-list said.
+    pub finding: Finding,
+    fallback: ExecSecurity,
+}
+
+impl Question {
+    /// Turns the answer into a permit, or into the refusal that the model reads.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied`] when the person said no, or nobody said anything and the machine's
+    /// `askFallback` does not let it run.
+    pub fn settle(self, verdict: Verdict) -> Result<Permit, Denied> {
+        match approval::settle(verdict, self.fallback, self.finding.satisfied) {
+            None => Ok(Permit { reach: self.reach, approved: Some(verdict) }),
+            Some(rule) => Err(Denied {
+                tool: self.tool,
+                rule: rule.to_owned(),
+                explanation: Some(format!(
+                    "exec denied ({}, {rule}): {}",
+                    self.reach.host(),
+                    self.run.command
+                )),
+            }),
+        }
+    }
+
+    /// Patterns to put on the allow-list for good; none when the verdict does not say so, or no
+    /// list can cover the command.
+    pub fn to_remember(&self, verdict: Verdict) -> Vec<String> {
+        let is_for_ever = verdict == Verdict::AllowAlways && self.reach != Reach::Node;
+        self.finding.to_remember.clone().filter(|_| is_for_ever).unwrap_or_default()
+    }
+}
+
+impl Reach {
+    /// The name of the machine's kind on the wire.
+    pub fn host(self) -> &'static str {
+        match self {
+            Self::Inside | Self::Outside => "gateway",
+            Self::Node => "node",
+        }
+    }
 }
 
 /// Says whether `subject` may call `tool` to this `effect`.
@@ -82,25 +167,81 @@ pub fn judge(tool: &str, effect: &Effect, subject: &Subject) -> Judgement {
         let explanation = explanation.map(|(sandbox, block)| sandbox.explain_block(tool, &block));
         return Judgement::Deny(Denied { tool: tool.to_owned(), rule, explanation });
     }
-    let Effect::Run { elevated: asked, .. } = effect else {
-        return Judgement::Allow(Permit { leaves_sandbox: false });
+    let Effect::Run(run) = effect else {
+        return Judgement::Allow(Permit { reach: Reach::Inside, approved: None });
     };
-    match (subject.elevated.way(*asked, subject.host_exec), &subject.sandbox) {
+    reach(tool, run, subject).unwrap_or_else(Judgement::Deny)
+}
+
+/// Where a command would run, before the machine's own rules are asked.
+fn reach(tool: &str, run: &Run, subject: &Subject) -> Result<Judgement, Denied> {
+    use config::ExecHost::{Auto, Gateway, Node};
+    let wish = run.host.as_deref().map(str::to_lowercase);
+    let wish = wish.as_deref().filter(|host| *host != "auto");
+    let is_boxed = subject.sandbox.is_some();
+    let Some(way) = subject.elevated.way(run.elevated, subject.host_exec) else {
         // Without a sandbox the call is where it wants to be, but claims what it may not.
-        (None, sandbox) => {
-            let rule = subject.elevated.rule().to_owned();
-            let explanation = Some(refusal(&subject.elevated, sandbox.as_ref()));
-            Judgement::Deny(Denied { tool: tool.to_owned(), rule, explanation })
+        return Err(Denied {
+            tool: tool.to_owned(),
+            rule: subject.elevated.rule().to_owned(),
+            explanation: Some(refusal(&subject.elevated, subject.sandbox.as_ref())),
+        });
+    };
+    // Who leaves the sandbox by right goes to the gateway's machine, whatever else is said.
+    let outside = if is_boxed { Reach::Outside } else { Reach::Inside };
+    if way == Way::Outside && wish != Some("sandbox") && (is_boxed || run.elevated == Some(true)) {
+        return Ok(Judgement::Host(outside));
+    }
+    match (wish, subject.exec_host) {
+        (None | Some("node"), Node) => Ok(Judgement::Host(Reach::Node)),
+        (None | Some("gateway"), Gateway) => Ok(Judgement::Host(outside)),
+        (Some("gateway"), Auto) if !is_boxed => Ok(Judgement::Host(Reach::Inside)),
+        (Some(host @ ("gateway" | "node")), _) => Err(Denied {
+            tool: tool.to_owned(),
+            rule: "tools.exec.host".to_owned(),
+            explanation: Some(format!(
+                "exec host not allowed (requested {host}; configure tools.exec.host={host} to \
+                 allow)"
+            )),
+        }),
+        // `sandbox`, and what is no host at all: the tool says what is wrong with it.
+        (Some(_), _) | (None, Auto) if is_boxed => {
+            Ok(Judgement::Allow(Permit { reach: Reach::Inside, approved: None }))
         }
-        (Some(Way::OutsideIfApproved), Some(_)) => {
-            Judgement::Ask(Question { tool: tool.to_owned(), effect: effect.clone() })
+        (Some(_), _) | (None, Auto) => Ok(Judgement::Host(Reach::Inside)),
+    }
+}
+
+/// Goes on for a command on a machine: `rules` are that machine's, and `programs` are those of
+/// the command as found there.
+pub fn judge_host(
+    tool: &str,
+    run: &Run,
+    reach: Reach,
+    rules: &Rules,
+    programs: &[Option<Program>],
+) -> HostJudgement {
+    match rules.need(run, programs) {
+        Need::Nothing(finding) => HostJudgement::Allow(Permit { reach, approved: None }, finding),
+        Need::Word(finding) => {
+            let (security, ask) = rules.tightened(run);
+            HostJudgement::Ask(Question {
+                tool: tool.to_owned(),
+                run: run.clone(),
+                reach,
+                needs: config::HostExec { security, ask },
+                finding,
+                fallback: rules.fallback,
+            })
         }
-        (Some(Way::Outside), sandbox) => {
-            Judgement::Allow(Permit { leaves_sandbox: sandbox.is_some() })
-        }
-        (Some(Way::Inside), _) | (Some(Way::OutsideIfApproved), None) => {
-            Judgement::Allow(Permit { leaves_sandbox: false })
-        }
+        Need::Refused(why) => HostJudgement::Deny(Denied {
+            tool: tool.to_owned(),
+            rule: "tools.exec.security".to_owned(),
+            explanation: Some(match why {
+                "allowlist miss" => "exec denied: allowlist miss".to_owned(),
+                why => format!("exec denied: host={} {why}", reach.host()),
+            }),
+        }),
     }
 }
 
@@ -120,14 +261,14 @@ fn refusal(standing: &Standing, sandbox: Option<&Boxed>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use config::{ElevatedLevel, ExecAsk, HostExec, SandboxMode};
-    use domain::SessionKey;
+    use config::{ElevatedLevel, ExecAsk, ExecHost, HostExec, SandboxMode};
+    use domain::{ExecApprovals, SessionKey};
 
     use super::*;
     use crate::tool_policy::tests::{Setup, layer};
 
     fn run(elevated: Option<bool>) -> Effect {
-        Effect::Run { command: "true".to_owned(), elevated }
+        Effect::Run(Run { command: "true".to_owned(), elevated, ..Run::default() })
     }
 
     fn boxed() -> Boxed {
@@ -195,6 +336,14 @@ mod tests {
         }
     }
 
+    fn goes(effect: &Effect, subject: &Subject) -> Option<Reach> {
+        match judge("exec", effect, subject) {
+            Judgement::Allow(permit) => Some(permit.reach),
+            Judgement::Host(reach) => Some(reach),
+            Judgement::Deny(_) => None,
+        }
+    }
+
     #[test]
     fn a_listed_sender_leaves_a_sandbox_and_only_a_sandbox() {
         let mut subject = Subject {
@@ -202,26 +351,70 @@ mod tests {
             sandbox: Some(boxed()),
             ..Subject::default()
         };
-        let leaves = |subject: &Subject| match judge("exec", &run(None), subject) {
-            Judgement::Allow(permit) => permit.leaves_sandbox(),
-            Judgement::Deny(_) | Judgement::Ask(_) => panic!("it is allowed"),
-        };
 
-        assert!(leaves(&subject));
+        assert_eq!(goes(&run(None), &subject), Some(Reach::Outside));
         subject.sandbox = None;
-        assert!(!leaves(&subject));
+        assert_eq!(goes(&run(None), &subject), Some(Reach::Inside));
     }
 
     #[test]
-    fn where_commands_on_the_host_need_approval_so_do_those_that_leave_the_sandbox() {
+    fn a_call_that_leaves_the_sandbox_still_needs_what_the_machine_asks() {
+        let host_exec = HostExec { ask: ExecAsk::Always, ..HostExec::default() };
         let subject = Subject {
             elevated: Standing::Open(ElevatedLevel::Full),
-            host_exec: HostExec { ask: ExecAsk::Always, ..HostExec::default() },
+            host_exec,
             sandbox: Some(boxed()),
             ..Subject::default()
         };
+        let Effect::Run(wish) = run(None) else { panic!("it runs") };
+        let rules = Rules::of(&ExecApprovals::default(), "a", host_exec);
 
-        assert!(matches!(judge("exec", &run(None), &subject), Judgement::Ask(_)));
+        let Judgement::Host(reach) = judge("exec", &run(None), &subject) else {
+            panic!("the machine has a say")
+        };
+        let HostJudgement::Ask(question) = judge_host("exec", &wish, reach, &rules, &[]) else {
+            panic!("a person is asked")
+        };
+
+        assert!(question.clone().settle(Verdict::AllowOnce).is_ok_and(|it| it.leaves_sandbox()));
+        let denied = question.settle(Verdict::Deny).unwrap_err();
+        assert_eq!(
+            denied.to_string(),
+            "denied: `exec` (rule `user-denied`)\nexec denied (gateway, user-denied): true"
+        );
         assert!(matches!(judge("exec", &run(Some(false)), &subject), Judgement::Allow(_)));
+    }
+
+    #[test]
+    fn where_a_command_runs_follows_from_config_and_wish() {
+        let on = |exec_host, is_boxed: bool| Subject {
+            exec_host,
+            sandbox: is_boxed.then(boxed),
+            ..Subject::default()
+        };
+        let wish = |host: Option<&str>| {
+            Effect::Run(Run { host: host.map(str::to_owned), ..Run::default() })
+        };
+        let (inside, outside, node) =
+            (Some(Reach::Inside), Some(Reach::Outside), Some(Reach::Node));
+        let cases = [
+            (ExecHost::Auto, true, None, inside),
+            (ExecHost::Auto, true, Some("gateway"), None),
+            (ExecHost::Auto, true, Some("node"), None),
+            (ExecHost::Auto, false, None, inside),
+            (ExecHost::Auto, false, Some("gateway"), inside),
+            (ExecHost::Auto, false, Some("node"), None),
+            (ExecHost::Gateway, true, None, outside),
+            (ExecHost::Gateway, true, Some("sandbox"), inside),
+            (ExecHost::Gateway, false, Some("node"), None),
+            (ExecHost::Node, true, None, node),
+            (ExecHost::Node, false, Some("Node"), node),
+            (ExecHost::Node, false, Some("gateway"), None),
+        ];
+
+        for (host, is_boxed, wanted, expected) in cases {
+            let case = format!("{host:?} {is_boxed} {wanted:?}");
+            assert_eq!(goes(&wish(wanted), &on(host, is_boxed)), expected, "{case}");
+        }
     }
 }

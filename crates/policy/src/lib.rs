@@ -2,6 +2,8 @@
 
 #![warn(missing_docs)]
 
+pub mod allowlist;
+pub mod approval;
 pub mod elevated;
 pub mod env_guard;
 pub mod explain;
@@ -13,5 +15,8 @@ pub mod scope;
 pub mod sight;
 pub mod tool_policy;
 
-pub use judge::{Denied, Judgement, Permit, Question, Subject, judge};
+pub use approval::{Rules, Verdict};
+pub use judge::{
+    Denied, HostJudgement, Judgement, Permit, Question, Reach, Subject, judge, judge_host,
+};
 pub use tool_policy::{Decision, Policy, Query};

@@ -6,6 +6,7 @@
 mod beneath;
 mod files;
 mod process;
+mod programs;
 mod shell;
 pub(crate) mod terminal;
 
@@ -21,6 +22,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::backend::{Backend, Command, Running, Sandbox, SandboxError, Size, Spec, Stat};
 use files::Target;
+pub use programs::{Located, Whereabouts};
 
 /// Size of a terminal when nobody says otherwise.
 pub const TERMINAL_SIZE: Size = Size { columns: 120, rows: 30 };

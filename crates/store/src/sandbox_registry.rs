@@ -140,7 +140,7 @@ fn read(path: &Path) -> Result<File, StoreError> {
 }
 
 /// Held until dropped, and by no dead process.
-fn lock(path: &Path) -> Result<fs::File, StoreError> {
+pub(crate) fn lock(path: &Path) -> Result<fs::File, StoreError> {
     if let Some(dir) = path.parent() {
         fs::create_dir_all(dir).at("create", dir)?;
     }

@@ -155,6 +155,11 @@ impl Store {
         Ok((agent_dir.to_owned(), profile.to_owned(), self.0.options.clock.now()))
     }
 
+    /// What the owner of this machine has said about commands.
+    pub fn exec_approvals(&self) -> crate::ApprovalsFile {
+        crate::ApprovalsFile::new(&self.0.options.state_dir)
+    }
+
     /// The workspace in `dir`.
     pub fn workspace(&self, dir: &Path) -> Workspace {
         Workspace::new(dir, Arc::clone(&self.0.prompt_cache))

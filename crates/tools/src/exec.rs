@@ -17,9 +17,12 @@ use crate::{
     Processes, Tool, ToolCx, ToolError, ToolOutput,
     background::{Ending, How, Launch, Process},
     path,
+    ports::Nodes,
     schema::trimmed,
     signal,
 };
+
+mod on_node;
 
 /// The terminal that commands with `pty` see.
 const TERMINAL: Size = Size { columns: 120, rows: 30 };
@@ -34,6 +37,7 @@ const FOREVER: Duration = Duration::from_hours(365 * 24);
 pub(crate) struct Exec {
     pub(crate) processes: Processes,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) nodes: Option<Arc<dyn Nodes>>,
 }
 
 /// Arguments of `exec`.
@@ -62,6 +66,12 @@ pub(crate) struct Args {
     /// Where to run; auto is right nearly always.
     #[schemars(extend("enum" = ["auto", "sandbox", "gateway", "node"]))]
     host: Option<String>,
+    /// Which node to run on, by id or name, with host=node.
+    node: Option<String>,
+    #[schemars(extend("x-hidden" = true))]
+    security: Option<String>,
+    #[schemars(extend("x-hidden" = true))]
+    ask: Option<String>,
 }
 
 impl Tool for Exec {
@@ -73,10 +83,22 @@ impl Tool for Exec {
     type Args = Args;
 
     fn effect(&self, args: &Args) -> Effect {
-        Effect::Run { command: args.command.clone().unwrap_or_default(), elevated: args.elevated }
+        let wish = |text: &Option<String>| trimmed(text.as_deref()).map(str::to_owned);
+        Effect::Run(domain::Run {
+            command: args.command.clone().unwrap_or_default(),
+            elevated: args.elevated,
+            host: wish(&args.host),
+            security: wish(&args.security),
+            ask: wish(&args.ask),
+            workdir: wish(&args.workdir),
+            sets_env: args.env.as_ref().is_some_and(|env| !env.is_empty()),
+        })
     }
 
-    async fn run(&self, args: Args, _permit: Permit, cx: &ToolCx) -> Result<ToolOutput, ToolError> {
+    async fn run(&self, args: Args, permit: Permit, cx: &ToolCx) -> Result<ToolOutput, ToolError> {
+        if permit.is_for_node() {
+            return on_node::run(self.nodes.as_deref(), args, &permit, cx).await;
+        }
         let mut warnings = Warnings::default();
         check_host(args.host.as_deref(), cx)?;
         let plan = Plan::of(&args, cx, &mut warnings)?;
@@ -191,7 +213,7 @@ fn check_host(host: Option<&str>, cx: &ToolCx) -> Result<(), ToolError> {
         Some("gateway") => "exec host not allowed (requested gateway; configure \
                             tools.exec.host=gateway to allow)"
             .to_owned(),
-        Some("node") => "host=node was asked for, but no node is connected".to_owned(),
+        Some("node") => "host=node was asked for, but this session has no node".to_owned(),
         Some(other) => {
             return Err(ToolError::Arguments(format!(
                 "Unknown host {other}; use auto, sandbox, gateway or node."

@@ -12,6 +12,7 @@ mod builtin;
 mod edit;
 mod exec;
 mod keys;
+pub mod look;
 mod output;
 mod patch;
 mod path;

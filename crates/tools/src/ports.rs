@@ -1,5 +1,7 @@
 //! What tools need of the world above them, as small traits it implements.
 
+use std::{collections::BTreeMap, time::Duration};
+
 use async_trait::async_trait;
 use domain::SessionKey;
 use serde_json::Value;
@@ -44,4 +46,51 @@ pub struct Status {
     pub text: String,
     /// Whether the model was changed.
     pub changed_model: bool,
+}
+
+/// Other machines that commands may run on. Implemented by `gateway`, which knows them.
+#[async_trait]
+pub trait Nodes: Send + Sync {
+    /// Runs a command on a node and gives what it brought.
+    ///
+    /// # Errors
+    ///
+    /// A text for the model: no such node, not connected, the node refused, no answer in time.
+    async fn run(&self, job: NodeJob) -> Result<NodeOutput, String>;
+}
+
+/// A command for a node.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodeJob {
+    /// Id or name of the node; `None` is the only one that can run commands.
+    pub node: Option<String>,
+    /// Shell command line.
+    pub command: String,
+    /// Directory to run it in.
+    pub workdir: Option<String>,
+    /// Variables to add.
+    pub env: BTreeMap<String, String>,
+    /// When it is killed.
+    pub timeout: Duration,
+    /// The conversation that wants it.
+    pub session: SessionKey,
+    /// What a person said to it, if one was asked.
+    pub decision: Option<&'static str>,
+}
+
+/// What a command on a node brought.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodeOutput {
+    /// The node.
+    pub node: String,
+    /// What it wrote.
+    pub stdout: String,
+    /// What it wrote to standard error.
+    pub stderr: String,
+    /// Its exit status; `None` when it had none.
+    pub exit_code: Option<i64>,
+    /// Whether it was killed for its time.
+    pub timed_out: bool,
+    /// What went wrong on the node.
+    pub error: Option<String>,
 }

@@ -140,5 +140,7 @@ fn message(n: usize, text: &str) -> Submission {
         extra_system: None,
         timeout: None,
         queue: None,
+        client_tools: std::sync::Arc::default(),
+        output_tokens_max: None,
     }
 }

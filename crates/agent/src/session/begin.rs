@@ -131,6 +131,8 @@ impl Session {
             },
             channel: submission.channel.clone(),
             extra: submission.extra_system.clone(),
+            client_tools: Arc::clone(&submission.client_tools),
+            output_tokens_max: submission.output_tokens_max,
             thinking,
             cache_key: entry.session_id.to_string(),
             boxed,

@@ -37,6 +37,7 @@ impl Session {
             provider: String::new(),
             model: String::new(),
             usage: Usage::default(),
+            handed_over: Vec::new(),
             started: current.started,
             ended,
         };
@@ -48,6 +49,7 @@ impl Session {
             }
             outcome.usage = finished.usage;
             outcome.texts = finished.texts;
+            outcome.handed_over = finished.handed_over;
             joined.extend(finished.steered);
             self.transcript = Some(finished.transcript);
             self.queue.put_back(finished.unread);
@@ -136,6 +138,7 @@ impl Session {
             provider: String::new(),
             model: String::new(),
             usage: Usage::default(),
+            handed_over: Vec::new(),
             started: now,
             ended: now,
         });

@@ -76,6 +76,7 @@ impl Harness {
                 os: "linux".to_owned(),
                 timezone: "UTC".to_owned(),
             },
+            ports: agent::Ports::default(),
         });
         Self { sessions, events, store, llm, home, _config: config }
     }

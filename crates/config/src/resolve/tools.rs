@@ -8,8 +8,8 @@ use super::sandbox;
 use crate::{
     node::Node,
     resolved::{
-        Elevated, Exec, ExecAsk, ExecSecurity, HostExec, SandboxTools, ToolLayer, ToolLayers,
-        ToolProfile, Tools,
+        Elevated, Exec, ExecAsk, ExecHost, ExecSecurity, HostExec, SandboxTools, ToolLayer,
+        ToolLayers, ToolProfile, Tools,
     },
 };
 
@@ -89,20 +89,20 @@ fn peer_ids(node: Node<'_>) -> Option<Vec<String>> {
     Some(node.items()?.iter().map(id).collect())
 }
 
-/// What a command on the host needs; an agent's own words win.
+/// What a command on the host needs; an agent's own words win, and in one scope `mode` stands
+/// for both words.
 pub(super) fn host_exec(global: Node<'_>, own: Node<'_>) -> HostExec {
     let str = |key: &str| own.key(key).str().or_else(|| global.key(key).str());
+    let (security, ask) = match str("mode") {
+        Some("deny") => (ExecSecurity::Deny, ExecAsk::Off),
+        Some("allowlist") => (ExecSecurity::Allowlist, ExecAsk::Off),
+        // No model reviews commands here, so `auto` is `ask`.
+        Some("ask" | "auto") => (ExecSecurity::Allowlist, ExecAsk::OnMiss),
+        Some(_) | None => (ExecSecurity::Full, ExecAsk::Off),
+    };
     HostExec {
-        security: match str("security") {
-            Some("deny") => ExecSecurity::Deny,
-            Some("allowlist") => ExecSecurity::Allowlist,
-            Some(_) | None => ExecSecurity::Full,
-        },
-        ask: match str("ask") {
-            Some("always") => ExecAsk::Always,
-            Some("on-miss") => ExecAsk::OnMiss,
-            Some(_) | None => ExecAsk::Off,
-        },
+        security: str("security").and_then(ExecSecurity::parse).unwrap_or(security),
+        ask: str("ask").and_then(ExecAsk::parse).unwrap_or(ask),
     }
 }
 
@@ -112,7 +112,13 @@ pub(super) fn exec(global: Node<'_>, own: Node<'_>) -> Exec {
     let prepend = own.at("pathPrepend").texts().or_else(|| global.at("pathPrepend").texts());
     let notify = own.at("notifyOnExit").flag().or_else(|| global.at("notifyOnExit").flag());
     let timeout = Duration::from_secs(int("timeoutSec").unwrap_or(1800));
+    let texts = |key: &str| own.at(key).texts().or_else(|| global.at(key).texts());
+    let str = |key: &str| own.key(key).str().or_else(|| global.key(key).str());
     Exec {
+        host: str("host").and_then(ExecHost::parse).unwrap_or_default(),
+        node: str("node").map(str::trim).filter(|it| !it.is_empty()).map(str::to_owned),
+        safe_bins: texts("safeBins"),
+        safe_bin_dirs: texts("safeBinTrustedDirs").unwrap_or_default(),
         path_prepend: prepend.unwrap_or_default(),
         yield_after: Duration::from_millis(
             int("backgroundMs").unwrap_or(10_000).clamp(10, 120_000),

@@ -306,8 +306,50 @@ pub struct HostExec {
     pub ask: ExecAsk,
 }
 
-/// Which commands may run on the host at all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+impl ExecSecurity {
+    /// The value of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name.trim() {
+            "deny" => Some(Self::Deny),
+            "allowlist" => Some(Self::Allowlist),
+            "full" => Some(Self::Full),
+            _ => None,
+        }
+    }
+
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deny => "deny",
+            Self::Allowlist => "allowlist",
+            Self::Full => "full",
+        }
+    }
+}
+
+impl ExecAsk {
+    /// The value of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name.trim() {
+            "off" => Some(Self::Off),
+            "on-miss" => Some(Self::OnMiss),
+            "always" => Some(Self::Always),
+            _ => None,
+        }
+    }
+
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::OnMiss => "on-miss",
+            Self::Always => "always",
+        }
+    }
+}
+
+/// Which commands may run on the host at all; each allows more than the one before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ExecSecurity {
     /// None.
     Deny,
@@ -319,7 +361,7 @@ pub enum ExecSecurity {
 }
 
 /// When a person is asked about a command on the host.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ExecAsk {
     /// Never.
     #[default]

@@ -151,7 +151,6 @@ async fn hosts_that_are_not_there_are_refused() {
     assert_eq!(text(&run("auto").await), "ran");
     assert_eq!(text(&run("gateway").await), "ran");
     assert!(error(&run("sandbox").await).contains("no sandbox"));
-    assert!(error(&run("node").await).contains("no node is connected"));
     assert!(error(&run("moon").await).contains("Unknown host moon"));
 }
 

@@ -57,7 +57,8 @@ async fn the_schema_of_exec_shows_one_timeout_and_requires_the_command() {
             "timeout",
             "pty",
             "elevated",
-            "host"
+            "host",
+            "node",
         ]
     );
     assert_eq!(specs[0].parameters["required"], json!(["command"]));

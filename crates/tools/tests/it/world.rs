@@ -8,8 +8,8 @@ use std::{
 };
 
 use async_trait::async_trait;
-use domain::{Call, CallId, CallResult, SessionKey, SystemClock, UnixMillis, User};
-use policy::{Judgement, Permit, Policy, Subject, judge};
+use domain::{Call, CallId, CallResult, Effect, SessionKey, SystemClock, UnixMillis, User};
+use policy::{HostJudgement, Judgement, Permit, Policy, Reach, Rules, Subject, judge, judge_host};
 use sandbox::{
     Backend, Sandbox, Spec,
     host::{Config, Confinement, Host},
@@ -51,6 +51,7 @@ impl World {
             conversations: Arc::new(OneConversation),
             processes: processes.clone(),
             clock: SystemClock::shared(),
+            nodes: None,
         });
         let cx = ToolCx {
             session: SessionKey::stored("agent:main:main"),
@@ -137,9 +138,21 @@ async fn host(
     Host::new(tasks.clone(), Config { confinement }).open(&spec).await.expect("the host opens")
 }
 
+fn on_host(prepared: &tools::Prepared, reach: Reach) -> Permit {
+    let Effect::Run(run) = &prepared.effect else { panic!("only commands are for machines") };
+    match judge_host(prepared.tool, run, reach, &Rules::default(), &[]) {
+        HostJudgement::Allow(permit, _) => permit,
+        HostJudgement::Deny(_) | HostJudgement::Ask(_) => panic!("the default rules allow"),
+    }
+}
+
 fn limits() -> Limits {
     Limits {
         exec: config::resolved::Exec {
+            host: config::ExecHost::Auto,
+            node: None,
+            safe_bins: None,
+            safe_bin_dirs: Vec::new(),
             path_prepend: Vec::new(),
             yield_after: Duration::from_secs(10),
             timeout: Some(Duration::from_mins(1)),
@@ -158,7 +171,8 @@ fn permit(prepared: &tools::Prepared) -> Permit {
     let subject = Subject { tools: Policy::default(), ..Subject::default() };
     match judge(prepared.tool, &prepared.effect, &subject) {
         Judgement::Allow(permit) => permit,
-        Judgement::Deny(_) | Judgement::Ask(_) => panic!("the default policy allows"),
+        Judgement::Host(reach) => on_host(&prepared, reach),
+        Judgement::Deny(_) => panic!("the default policy allows"),
     }
 }
 

@@ -37,11 +37,9 @@ fn resident() -> u64 {
 #[tokio::test]
 async fn fork_bombs_end_at_the_limit_and_die_with_their_call() {
     let rig = Rig::new().await;
-    let mut settings = limited(&rig, "fork");
-    // Room for the kernel's own part of 64 processes: short of it, PID 1 may be what goes.
-    settings.container.memory = Some("256m".to_owned());
-    settings.container.memory_swap = Some("256m".to_owned());
+    let settings = limited(&rig, "fork");
     let inside = rig.enter(&settings).await;
+    let first = rig.id(&settings).await;
 
     for bomb in [
         "f() { f | f & }; f; sleep 60",
@@ -55,6 +53,7 @@ async fn fork_bombs_end_at_the_limit_and_die_with_their_call() {
         assert!(ended, "{bomb}: {said:.500}");
         inside.assert_works(bomb).await;
     }
+    assert_eq!(rig.id(&settings).await, first, "the container lives on");
 }
 
 #[tokio::test]
@@ -76,6 +75,33 @@ async fn memory_bombs_die_alone() {
         inside.exec("rm -f /dev/shm/x").await;
         inside.assert_works(bomb).await;
     }
+    assert_eq!(rig.id(&settings).await, first, "the container lives on");
+}
+
+#[tokio::test]
+async fn in_a_small_box_it_is_the_bomb_that_dies_and_the_call_says_why() {
+    let rig = Rig::new().await;
+    let mut settings = limited(&rig, "small");
+    settings.container.memory = Some("32m".to_owned());
+    settings.container.memory_swap = Some("32m".to_owned());
+    let inside = rig.enter(&settings).await;
+    let first = rig.id(&settings).await;
+
+    for bomb in [
+        "perl -e '$x = \"x\" x 1000000000; sleep 60'",
+        "head -c 1G /dev/zero | tail >/dev/null",
+        // Many small ones, none of which is larger than the servant by much.
+        "for i in $(seq 40); do perl -e '$x = \"x\" x 1000000; sleep 20' & done; wait",
+    ] {
+        let said = inside.call("exec", json!({ "command": bomb, "timeout": 3 })).await;
+        assert!(
+            said.contains("out of memory") || said.contains("timed out"),
+            "{bomb}: {said:.500}"
+        );
+        inside.assert_works(bomb).await;
+    }
+    let said = inside.exec("perl -e '$x = \"x\" x 1000000000; sleep 60'").await;
+    assert!(said.contains("ran out of memory") && said.contains("docker.memory"), "{said}");
     assert_eq!(rig.id(&settings).await, first, "the container lives on");
 }
 

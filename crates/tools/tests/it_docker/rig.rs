@@ -14,8 +14,8 @@ use bollard::{
         InspectContainerOptions, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
     },
 };
-use domain::{Call, CallId, CallResult, SessionKey, SystemClock};
-use policy::{Judgement, Permit, Subject, judge};
+use domain::{Call, CallId, CallResult, Effect, SessionKey, SystemClock};
+use policy::{HostJudgement, Judgement, Permit, Reach, Rules, Subject, judge, judge_host};
 use sandbox::docker::{
     Backend, Engine, Options, Settings,
     settings::{Access, Allowed, Container, Scope, Seed, Sharing},
@@ -70,7 +70,7 @@ impl Rig {
         let run = hex::encode(seed);
         let processes = Processes::new(TaskTracker::new(), Arc::new(|_| {}));
         let (conversations, clock) = (Arc::new(NoConversation), SystemClock::shared());
-        let registry = tools::builtin(Deps { conversations, processes, clock });
+        let registry = tools::builtin(Deps { conversations, processes, clock, nodes: None });
         let gateway = Backend::new(options(&home, &run, &run));
         Self { home, docker, gateway, registry, run, _dir: dir }
     }
@@ -279,13 +279,26 @@ fn permit(tool: &str, call: &Call, rig: &Rig) -> Permit {
     let prepared = rig.registry.prepare(call).unwrap();
     match judge(tool, &prepared.effect, &Subject::default()) {
         Judgement::Allow(permit) => permit,
-        Judgement::Deny(_) | Judgement::Ask(_) => panic!("the default policy allows"),
+        Judgement::Host(reach) => on_host(&prepared, reach),
+        Judgement::Deny(_) => panic!("the default policy allows"),
+    }
+}
+
+fn on_host(prepared: &tools::Prepared, reach: Reach) -> Permit {
+    let Effect::Run(run) = &prepared.effect else { panic!("only commands are for machines") };
+    match judge_host(prepared.tool, run, reach, &Rules::default(), &[]) {
+        HostJudgement::Allow(permit, _) => permit,
+        HostJudgement::Deny(_) | HostJudgement::Ask(_) => panic!("the default rules allow"),
     }
 }
 
 fn limits() -> Limits {
     Limits {
         exec: config::resolved::Exec {
+            host: config::ExecHost::Auto,
+            node: None,
+            safe_bins: None,
+            safe_bin_dirs: Vec::new(),
             path_prepend: Vec::new(),
             yield_after: Duration::from_secs(20),
             timeout: Some(Duration::from_secs(20)),

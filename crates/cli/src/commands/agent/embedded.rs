@@ -94,6 +94,7 @@ async fn turn(
         sandboxes: Arc::clone(&engines),
         clock: Arc::clone(&program.clock),
         place: state::place(program),
+        ports: agent::Ports::default(),
     });
     let mut watchers = JoinSet::new();
     watchers.spawn(drain(events));
