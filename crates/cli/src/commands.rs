@@ -9,6 +9,7 @@ pub(crate) mod completion;
 pub(crate) mod config;
 pub(crate) mod gateway;
 pub(crate) mod health;
+pub(crate) mod healthz;
 pub(crate) mod logs;
 pub(crate) mod sandbox;
 pub(crate) mod sessions;
@@ -19,6 +20,8 @@ pub(crate) enum Command {
     #[command(alias = "daemon")]
     Gateway(Box<gateway::Args>),
     Health(health::Args),
+    #[command(hide = true)]
+    Healthz(healthz::Args),
     Status(status::Args),
     Agent(Box<agent::Args>),
     Sessions(sessions::Args),
@@ -51,7 +54,7 @@ impl Command {
             Self::Sandbox(args) => args.wants_json(),
             Self::Config(args) => args.wants_json(),
             Self::Logs(args) => args.json,
-            Self::Completion(_) => false,
+            Self::Completion(_) | Self::Healthz(_) => false,
         }
     }
 
@@ -62,7 +65,7 @@ impl Command {
                 WhenInvalid::Warn
             }
             Self::Agent(_) | Self::Sessions(_) | Self::Sandbox(_) => WhenInvalid::Refuse,
-            Self::Config(_) | Self::Completion(_) => WhenInvalid::OwnBusiness,
+            Self::Config(_) | Self::Completion(_) | Self::Healthz(_) => WhenInvalid::OwnBusiness,
         }
     }
 }
@@ -77,6 +80,7 @@ pub(crate) fn run(command: Command, program: &mut Program) -> Result<(), Failure
     match command {
         Command::Gateway(args) => gateway::run(program, *args),
         Command::Health(args) => crate::wait_for(health::run(program, &args)),
+        Command::Healthz(args) => healthz::run(program, &args),
         Command::Status(args) => crate::wait_for(status::run(program, &args)),
         Command::Agent(args) => agent::run(program, &args),
         Command::Sessions(args) => sessions::run(program, &args),

@@ -9,6 +9,7 @@ mod commands;
 mod conversations;
 mod error;
 mod logging;
+mod node_shim;
 mod program;
 mod state;
 mod target;
@@ -23,7 +24,13 @@ use error::{Failure, Kind};
 use program::Program;
 
 fn main() -> ExitCode {
-    let argv: Vec<OsString> = std::env::args_os().collect();
+    let mut argv: Vec<OsString> = std::env::args_os().collect();
+    if node_shim::is_wanted(&argv) {
+        argv = match node_shim::translate(&argv) {
+            Ok(meant) => meant,
+            Err(end) => return end,
+        };
+    }
     if asks_for_version(&argv) {
         ui::answer(env!("CARGO_PKG_VERSION"));
         return ExitCode::SUCCESS;

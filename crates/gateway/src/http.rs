@@ -30,7 +30,7 @@ mod completions;
 mod models;
 mod page;
 mod probes;
-mod reply;
+pub(crate) mod reply;
 mod routes;
 mod ui;
 mod ui_avatar;
@@ -38,6 +38,7 @@ mod ui_config;
 mod ui_index;
 mod waiting;
 
+pub(crate) use probes::Probe;
 pub(crate) use waiting::Ticket;
 use waiting::Waiting;
 

@@ -15,6 +15,7 @@ mod run;
 mod service;
 mod status;
 mod stop;
+mod unconfigured;
 
 pub(crate) use options::RunArgs;
 

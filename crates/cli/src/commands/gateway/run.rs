@@ -18,6 +18,7 @@ use super::{
     banner::Banner,
     dev, force, listeners,
     options::{self, Tailscale},
+    unconfigured,
 };
 use crate::{
     conversations,
@@ -61,6 +62,9 @@ pub(super) fn run(program: &mut Program, args: &RunArgs) -> Result<(), Failure> 
         .enable_all()
         .build()
         .map_err(|error| Failure::while_doing(Kind::Failed, "cannot start", &error))?;
+    if !args.allow_unconfigured && unconfigured::is_to_wait(program) {
+        return runtime.block_on(unconfigured::wait(program, overrides));
+    }
     let start = Start {
         program,
         overrides,
@@ -160,14 +164,14 @@ impl Start<'_> {
 }
 
 /// Signals that end or restart the gateway.
-struct Signals {
+pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     restart: Signal,
 }
 
 impl Signals {
-    fn listen() -> Result<Self, Failure> {
+    pub(super) fn listen() -> Result<Self, Failure> {
         let on = |kind| {
             signal(kind).map_err(|error| {
                 Failure::while_doing(Kind::Failed, "cannot listen to signals", &error)
@@ -178,6 +182,15 @@ impl Signals {
             interrupt: on(SignalKind::interrupt())?,
             restart: on(SignalKind::user_defined1())?,
         })
+    }
+
+    /// Returns when a signal says that the process is to end.
+    pub(super) async fn end_asked(&mut self) {
+        tokio::select! {
+            biased;
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 
     async fn end(&mut self, running: &Running, may_restart: bool) -> End {
@@ -213,7 +226,7 @@ impl Signals {
     }
 }
 
-fn refused(error: &StartError) -> Failure {
+pub(super) fn refused(error: &StartError) -> Failure {
     let kind = if matches!(error, StartError::Store(_)) { Kind::State } else { Kind::Config };
     let mut failure = Failure::of(kind, error);
     if let StartError::Listen { port, .. } = error {

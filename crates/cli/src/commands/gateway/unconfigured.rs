@@ -1,0 +1,55 @@
+//! A gateway without a config in a container: it waits, instead of failing again and again.
+//!
+//! Once there is a config, this process becomes a fresh one of the same program: all that depends
+//! on the config (log, environment, places) then begins as if it had always been there.
+
+use std::{os::unix::process::CommandExt as _, process::Command, sync::Arc};
+
+use gateway::{App, Options, Overrides};
+use tracing::info;
+
+use super::run::{Signals, refused};
+use crate::{
+    error::{Failure, Kind},
+    program::Program,
+    ui,
+};
+
+/// Says what a start without a config does: `wait`, or fail. Our images set it.
+const VARIABLE: &str = "OPENCLAW_UNCONFIGURED";
+
+/// Whether a start is to wait for a config file.
+pub(super) fn is_to_wait(program: &Program) -> bool {
+    program.env().get(VARIABLE).is_some_and(|it| it.trim() == "wait") && !program.snapshot().exists
+}
+
+/// Waits, and then starts over. Comes back when the process is to end.
+pub(super) async fn wait(program: &Program, overrides: Overrides) -> Result<(), Failure> {
+    let mut signals = Signals::listen()?;
+    let options = Options {
+        locations: program.locations.clone(),
+        env: program.env().clone(),
+        loaded: program.loaded().clone(),
+        overrides,
+        allow_unconfigured: false,
+        clock: Arc::clone(&program.clock),
+    };
+    ui::say(format!("No config at {}: waiting for one.", program.config_path_shown()));
+    ui::hint("openclaw onboard (in Docker: docker compose run --rm openclaw-cli onboard)");
+    tokio::select! {
+        biased;
+        () = signals.end_asked() => Ok(()),
+        there = App::wait_for_config(&options) => match there {
+            Ok(()) => Err(start_over()),
+            Err(error) => Err(refused(&error)),
+        },
+    }
+}
+
+/// Becomes a fresh process of this program with the same arguments; yields only a failure.
+fn start_over() -> Failure {
+    info!("there is a config; starting");
+    #[expect(clippy::disallowed_methods, reason = "this process becomes itself again")]
+    let error = Command::new("/proc/self/exe").args(std::env::args_os().skip(1)).exec();
+    Failure::while_doing(Kind::Failed, "cannot start over with the new config", &error)
+}
