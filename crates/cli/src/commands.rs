@@ -7,13 +7,21 @@ use crate::{error::Failure, program::Program};
 pub(crate) mod agent;
 pub(crate) mod completion;
 pub(crate) mod config;
+pub(crate) mod configure;
+pub(crate) mod dashboard;
+pub(crate) mod doctor;
 pub(crate) mod gateway;
 pub(crate) mod health;
 pub(crate) mod healthz;
 pub(crate) mod logs;
+pub(crate) mod onboard;
+mod removal;
+pub(crate) mod reset;
 pub(crate) mod sandbox;
 pub(crate) mod sessions;
+pub(crate) mod setup;
 pub(crate) mod status;
+pub(crate) mod uninstall;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -24,10 +32,17 @@ pub(crate) enum Command {
     Healthz(healthz::Args),
     Status(status::Args),
     Agent(Box<agent::Args>),
+    Onboard(Box<onboard::Args>),
+    Setup(Box<setup::Args>),
+    Configure(configure::Args),
     Sessions(sessions::Args),
     Sandbox(sandbox::Args),
     Config(config::Args),
     Logs(logs::Args),
+    Doctor(doctor::Args),
+    Dashboard(dashboard::Args),
+    Reset(reset::Args),
+    Uninstall(uninstall::Args),
     Completion(completion::Args),
 }
 
@@ -50,28 +65,48 @@ impl Command {
             Self::Health(args) => args.json,
             Self::Status(args) => args.json,
             Self::Agent(args) => args.json,
+            Self::Onboard(args) => args.steps.json,
+            Self::Setup(args) => args.onboard.steps.json,
             Self::Sessions(args) => args.json,
             Self::Sandbox(args) => args.wants_json(),
             Self::Config(args) => args.wants_json(),
             Self::Logs(args) => args.json,
-            Self::Completion(_) | Self::Healthz(_) => false,
+            Self::Doctor(args) => args.json,
+            Self::Dashboard(args) => args.json,
+            Self::Reset(_) | Self::Uninstall(_) => false,
+            Self::Configure(_) | Self::Completion(_) | Self::Healthz(_) => false,
         }
     }
 
     fn when_invalid(&self) -> WhenInvalid {
         match self {
             Self::Gateway(args) if args.starts_gateway() => WhenInvalid::Refuse,
-            Self::Gateway(_) | Self::Health(_) | Self::Status(_) | Self::Logs(_) => {
-                WhenInvalid::Warn
-            }
+            Self::Gateway(_)
+            | Self::Health(_)
+            | Self::Status(_)
+            | Self::Logs(_)
+            | Self::Dashboard(_)
+            | Self::Reset(_)
+            | Self::Uninstall(_) => WhenInvalid::Warn,
             Self::Agent(_) | Self::Sessions(_) | Self::Sandbox(_) => WhenInvalid::Refuse,
-            Self::Config(_) | Self::Completion(_) | Self::Healthz(_) => WhenInvalid::OwnBusiness,
+            Self::Onboard(_)
+            | Self::Setup(_)
+            | Self::Configure(_)
+            | Self::Config(_)
+            | Self::Doctor(_)
+            | Self::Completion(_)
+            | Self::Healthz(_) => WhenInvalid::OwnBusiness,
         }
     }
 }
 
 /// Runs a command to its end.
 pub(crate) fn run(command: Command, program: &mut Program) -> Result<(), Failure> {
+    if let Command::Gateway(args) = &command
+        && args.starts_gateway()
+    {
+        gateway::bring_up_to_date(program)?;
+    }
     match command.when_invalid() {
         WhenInvalid::Warn => program.warn_if_invalid(),
         WhenInvalid::Refuse if !program.snapshot().valid => return Err(program.invalid()),
@@ -82,11 +117,18 @@ pub(crate) fn run(command: Command, program: &mut Program) -> Result<(), Failure
         Command::Health(args) => crate::wait_for(health::run(program, &args)),
         Command::Healthz(args) => healthz::run(program, &args),
         Command::Status(args) => crate::wait_for(status::run(program, &args)),
+        Command::Onboard(args) => onboard::run(program, &args),
+        Command::Setup(args) => setup::run(program, &args),
+        Command::Configure(args) => configure::run(program, &args),
         Command::Agent(args) => agent::run(program, &args),
         Command::Sessions(args) => sessions::run(program, &args),
         Command::Sandbox(args) => sandbox::run(program, &args),
         Command::Config(args) => config::run(program, &args),
         Command::Logs(args) => crate::wait_for(logs::run(program, &args)),
+        Command::Doctor(args) => doctor::run(program, &args),
+        Command::Dashboard(args) => dashboard::run(program, &args),
+        Command::Reset(args) => reset::run(program, &args),
+        Command::Uninstall(args) => uninstall::run(program, &args),
         Command::Completion(args) => completion::run(program, &args),
     }
 }

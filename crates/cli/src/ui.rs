@@ -71,6 +71,24 @@ pub(crate) fn say(text: impl AsRef<str>) {
     writeln!(anstream::stderr(), "{}", text.as_ref()).ok();
 }
 
+/// Replaces the last `count` lines of talk by `text`, which ends its own lines.
+pub(crate) fn redraw(count: usize, text: &str) {
+    let mut raw = std::io::stderr().lock();
+    if count > 0 {
+        // Where the cursor goes is no matter of colour, so it is not `anstream`'s to take out.
+        write!(raw, "\x1b[{count}F\x1b[J").ok();
+    }
+    drop(raw);
+    let mut talk = anstream::stderr();
+    write!(talk, "{text}").and_then(|()| talk.flush()).ok();
+}
+
+/// The width of the terminal that talk goes to.
+pub(crate) fn columns_of_talk() -> usize {
+    let columns = rustix::termios::tcgetwinsize(std::io::stderr()).map(|size| size.ws_col);
+    usize::from(columns.ok().filter(|columns| *columns > 0).unwrap_or(COLUMNS_DEFAULT))
+}
+
 /// A hint: best a command that can be pasted.
 pub(crate) fn hint(text: impl AsRef<str>) {
     say(format!("{HINT}hint:{HINT:#} {}", text.as_ref()));

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use config::{Edited, Editor, Env, Locations};
 use domain::UnixMillis;
+use serde_json::Value;
 use store::StoreError;
 
 use crate::{plan::Plan, setup::Reset};
@@ -31,8 +32,8 @@ pub struct Place<'a> {
 pub struct Done {
     /// The config that is now in force.
     pub edited: Edited,
-    /// Whether the config file is new.
-    pub is_new: bool,
+    /// What became of the config file.
+    pub wrote: Wrote,
     /// The workspace and the files made in it; `None` when the gateway is elsewhere.
     pub workspace: Option<(PathBuf, Vec<String>)>,
     /// The directory of conversations.
@@ -41,6 +42,17 @@ pub struct Done {
     pub credentials: Option<PathBuf>,
     /// Where things went that were set aside.
     pub set_aside: Vec<PathBuf>,
+}
+
+/// What became of the config file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrote {
+    /// It is new.
+    New,
+    /// It has changed.
+    Changed,
+    /// It said all of it already.
+    Nothing,
 }
 
 /// Why a plan was not carried out.
@@ -89,7 +101,13 @@ pub fn apply(plan: &Plan, place: &Place<'_>) -> Result<Done, ApplyError> {
         Some(reset) => set_aside(reset, place)?,
         None => Vec::new(),
     };
-    let is_new = !config_path.exists();
+    let wrote = if !config_path.exists() {
+        Wrote::New
+    } else if plan.command.is_none() && says_already(plan, place) {
+        Wrote::Nothing
+    } else {
+        Wrote::Changed
+    };
     let agent = edited.loaded.config.as_ref().and_then(|config| {
         let agents = &config.agents;
         agents.get(&agents.default).or_else(|| agents.list.first()).cloned()
@@ -98,7 +116,9 @@ pub fn apply(plan: &Plan, place: &Place<'_>) -> Result<Done, ApplyError> {
     if let (Some((id, profile)), Some(agent)) = (&plan.profile, &agent) {
         credentials = Some(store::put_auth_profile(&agent.agent_dir, id, profile)?);
     }
-    store::write_config(config_path, &edited.raw)?;
+    if wrote != Wrote::Nothing {
+        store::write_config(config_path, &edited.raw)?;
+    }
     let (mut workspace, mut sessions) = (None, None);
     if let Some(agent) = agent.filter(|_| plan.is_local) {
         let seeds = if agent.skip_bootstrap { &[] } else { place.seeds };
@@ -110,7 +130,22 @@ pub fn apply(plan: &Plan, place: &Place<'_>) -> Result<Done, ApplyError> {
         store::make_private_dir(&dir)?;
         sessions = Some(dir);
     }
-    Ok(Done { edited, is_new, workspace, sessions, credentials, set_aside })
+    Ok(Done { edited, wrote, workspace, sessions, credentials, set_aside })
+}
+
+/// Whether the file has every value of the plan as it is.
+fn says_already(plan: &Plan, place: &Place<'_>) -> bool {
+    let written = config::load(place.locations, place.env).snapshot.parsed;
+    contains(&written, &plan.patch)
+}
+
+fn contains(whole: &Value, part: &Value) -> bool {
+    match (whole, part) {
+        (Value::Object(whole), Value::Object(part)) => {
+            part.iter().all(|(key, part)| whole.get(key).is_some_and(|whole| contains(whole, part)))
+        }
+        (whole, part) => whole == part,
+    }
 }
 
 /// Moves away what `reset` names.

@@ -87,7 +87,7 @@ impl Facts {
     }
 
     /// The workspace in force.
-    pub(crate) fn workspace(&self) -> String {
+    pub fn workspace(&self) -> String {
         self.written_text("/agents/defaults/workspace")
             .map_or_else(|| self.workspace_default.display().to_string(), str::to_owned)
     }

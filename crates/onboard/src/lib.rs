@@ -22,7 +22,7 @@ mod question;
 mod setup;
 mod wizard;
 
-pub use apply::{ApplyError, Done, Place, apply, preview};
+pub use apply::{ApplyError, Done, Place, Wrote, apply, preview};
 pub use check::{Check, Failed};
 pub use facts::{Facts, PORT_DEFAULT, TOKEN_VARIABLE, Token};
 pub use flags::{Flags, Refusal};

@@ -9,6 +9,7 @@ use clap::Subcommand;
 use config::{EditError, Edited, Editor, KeyPath, KeyPathError};
 use serde_json::{Value, json};
 
+use super::configure;
 use crate::{
     error::{Failure, Kind},
     program::Program,
@@ -22,8 +23,8 @@ const PATCH_BYTES_MAX: u64 = 10 << 20;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  openclaw config set gateway.port 18789")]
 pub(crate) struct Args {
-    /// Section of the wizard; accepted for scripts
-    #[arg(long, value_name = "SECTION", hide = true)]
+    /// Part of the wizard to go through, as for `configure`
+    #[arg(long, value_name = "SECTION")]
     section: Vec<String>,
     #[command(subcommand)]
     verb: Option<Verb>,
@@ -99,10 +100,12 @@ impl Args {
     }
 }
 
-pub(crate) fn run(program: &Program, args: &Args) -> Result<(), Failure> {
+pub(crate) fn run(program: &mut Program, args: &Args) -> Result<(), Failure> {
     match &args.verb {
-        None => Err(Failure::new(Kind::Failed, "this build has no configuration wizard")
-            .hint("openclaw config set <path> <value>")),
+        None => {
+            let args = configure::Args { section: args.section.clone(), lang: None };
+            configure::run(program, &args)
+        }
         Some(Verb::Get { path, json }) => get(program, path, *json),
         Some(Verb::Set { path, value, json }) => set(program, path, value, *json),
         Some(Verb::Unset { path }) => unset(program, path),

@@ -35,6 +35,14 @@ pub(crate) async fn run(program: &Program, args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
+/// How the configured gateway is, in a few lines.
+pub(crate) async fn brief(program: &Program) -> Result<Vec<String>, Failure> {
+    let rpc = Rpc::default();
+    let patience = rpc.patience(TIMEOUT_MS);
+    let health = target::ask(program, &rpc, patience, "health", json!({})).await?;
+    Ok(lines(&health, program.clock.now().0))
+}
+
 /// The answer for people.
 pub(crate) fn lines(health: &Value, now_ms: i64) -> Vec<String> {
     let mut lines = Vec::new();

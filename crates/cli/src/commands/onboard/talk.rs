@@ -1,0 +1,204 @@
+//! `onboard` with a person at a terminal: asks what the wizard wants to know, tries the key,
+//! writes, and says how it goes on.
+
+use std::{net::TcpStream, sync::Arc, time::Duration};
+
+use onboard::{
+    Auth, Check, Done, Failed, Language, ModelSetup, Plan, Setup, Target, Text, Token, Turn, Wizard,
+};
+
+use super::{
+    COMMAND,
+    flags::Args,
+    place::{facts, not_applied, place, refused},
+    prompt::{Prompt, Said},
+    quiet,
+};
+use crate::{
+    error::{Failure, Kind},
+    program::Program,
+    tls, ui,
+};
+
+/// How long a look at the gateway's port may take.
+const LOOK: Duration = Duration::from_millis(300);
+
+/// What became of the questions.
+pub(crate) enum Talked {
+    /// All is decided.
+    Decided(Box<Setup>),
+    /// The person left.
+    Left,
+}
+
+pub(super) fn run(program: &mut Program, args: &Args) -> Result<(), Failure> {
+    let mut facts = facts(program)?;
+    if let Some(language) = &args.lang {
+        facts.language = Language::of_locale(language);
+    }
+    let (language, in_container) = (facts.language, facts.in_container);
+    let flags = args.flags(program.clock.as_ref())?;
+    let mut wizard = Wizard::onboard(facts, flags, COMMAND).map_err(|refusal| refused(&refusal))?;
+    if args.accept_risk {
+        wizard = wizard.with_risk_accepted();
+    }
+    let title = format!("OpenClaw {}", env!("CARGO_PKG_VERSION"));
+    let mut prompt = open(language)?;
+    prompt.intro(&title);
+    let Talked::Decided(setup) = drive(program, &mut wizard, &mut prompt)? else {
+        prompt.outro(Text("Nothing was written.", "没有写入任何内容。").of(language));
+        return Ok(());
+    };
+    let plan = wizard.plan(&setup);
+    let done = onboard::apply(&plan, &place(program)).map_err(|error| not_applied(&error))?;
+    program.reload();
+    for line in quiet::lines(program, &done) {
+        prompt.passed(&line);
+    }
+    prompt.outro(Text("Done.", "完成。").of(language));
+    drop(prompt);
+    quiet::service(args, in_container);
+    for line in next(program, args, &setup, &done, language) {
+        ui::answer(line);
+    }
+    Ok(())
+}
+
+/// Takes the terminal.
+pub(crate) fn open(language: Language) -> Result<Prompt, Failure> {
+    Prompt::open(language).map_err(|error| broken(&error))
+}
+
+/// Asks until all is decided or the person leaves.
+pub(crate) fn drive(
+    program: &Program,
+    wizard: &mut Wizard,
+    prompt: &mut Prompt,
+) -> Result<Talked, Failure> {
+    let (mut last, mut rejected) = (None, None);
+    loop {
+        match wizard.turn() {
+            Turn::Declined => return Ok(Talked::Left),
+            Turn::Done(setup) => return Ok(Talked::Decided(setup)),
+            Turn::Check(check) => {
+                let (model, plan) = *check;
+                let outcome = try_key(program, wizard, prompt, &model, &plan)?;
+                wizard.checked(outcome);
+            }
+            Turn::Ask(question) => {
+                let said = prompt
+                    .ask(&question, last.as_ref(), rejected.as_deref())
+                    .map_err(|error| broken(&error))?;
+                (last, rejected) = (None, None);
+                match said {
+                    Said::Leave => return Ok(Talked::Left),
+                    Said::Back => {
+                        wizard.back();
+                    }
+                    Said::Answer(answer) => {
+                        if let Err(why) = wizard.answer(answer.clone()) {
+                            (last, rejected) = (Some(answer), Some(why));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Tries the key with one request, which the person may cut short.
+fn try_key(
+    program: &Program,
+    wizard: &Wizard,
+    prompt: &mut Prompt,
+    model: &ModelSetup,
+    plan: &Plan,
+) -> Result<Result<(), Failed>, Failure> {
+    tls::install();
+    let language = wizard.facts().language;
+    let check = Check::of(model, plan, &place(program), Arc::clone(&program.clock))
+        .map_err(|error| not_applied(&error))?;
+    let Some(check) = check else { return Ok(Ok(())) };
+    let text =
+        Text("Trying the key with one small request…", "正在用一个小请求验证密钥……").of(language);
+    let mut outcome = None;
+    crate::wait_for(async {
+        outcome = prompt.wait(text, check.run()).await.map_err(|error| broken(&error))?;
+        Ok(())
+    })?;
+    let stopped = || Failed { reason: "timeout", text: "stopped by hand".to_owned() };
+    let outcome = outcome.unwrap_or_else(|| Err(stopped()));
+    if outcome.is_ok() {
+        let name = model.reference().unwrap_or_default();
+        let text = Text("The model answers:", "模型可用：").of(language);
+        prompt.passed(&format!("{text} {name}"));
+    }
+    Ok(outcome)
+}
+
+/// What a person does next.
+fn next(
+    program: &Program,
+    args: &Args,
+    setup: &Setup,
+    done: &Done,
+    language: Language,
+) -> Vec<String> {
+    let command = program.invocation();
+    let mut lines = Vec::new();
+    let mut add =
+        |text: Text, what: String| lines.push(format!("{:<14} {what}", text.of(language)));
+    if let Some(Target::Remote { url, .. }) = &setup.target {
+        add(Text("Gateway:", "网关："), url.clone());
+        add(Text("Ask it:", "检查："), format!("{command} health"));
+        return lines;
+    }
+    let port =
+        done.edited.loaded.config.as_ref().map_or(onboard::PORT_DEFAULT, |it| it.gateway.port);
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
+    let runs = TcpStream::connect_timeout(&address, LOOK).is_ok();
+    if runs {
+        add(
+            Text("Gateway:", "网关："),
+            Text("runs; it takes the new settings by itself", "正在运行，会自动应用新设置")
+                .of(language)
+                .to_owned(),
+        );
+    } else {
+        add(Text("Start it:", "启动："), format!("{command} gateway run"));
+    }
+    if !args.steps.skip_ui {
+        let path = done
+            .edited
+            .loaded
+            .config
+            .as_ref()
+            .map_or("", |it| it.gateway.control_ui.base_path.as_str());
+        let url = format!("http://127.0.0.1:{port}{path}/");
+        add(Text("Control UI:", "控制台："), url.clone());
+        let token = setup.gateway.as_ref().and_then(|gateway| match &gateway.auth {
+            Auth::Token(Token::Fresh(token) | Token::Given(token)) => Some(token),
+            Auth::Token(Token::Kept | Token::Variable(_)) | Auth::Password(_) => None,
+        });
+        if let Some(token) = token.filter(|_| !args.steps.suppress_gateway_token_output) {
+            add(Text("With token:", "带令牌："), format!("{url}#token={}", token.expose()));
+        }
+    }
+    if setup.model.is_some() {
+        add(Text("Talk to it:", "对话："), format!("{command} agent --agent main -m \"Hello\""));
+    } else {
+        add(Text("Add a model:", "添加模型："), format!("{command} configure --section model"));
+    }
+    if setup.channels.telegram.is_some() || setup.channels.discord.is_some() {
+        add(Text("Let you in:", "配对："), format!("{command} pairing list"));
+    }
+    if setup.channels.whatsapp {
+        add(Text("WhatsApp:", "WhatsApp："), format!("{command} channels login"));
+    }
+    add(Text("Change it:", "修改："), format!("{command} configure"));
+    lines
+}
+
+fn broken(error: &std::io::Error) -> Failure {
+    Failure::while_doing(Kind::Failed, "the terminal cannot be used", error)
+}
