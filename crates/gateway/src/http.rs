@@ -26,12 +26,17 @@ use crate::{conn, remote::Remote, state::Gateway};
 
 mod access;
 mod assets;
+mod client_tools;
 mod completions;
 mod models;
 mod page;
 mod probes;
 pub(crate) mod reply;
+mod responses;
 mod routes;
+mod run;
+mod target;
+mod transcript;
 mod ui;
 mod ui_avatar;
 mod ui_config;
@@ -39,6 +44,7 @@ mod ui_index;
 mod waiting;
 
 pub(crate) use probes::Probe;
+pub(crate) use responses::Recent;
 pub(crate) use waiting::Ticket;
 use waiting::Waiting;
 
@@ -132,7 +138,7 @@ async fn serve(door: Door, stream: TcpStream) {
 impl Door {
     async fn answer(self, mut request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
         let config = self.gateway.config();
-        let remote = Remote::of(self.peer, request.headers(), &config.gateway.trusted_proxies);
+        let remote = Remote::of(self.peer, request.headers(), &config.gateway);
         if is_upgrade(&request) {
             return Ok(self.upgrade(&mut request, remote));
         }

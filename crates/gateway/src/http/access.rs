@@ -13,30 +13,29 @@ use crate::{
 /// How the caller is turned away; `None` lets it in.
 pub(crate) fn refusal(gateway: &Gateway, remote: &Remote, headers: &HeaderMap) -> Option<Reply> {
     let config = gateway.config();
-    match gateway.gate.verify(&config.gateway.auth, &[bearer(headers)], remote) {
-        // Without a secret nothing but the origin tells a page of a stranger from the owner.
-        Ok(Proof::None) => {
+    if let Err(refused) = origin::check_host(remote, &config.gateway) {
+        return Some(reply::error(StatusCode::FORBIDDEN, Kind::Forbidden, refused));
+    }
+    let outcome = gateway.gate.verify(&config.gateway.auth, &[bearer(headers)], remote);
+    match outcome.map_err(Refused::wait) {
+        // Where no secret is sent, nothing but the origin tells a page of a stranger from the
+        // owner: a browser adds what the proxy needs by itself.
+        Ok(Proof::None | Proof::TrustedProxy) => {
             let origin = remote.origin.as_deref()?;
             let refused = origin::check_page(origin, remote, &config.gateway).err()?;
             Some(reply::error(StatusCode::FORBIDDEN, Kind::Forbidden, refused))
         }
-        Ok(Proof::Token | Proof::Password) => None,
-        Err(Refused::RateLimited(wait)) => {
+        Ok(Proof::Token | Proof::Password | Proof::DeviceToken) => None,
+        Err(Some(wait)) => {
             let text = "Too many failed authentication attempts. Please try again later.";
             let mut reply = reply::error(StatusCode::TOO_MANY_REQUESTS, Kind::RateLimited, text);
             let seconds = HeaderValue::from(wait.as_secs().max(1));
             reply.headers_mut().insert(header::RETRY_AFTER, seconds);
             Some(reply)
         }
-        Err(
-            Refused::TokenMissing
-            | Refused::TokenMismatch
-            | Refused::TokenNotConfigured
-            | Refused::PasswordMissing
-            | Refused::PasswordMismatch
-            | Refused::PasswordNotConfigured
-            | Refused::Unsupported,
-        ) => Some(reply::error(StatusCode::UNAUTHORIZED, Kind::Unauthorized, "Unauthorized")),
+        Err(None) => {
+            Some(reply::error(StatusCode::UNAUTHORIZED, Kind::Unauthorized, "Unauthorized"))
+        }
     }
 }
 

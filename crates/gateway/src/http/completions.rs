@@ -2,42 +2,32 @@
 
 use std::sync::Arc;
 
-use agent::{Lookup, Outcome, Stop, Submission, SubmitError, Submitted};
+use agent::{Outcome, Stop, Submission};
 use axum::{
     body::{Body, to_bytes},
     http::{HeaderMap, StatusCode},
 };
 use config::QueueMode;
-use domain::{SessionKey, TurnId, Usage};
+use domain::{Call, TurnId, Usage};
 use serde::Serialize;
 use tracing::warn;
 
-use super::reply::{self, Kind, Reply};
-use crate::{rpc::error::chain, state::Gateway};
+use super::{
+    client_tools,
+    reply::{self, Kind, Reply},
+    run::{Begun, FAILED, Run, arguments, invalid, refused, words},
+    target,
+};
+use crate::state::Gateway;
 
 mod prompt;
 mod request;
 mod stream;
-mod target;
 
 use request::ChatRequest;
 
 /// Largest request body.
 const BODY_BYTES_MAX: usize = 20 << 20;
-/// What is said when a turn has no words.
-const SILENCE: &str = "No response from OpenClaw.";
-/// What is said of failures whose text is not for strangers.
-const FAILED: &str = "internal error";
-/// How long a turn may take; longer than any.
-const PATIENCE: std::time::Duration = std::time::Duration::from_hours(24);
-
-/// A turn that was begun for a client. Stopped when the client goes before its end.
-struct Run {
-    gateway: Arc<Gateway>,
-    session: SessionKey,
-    turn: TurnId,
-    is_over: bool,
-}
 
 /// What each answer says of itself.
 struct Heading {
@@ -66,7 +56,27 @@ struct Choice<'a> {
 #[derive(Serialize)]
 struct Said<'a> {
     role: &'static str,
-    content: &'a str,
+    content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<ToolCall<'a>>,
+}
+
+/// A call of one of the client's tools.
+#[derive(Serialize)]
+struct ToolCall<'a> {
+    /// Only where calls come in pieces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<usize>,
+    id: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    function: Function<'a>,
+}
+
+#[derive(Serialize)]
+struct Function<'a> {
+    name: &'a str,
+    arguments: String,
 }
 
 /// What a turn cost.
@@ -90,9 +100,14 @@ pub(crate) async fn answer(gateway: Arc<Gateway>, headers: HeaderMap, body: Body
         Err(error) => return invalid(StatusCode::BAD_REQUEST, &error.to_string()),
     };
     drop(body);
-    let target = match target::of(&gateway, &headers, &request) {
+    let asked = (request.model.as_deref(), request.user.as_deref());
+    let target = match target::of(&gateway, &headers, asked) {
         Ok(target) => target,
         Err(text) => return invalid(StatusCode::BAD_REQUEST, text),
+    };
+    let tools = match client_tools::of(&request.tools, &request.tool_choice) {
+        Ok(tools) => tools,
+        Err(text) => return invalid(StatusCode::BAD_REQUEST, &text),
     };
     let Some(prompt) = prompt::of(&request.messages) else {
         return invalid(StatusCode::BAD_REQUEST, "Missing user message in `messages`.");
@@ -102,74 +117,27 @@ pub(crate) async fn answer(gateway: Arc<Gateway>, headers: HeaderMap, body: Body
         created: gateway.clock.now().0 / 1000,
         model: request.model.unwrap_or_else(|| "openclaw".to_owned()),
     };
+    let turn = TurnId::new(heading.id.as_str());
     let submission = Submission {
-        turn: TurnId::new(heading.id.as_str()),
-        session: target.session,
-        content: prompt.content,
         channel: target.channel,
-        thinking: None,
         extra_system: prompt.system,
-        timeout: None,
         // Each request has an answer of its own, so it never joins another's turn.
         queue: Some(QueueMode::Followup),
+        client_tools: tools,
+        output_tokens_max: request.max_completion_tokens.or(request.max_tokens),
+        ..Submission::of(turn, target.session, prompt.content)
     };
     let is_streamed = request.stream.unwrap_or(false);
     let wants_usage = request.stream_options.is_some_and(|it| it.include_usage);
-    let events = is_streamed.then(|| gateway.events.tap(&submission.turn));
-    let mut run = Run {
-        gateway: Arc::clone(&gateway),
-        session: submission.session.clone(),
-        turn: submission.turn.clone(),
-        is_over: false,
-    };
-    match gateway.sessions.submit(submission).await {
-        Ok(Submitted::Started | Submitted::InFlight | Submitted::Done(_)) => {}
-        Ok(Submitted::Stopped(turns)) => {
-            run.is_over = true;
-            let text = format!("Stopped: {}.", turns.len());
-            return match events {
-                Some(_) => stream::whole(&heading, &text, wants_usage),
-                None => completion(&heading, &text, Tokens::from(Usage::default())),
-            };
-        }
-        Err(error) => {
-            run.is_over = true;
-            return refused(&error);
-        }
-    }
-    match events {
-        Some(events) => stream::reply(heading, run, events, wants_usage),
-        None => match run.outcome().await {
+    match Run::begin(&gateway, submission, is_streamed).await {
+        Ok(Begun::Turn(run, Some(events))) => stream::reply(heading, run, events, wants_usage),
+        Ok(Begun::Turn(mut run, None)) => match run.outcome().await {
             Some(outcome) => finished(&heading, &outcome),
             None => reply::error(StatusCode::INTERNAL_SERVER_ERROR, Kind::ApiError, FAILED),
         },
-    }
-}
-
-impl Run {
-    /// Waits for the end of the turn.
-    async fn outcome(&mut self) -> Option<Arc<Outcome>> {
-        match self.gateway.sessions.wait(&self.turn, PATIENCE).await {
-            Lookup::Done(outcome) => {
-                self.is_over = true;
-                Some(outcome)
-            }
-            Lookup::Pending => None,
-        }
-    }
-}
-
-impl Drop for Run {
-    fn drop(&mut self) {
-        if self.is_over {
-            return;
-        }
-        let (gateway, session, turn) =
-            (Arc::clone(&self.gateway), self.session.clone(), self.turn.clone());
-        self.gateway.lifecycle.tasks.spawn(async move {
-            tracing::debug!(%turn, "client went, turn is stopped");
-            gateway.sessions.abort(&session, Some(&turn)).await;
-        });
+        Ok(Begun::Said(text)) if is_streamed => stream::whole(&heading, &text, wants_usage),
+        Ok(Begun::Said(text)) => completion(&heading, &text, &[], Tokens::from(Usage::default())),
+        Err(error) => refused(&error),
     }
 }
 
@@ -181,16 +149,11 @@ impl From<Usage> for Tokens {
     }
 }
 
-/// The text of a turn, or something in its place.
-fn words(outcome: &Outcome) -> String {
-    let text = outcome.text();
-    if text.is_empty() { SILENCE.to_owned() } else { text }
-}
-
 fn finished(heading: &Heading, outcome: &Outcome) -> Reply {
     match &outcome.stop {
         Stop::Done | Stop::Aborted { .. } => {
-            completion(heading, &words(outcome), Tokens::from(outcome.usage))
+            let usage = Tokens::from(outcome.usage);
+            completion(heading, &words(outcome), &outcome.handed_over, usage)
         }
         Stop::Failed { kind, error } => {
             warn!(kind, error, "turn failed");
@@ -199,39 +162,28 @@ fn finished(heading: &Heading, outcome: &Outcome) -> Reply {
     }
 }
 
-fn completion(heading: &Heading, text: &str, usage: Tokens) -> Reply {
-    let message = Said { role: "assistant", content: text };
+fn completion(heading: &Heading, text: &str, calls: &[Call], usage: Tokens) -> Reply {
+    let message = Said {
+        role: "assistant",
+        content: (!text.is_empty()).then_some(text),
+        tool_calls: calls.iter().map(tool_call).collect(),
+    };
     let completion = Completion {
         id: &heading.id,
         object: "chat.completion",
         created: heading.created,
         model: &heading.model,
-        choices: [Choice { index: 0, message, finish_reason: "stop" }],
+        choices: [Choice { index: 0, message, finish_reason: finish_reason(calls) }],
         usage,
     };
     reply::json(StatusCode::OK, &completion)
 }
 
-fn refused(error: &SubmitError) -> Reply {
-    match error {
-        SubmitError::Empty | SubmitError::UnknownAgent(_) => {
-            invalid(StatusCode::BAD_REQUEST, &error.to_string())
-        }
-        SubmitError::Closing | SubmitError::QueueFull | SubmitError::Busy => {
-            let status = StatusCode::SERVICE_UNAVAILABLE;
-            reply::error(status, Kind::ApiError, &error.to_string())
-        }
-        // What the owner must change in the config, said in full.
-        SubmitError::NoSandbox(_) => {
-            reply::error(StatusCode::INTERNAL_SERVER_ERROR, Kind::ApiError, &error.to_string())
-        }
-        SubmitError::Store(_) | _ => {
-            warn!(error = chain(error), "cannot take the message");
-            reply::error(StatusCode::INTERNAL_SERVER_ERROR, Kind::ApiError, FAILED)
-        }
-    }
+fn tool_call(call: &Call) -> ToolCall<'_> {
+    let function = Function { name: &call.name, arguments: arguments(call) };
+    ToolCall { index: None, id: call.id.as_str(), kind: "function", function }
 }
 
-fn invalid(status: StatusCode, text: &str) -> Reply {
-    reply::error(status, Kind::InvalidRequestError, text)
+fn finish_reason(calls: &[Call]) -> &'static str {
+    if calls.is_empty() { "stop" } else { "tool_calls" }
 }

@@ -64,6 +64,16 @@ pub(crate) fn error_body(kind: Kind, message: &str) -> impl Serialize {
     ErrorBody { error: Fault { message, kind } }
 }
 
+/// Server-sent events.
+pub(crate) fn event_stream(body: Body) -> Reply {
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+        (header::CONNECTION, HeaderValue::from_static("keep-alive")),
+    ];
+    (StatusCode::OK, headers, body).into_response()
+}
+
 /// There is nothing under this path.
 pub(crate) fn not_found() -> Reply {
     text(StatusCode::NOT_FOUND, "Not Found")

@@ -15,7 +15,7 @@ use super::{
     access, completions, models,
     probes::Probe,
     reply::{self, Reply},
-    ui,
+    responses, ui,
 };
 use crate::{remote::Remote, state::Gateway};
 
@@ -63,6 +63,15 @@ async fn route(gateway: Arc<Gateway>, remote: &Remote, request: Request<Body>) -
             return refused;
         }
         return completions::answer(gateway, head.headers, body).await;
+    }
+    if config.gateway.responses && path == "/v1/responses" {
+        if head.method != Method::POST {
+            return reply::method_not_allowed("POST");
+        }
+        if let Some(refused) = access::refusal(&gateway, remote, &head.headers) {
+            return refused;
+        }
+        return responses::answer(gateway, head.headers, body).await;
     }
     ui::answer(&gateway, remote, &head).await.unwrap_or_else(reply::not_found)
 }

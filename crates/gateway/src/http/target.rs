@@ -4,7 +4,6 @@ use axum::http::HeaderMap;
 use domain::{AgentId, SessionKey};
 use sha2::{Digest as _, Sha256};
 
-use super::request::ChatRequest;
 use crate::state::Gateway;
 
 const WRONG_MODEL: &str = "Invalid `model`. Use `openclaw` or `openclaw/<agentId>`.";
@@ -22,7 +21,8 @@ pub(super) struct Target {
     pub(super) channel: String,
 }
 
-/// Finds agent and conversation.
+/// Finds agent and conversation from the headers and from what the request calls `model` and
+/// `user`.
 ///
 /// # Errors
 ///
@@ -30,7 +30,7 @@ pub(super) struct Target {
 pub(super) fn of(
     gateway: &Gateway,
     headers: &HeaderMap,
-    request: &ChatRequest,
+    (model, user): (Option<&str>, Option<&str>),
 ) -> Result<Target, &'static str> {
     let config = gateway.config();
     let header = |name: &str| {
@@ -39,7 +39,7 @@ pub(super) fn of(
     };
     let named = header("x-openclaw-agent-id")
         .or_else(|| header("x-openclaw-agent"))
-        .or_else(|| request.model.as_deref().and_then(agent_in));
+        .or_else(|| model.and_then(agent_in));
     let agent = match named.map(AgentId::normalise) {
         Some(agent) if config.agents.get(&agent).is_none() => return Err(WRONG_MODEL),
         Some(agent) => agent,
@@ -53,7 +53,7 @@ pub(super) fn of(
             }
             key
         }
-        None => fresh(&agent, request.user.as_deref()),
+        None => fresh(&agent, user),
     };
     let channel = header("x-openclaw-message-channel").unwrap_or("webchat").to_lowercase();
     Ok(Target { session, channel })

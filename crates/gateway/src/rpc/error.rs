@@ -61,9 +61,9 @@ impl From<store::StoreError> for RpcError {
 impl From<agent::SubmitError> for RpcError {
     fn from(error: agent::SubmitError) -> Self {
         match error {
-            agent::SubmitError::Empty | agent::SubmitError::UnknownAgent(_) => {
-                Self::invalid(error.to_string())
-            }
+            agent::SubmitError::Empty
+            | agent::SubmitError::UnknownAgent(_)
+            | agent::SubmitError::ToolNameTaken(_) => Self::invalid(error.to_string()),
             agent::SubmitError::Closing
             | agent::SubmitError::QueueFull
             | agent::SubmitError::Busy => Error::unavailable(error.to_string()).into(),

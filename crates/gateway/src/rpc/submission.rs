@@ -33,16 +33,7 @@ pub(crate) fn submission(
         parts.push(Part::text(text));
     }
     parts.extend(attachments.iter().filter_map(image));
-    Submission {
-        turn: TurnId::new(turn),
-        session,
-        content: Content(parts),
-        channel: "webchat".to_owned(),
-        thinking: None,
-        extra_system: None,
-        timeout: None,
-        queue: None,
-    }
+    Submission::of(TurnId::new(turn), session, Content(parts))
 }
 
 /// A turn's time as clients give it; zero is without end.

@@ -19,14 +19,14 @@ const CHAT: &str = "/v1/chat/completions";
 
 /// An answer, whole.
 #[derive(Debug)]
-struct Answer {
-    status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     head: String,
-    body: String,
+    pub(crate) body: String,
 }
 
 impl Answer {
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
     }
 
@@ -55,7 +55,7 @@ async fn begin(server: &Server, head: &str, body: &str) -> TcpStream {
     stream
 }
 
-async fn ask(server: &Server, head: &str, body: &str) -> Answer {
+pub(crate) async fn ask(server: &Server, head: &str, body: &str) -> Answer {
     let mut stream = begin(server, head, body).await;
     let mut bytes = Vec::new();
     let read = stream.read_to_end(&mut bytes);

@@ -10,6 +10,7 @@ mod load;
 mod methods;
 mod recorded;
 mod reload;
+mod responses;
 mod sandboxes;
 mod server;
 mod stop;

@@ -36,6 +36,7 @@ fn ended(stop: Stop, texts: &[&str]) -> EventBody {
         provider: "mock".to_owned(),
         model: "mock-1".to_owned(),
         usage: Usage::default(),
+        handed_over: Vec::new(),
         started: UnixMillis(1000),
         ended: UnixMillis(2000),
     }))

@@ -1,31 +1,15 @@
 //! From the messages of a request to one message for the agent. Pure.
 
-use domain::{Content, Part};
+use domain::Part;
 use serde_json::Value;
+
+use crate::http::transcript::{self, Line, Prompt, Speaker};
 
 /// Images taken from one request.
 const IMAGES_MAX: usize = 8;
 const IMAGE_TYPES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 
-/// One message for the agent.
-#[derive(Debug, PartialEq)]
-pub(super) struct Prompt {
-    /// What it says.
-    pub(super) content: Content,
-    /// What is added to the system prompt.
-    pub(super) system: Option<String>,
-}
-
-/// One message of the request.
-struct Line {
-    speaker: String,
-    text: String,
-    images: Vec<Part>,
-    is_answerable: bool,
-}
-
-/// Makes the message: the last of a user or tool, with what was said before in front of it.
-/// `None` when there is none.
+/// Makes the message. `None` when there is nothing to answer.
 pub(super) fn of(messages: &Value) -> Option<Prompt> {
     let mut system = Vec::new();
     let mut lines = Vec::new();
@@ -33,60 +17,37 @@ pub(super) fn of(messages: &Value) -> Option<Prompt> {
         let role = message.get("role").and_then(Value::as_str).unwrap_or_default().trim();
         let text = text_of(message.get("content"));
         if matches!(role, "system" | "developer") {
-            if !text.is_empty() {
-                system.push(text);
-            }
-        } else if let Some(line) = line(role, message, text) {
-            lines.push(line);
+            system.push(text);
+        } else {
+            lines.extend(line(role, message, text));
         }
     }
-    let at = lines.iter().rposition(|line| line.is_answerable)?;
-    let current = lines.swap_remove(at);
-    lines.truncate(at);
-    let text = match lines.as_slice() {
-        [] => current.text,
-        before => {
-            let before: Vec<String> = before.iter().map(Line::shown).collect();
-            format!(
-                "What was said before:\n{}\n\nThe message to answer now:\n{}: {}",
-                before.join("\n"),
-                current.speaker,
-                current.text
-            )
-        }
-    };
-    let mut parts = Vec::new();
-    if !text.is_empty() {
-        parts.push(Part::text(text));
-    }
-    parts.extend(current.images);
-    let system = (!system.is_empty()).then(|| system.join("\n\n"));
-    Some(Prompt { content: Content(parts), system })
-}
-
-impl Line {
-    fn shown(&self) -> String {
-        format!("{}: {}", self.speaker, self.text)
-    }
+    transcript::prompt(system, lines)
 }
 
 fn line(role: &str, message: &Value, text: String) -> Option<Line> {
-    let (speaker, images, is_answerable) = match role {
-        "user" => ("User".to_owned(), images_of(message.get("content")), true),
-        "assistant" => ("Assistant".to_owned(), Vec::new(), false),
+    match role {
+        "user" => Line::of(Speaker::User, text, images_of(message.get("content"))),
+        "assistant" => Line::of(Speaker::Assistant, with_calls(text, message), Vec::new()),
         "tool" | "function" => {
-            let name = message.get("name").and_then(Value::as_str).map(str::trim);
-            let name = name.filter(|name| !name.is_empty());
-            (
-                name.map_or_else(|| "Tool".to_owned(), |name| format!("Tool:{name}")),
-                Vec::new(),
-                true,
-            )
+            let name = message.get("name").or_else(|| message.get("tool_call_id"));
+            let name = name.and_then(Value::as_str).map(str::trim).unwrap_or_default();
+            Line::of(Speaker::Tool(name.to_owned()), text, Vec::new())
         }
-        _ => return None,
-    };
-    let is_something = !text.is_empty() || !images.is_empty();
-    is_something.then_some(Line { speaker, text, images, is_answerable })
+        _ => None,
+    }
+}
+
+/// What the assistant said, and which of the client's tools it called.
+fn with_calls(text: String, message: &Value) -> String {
+    let calls = message.get("tool_calls").and_then(Value::as_array).into_iter().flatten();
+    let calls = calls.filter_map(|call| {
+        let function = call.get("function")?;
+        let arguments = function.get("arguments").and_then(Value::as_str).unwrap_or_default();
+        Some(format!("called {}({arguments})", function.get("name")?.as_str()?))
+    });
+    let said = (!text.is_empty()).then_some(text);
+    said.into_iter().chain(calls).collect::<Vec<_>>().join("\n")
 }
 
 fn text_of(content: Option<&Value>) -> String {
@@ -126,6 +87,7 @@ fn image(url: &str) -> Option<Part> {
 
 #[cfg(test)]
 mod tests {
+    use domain::Content;
     use serde_json::json;
 
     use super::*;
@@ -146,12 +108,13 @@ mod tests {
     fn earlier_messages_come_first_and_the_current_one_is_apart() {
         let prompt = of(&json!([
             {"role": "user", "content": "one"},
-            {"role": "assistant", "content": "two"},
+            {"role": "assistant", "content": "two", "tool_calls": [
+                {"id": "c", "function": {"name": "look", "arguments": "{}"}}]},
             {"role": "tool", "name": "look", "content": "three"},
             {"role": "assistant", "content": "after"},
         ]));
 
-        let text = "What was said before:\nUser: one\nAssistant: two\n\n\
+        let text = "What was said before:\nUser: one\nAssistant: two\ncalled look({})\n\n\
                     The message to answer now:\nTool:look: three";
         assert_eq!(prompt.unwrap().content, Content::text(text));
     }

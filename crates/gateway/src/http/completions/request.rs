@@ -21,6 +21,18 @@ pub(super) struct ChatRequest {
     /// Names a stable conversation.
     #[serde(default)]
     pub(super) user: Option<String>,
+    /// Tools that the client runs.
+    #[serde(default)]
+    pub(super) tools: Value,
+    /// Which of them may or must be called.
+    #[serde(default)]
+    pub(super) tool_choice: Value,
+    /// Most tokens of a reply, under its old name.
+    #[serde(default)]
+    pub(super) max_tokens: Option<u64>,
+    /// Most tokens of a reply.
+    #[serde(default)]
+    pub(super) max_completion_tokens: Option<u64>,
 }
 
 /// More about an answer in pieces.

@@ -1,25 +1,25 @@
 //! The answer in pieces: server-sent events in the order that `OpenAI`'s clients expect.
 //!
 //! ```text
-//!  role ─► text … ─► stop ─► (usage) ─► [DONE]
-//!            └─ error ───────────────────┘
+//!  role ─► text … ─► (calls) ─► stop ─► (usage) ─► [DONE]
+//!            └─ error ──────────────────────────────┘
 //! ```
 
 use std::{convert::Infallible, sync::Arc};
 
 use agent::{Event, EventBody, Outcome, Stop};
-use axum::{
-    body::{Body, Bytes},
-    http::{HeaderValue, StatusCode, header},
-    response::IntoResponse as _,
-};
+use axum::body::{Body, Bytes};
+use domain::Call;
 use futures_util::stream;
 use serde::Serialize;
 use tokio::sync::mpsc;
 use tracing::warn;
 
-use super::{FAILED, Heading, Run, Tokens, words};
-use crate::http::reply::{self, Kind, Reply};
+use super::{Heading, Tokens, ToolCall, finish_reason, tool_call};
+use crate::http::{
+    reply::{self, Kind, Reply},
+    run::{FAILED, Run, rest, words},
+};
 
 const DONE: &str = "data: [DONE]\n\n";
 
@@ -41,12 +41,14 @@ struct Choice<'a> {
     finish_reason: Option<&'static str>,
 }
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct Delta<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     role: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<ToolCall<'a>>,
 }
 
 /// An answer on its way.
@@ -80,23 +82,14 @@ pub(super) fn reply(
         let piece = it.next().await?;
         Some((Ok::<_, Infallible>(Bytes::from(piece)), it))
     });
-    event_stream(Body::from_stream(pieces))
+    reply::event_stream(Body::from_stream(pieces))
 }
 
 /// An answer that is known as a whole, in the same order.
 pub(super) fn whole(heading: &Heading, text: &str, wants_usage: bool) -> Reply {
     let usage = wants_usage.then(|| Tokens::from(domain::Usage::default()));
-    let pieces = [heading.role(), heading.text(text), heading.end(usage)];
-    event_stream(Body::from(pieces.concat()))
-}
-
-fn event_stream(body: Body) -> Reply {
-    let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8")),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
-        (header::CONNECTION, HeaderValue::from_static("keep-alive")),
-    ];
-    (StatusCode::OK, headers, body).into_response()
+    let pieces = [heading.role(), heading.text(text), heading.end("stop", usage)];
+    reply::event_stream(Body::from(pieces.concat()))
 }
 
 impl Piecewise {
@@ -151,7 +144,9 @@ impl Piecewise {
         let rest = rest(&self.sent, &words(outcome));
         let rest = if rest.is_empty() { String::new() } else { self.heading.text(&rest) };
         let usage = self.wants_usage.then(|| Tokens::from(outcome.usage));
-        rest + &self.heading.end(usage)
+        let calls: String =
+            outcome.handed_over.iter().enumerate().map(|it| self.heading.call(it)).collect();
+        rest + &calls + &self.heading.end(finish_reason(&outcome.handed_over), usage)
     }
 
     fn fail(&mut self, text: &str) -> String {
@@ -162,15 +157,20 @@ impl Piecewise {
 
 impl Heading {
     fn role(&self) -> String {
-        self.chunk(Delta { role: Some("assistant"), content: None }, None)
+        self.chunk(Delta { role: Some("assistant"), ..Delta::default() }, None)
     }
 
     fn text(&self, text: &str) -> String {
-        self.chunk(Delta { role: None, content: Some(text) }, None)
+        self.chunk(Delta { content: Some(text), ..Delta::default() }, None)
     }
 
-    fn end(&self, usage: Option<Tokens>) -> String {
-        let stop = self.chunk(Delta { role: None, content: None }, Some("stop"));
+    fn call(&self, (index, call): (usize, &Call)) -> String {
+        let calls = vec![ToolCall { index: Some(index), ..tool_call(call) }];
+        self.chunk(Delta { tool_calls: calls, ..Delta::default() }, None)
+    }
+
+    fn end(&self, reason: &'static str, usage: Option<Tokens>) -> String {
+        let stop = self.chunk(Delta::default(), Some(reason));
         let usage = usage.map(|usage| self.line(&[], Some(usage))).unwrap_or_default();
         stop + &usage + DONE
     }
@@ -196,27 +196,6 @@ fn line<T: Serialize>(value: &T) -> String {
     format!("data: {json}\n\n")
 }
 
-/// What of `all` is still to be said when `sent` was. The end of a reply loses its blanks in
-/// `all`, so they are looked past; what was sent otherwise is not taken back.
-fn rest(sent: &str, all: &str) -> String {
-    if sent.trim().is_empty() {
-        return all.to_owned();
-    }
-    let mut left = all.chars().filter(|c| !c.is_whitespace());
-    let is_start = sent.chars().filter(|c| !c.is_whitespace()).all(|c| left.next() == Some(c));
-    if !is_start {
-        return String::new();
-    }
-    let said = sent.chars().filter(|c| !c.is_whitespace()).count();
-    let after = all
-        .char_indices()
-        .filter(|(_, c)| !c.is_whitespace())
-        .nth(said - 1)
-        .map_or(all.len(), |(at, c)| at + c.len_utf8());
-    let rest = all.get(after..).unwrap_or_default();
-    if rest.trim().is_empty() { String::new() } else { rest.to_owned() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,7 +206,7 @@ mod tests {
             Heading { id: "chatcmpl_1".to_owned(), created: 7, model: "openclaw".to_owned() };
         let usage = Tokens { prompt: 3, completion: 2, total: 5 };
 
-        let text = [heading.role(), heading.text("hé"), heading.end(Some(usage))].concat();
+        let text = [heading.role(), heading.text("hé"), heading.end("stop", Some(usage))].concat();
 
         let head = r#"{"id":"chatcmpl_1","object":"chat.completion.chunk","created":7,"model":"openclaw","choices":["#;
         let expected = [
@@ -245,13 +224,5 @@ mod tests {
             String::new(),
         ];
         assert_eq!(text, expected.join("\n\n"));
-    }
-
-    #[test]
-    fn only_what_was_not_sent_is_still_said() {
-        assert_eq!(rest("", "all"), "all");
-        assert_eq!(rest("one \n\ntwo", "one\n\ntwo"), "");
-        assert_eq!(rest("one", "one\n\ntwo"), "\n\ntwo");
-        assert_eq!(rest("other", "one"), "");
     }
 }
