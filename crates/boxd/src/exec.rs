@@ -51,10 +51,19 @@ pub(crate) struct Running {
     input_ends: bool,
     credit: u64,
     leftover_bytes: usize,
-    ended: Option<(Ended, u64)>,
+    ended: Option<End>,
     killing: Option<Killing>,
     killed: BTreeSet<(i32, u64)>,
     survivors: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct End {
+    how: Ended,
+    /// Whether the kernel has killed for lack of memory meanwhile.
+    ran_short: bool,
+    /// How long output may trail behind.
+    until: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -211,13 +220,13 @@ impl Running {
         }
     }
 
-    /// Notes that the leader was reaped.
-    pub(crate) fn end(&mut self, status: WaitStatus, now: u64) {
-        let ended = match (status.exit_status(), status.terminating_signal()) {
+    /// Notes that the leader was reaped, and whether the kernel has killed for lack of memory.
+    pub(crate) fn end(&mut self, status: WaitStatus, ran_short: bool, now: u64) {
+        let how = match (status.exit_status(), status.terminating_signal()) {
             (Some(code), _) => Ended::Code(code),
             (None, signal) => Ended::Signal(signal.unwrap_or_default()),
         };
-        self.ended = Some((ended, now + TRAILING_MS));
+        self.ended = Some(End { how, ran_short, until: now + TRAILING_MS });
         if let Some(killing) = &mut self.killing {
             killing.next = now;
         }
@@ -251,10 +260,11 @@ impl Running {
             self.killing = if is_over { None } else { Some(next) };
             if is_over && self.ended.is_none() && self.survivors > 0 {
                 // A process that even this does not end is not waited for.
-                self.ended = Some((Ended::Signal(Signal::KILL.as_raw()), now));
+                let how = Ended::Signal(Signal::KILL.as_raw());
+                self.ended = Some(End { how, ran_short: false, until: now });
             }
         }
-        let is_late = self.ended.is_some_and(|(_, trailing_until)| trailing_until <= now);
+        let is_late = self.ended.is_some_and(|end| end.until <= now);
         if is_late && self.killing.is_none() && self.leftover_bytes == LEFTOVER_BYTES_MAX {
             // From here on only what is there already is heard.
             self.leftover_bytes -= 1;
@@ -270,16 +280,17 @@ impl Running {
     pub(crate) fn due(&self) -> Option<u64> {
         let killing = self.killing.map(|killing| killing.next);
         let trailing = self.ended.filter(|_| self.leftover_bytes == LEFTOVER_BYTES_MAX);
-        killing.or(trailing.map(|(_, until)| until))
+        killing.or(trailing.map(|end| end.until))
     }
 
     /// The last word, once all is said and nothing is left to kill.
     pub(crate) fn last_word(&self) -> Option<Reply<'static>> {
-        let (ended, _) = self.ended?;
+        let End { how: ended, ran_short, .. } = self.ended?;
         let is_finished = self.killing.is_none() && self.out.is_none() && self.err.is_none();
         let leader = self.signs.leader;
         let killed = self.killed.iter().filter(|(pid, _)| *pid != leader).count();
         let killed = u32::try_from(killed).unwrap_or(u32::MAX);
-        is_finished.then_some(Reply::Exit { ended, killed, survivors: self.survivors })
+        let survivors = self.survivors;
+        is_finished.then_some(Reply::Exit { ended, killed, survivors, ran_short })
     }
 }

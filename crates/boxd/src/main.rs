@@ -19,6 +19,7 @@ mod exec;
 mod failure;
 mod files;
 mod list;
+mod memory;
 mod proc;
 mod server;
 mod signals;
@@ -31,11 +32,11 @@ use std::process::ExitCode;
 
 use rustix::{
     fs::{Mode, OFlags, open},
-    process::{DumpableBehavior, getpid, set_child_subreaper, set_dumpable_behavior},
+    process::{DumpableBehavior, Pid, getpid, set_child_subreaper, set_dumpable_behavior},
     stdio::{dup2_stdin, dup2_stdout, stdin, stdout},
 };
 
-use crate::{server::Server, signals::Signals, wire::Wire};
+use crate::{memory::Memory, server::Server, signals::Signals, wire::Wire};
 
 /// Least number of the link's own descriptors, clear of the standard ones.
 const DESCRIPTOR_MIN: i32 = 3;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
 }
 
 fn serve() -> rustix::io::Result<()> {
+    let memory = Memory::open(getpid() == Pid::INIT);
     // Nobody in the sandbox may open our descriptors by `/proc` and speak in our name.
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     // Orphans become our children, also when we are not PID 1.
@@ -59,5 +61,5 @@ fn serve() -> rustix::io::Result<()> {
     dup2_stdout(&nowhere)?;
     drop(nowhere);
     let signals = Signals::catch()?;
-    Server::new(Wire::new(input, output)?, signals).run()
+    Server::new(Wire::new(input, output)?, signals, memory).run()
 }

@@ -21,6 +21,7 @@ use rustix::{
 use crate::{
     exec::{Broken, Running},
     list::List,
+    memory::Memory,
     signals::Signals,
     transfer::{Read, Write},
     tree::{Whose, kill},
@@ -38,6 +39,7 @@ const KILL_ALL_MS: u64 = 4500;
 pub(crate) struct Server {
     wire: Wire,
     signals: Signals,
+    memory: Memory,
     is_pid1: bool,
     phase: Phase,
     commands: BTreeMap<u32, Running>,
@@ -78,10 +80,11 @@ enum Ready {
 }
 
 impl Server {
-    pub(crate) fn new(wire: Wire, signals: Signals) -> Self {
+    pub(crate) fn new(wire: Wire, signals: Signals, memory: Memory) -> Self {
         Self {
             wire,
             signals,
+            memory,
             is_pid1: getpid() == Pid::INIT,
             phase: Phase::Searching,
             commands: BTreeMap::new(),
@@ -257,7 +260,9 @@ impl Server {
                     let pid = pid.as_raw_nonzero().get();
                     let mut commands = self.commands.iter_mut();
                     if let Some((id, command)) = commands.find(|(_, it)| it.signs.leader == pid) {
-                        command.end(status, now);
+                        let has_failed = status.exit_status() != Some(0);
+                        let is_short = has_failed && self.memory.has_killed();
+                        command.end(status, is_short, now);
                         ended.push(*id);
                     }
                 }

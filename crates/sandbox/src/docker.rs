@@ -130,6 +130,22 @@ impl Backend {
         Ok(machine)
     }
 
+    /// Lets the container of these settings go on if somebody has frozen it.
+    async fn thaw(&self, settings: &Settings) {
+        let thawed = async {
+            let client = self.known.client().await?;
+            let found = client.inspect(&Self::name_of(settings)).await?;
+            let owner = Some(self.known.options.owner.as_str());
+            match found.filter(|it| it.label(naming::LABEL_OWNER) == owner) {
+                Some(found) => client.thaw(&found).await,
+                None => Ok(false),
+            }
+        };
+        if let Err(error) = thawed.await {
+            tracing::debug!(%error, "a silent sandbox cannot be looked at");
+        }
+    }
+
     fn refill(&self, settings: &Arc<Settings>) {
         let (known, spares) = (Arc::clone(&self.known), Arc::clone(&self.spares));
         let (settings, stop) = (Arc::clone(settings), known.options.stop.clone());

@@ -41,6 +41,8 @@ pub enum Reply<'a> {
         killed: u32,
         /// How many of them did not die in time.
         survivors: u32,
+        /// Whether the kernel killed something in the sandbox for lack of memory.
+        ran_short: bool,
     },
     /// The request failed.
     Failed(Failure),
@@ -170,7 +172,7 @@ impl<'a> Reply<'a> {
                 out.extend_from_slice(bytes);
             }
             Self::StdinClosed | Self::Done => {}
-            Self::Exit { ended, killed, survivors } => {
+            Self::Exit { ended, killed, survivors, ran_short } => {
                 let (how, number) = match ended {
                     Ended::Code(code) => (0, code),
                     Ended::Signal(signal) => (1, signal),
@@ -179,6 +181,7 @@ impl<'a> Reply<'a> {
                 out.extend_from_slice(&number.to_le_bytes());
                 out.extend_from_slice(&killed.to_le_bytes());
                 out.extend_from_slice(&survivors.to_le_bytes());
+                out.push(u8::from(*ran_short));
             }
             Self::Failed(failure) => failure.append(out),
             Self::Data(bytes) | Self::Path(bytes) => out.extend_from_slice(bytes),
@@ -225,7 +228,8 @@ impl<'a> Reply<'a> {
             6 => {
                 let (how, number) = (fields.bool()?, fields.i32()?);
                 let ended = if how { Ended::Signal(number) } else { Ended::Code(number) };
-                Self::Exit { ended, killed: fields.u32()?, survivors: fields.u32()? }
+                let (killed, survivors) = (fields.u32()?, fields.u32()?);
+                Self::Exit { ended, killed, survivors, ran_short: fields.bool()? }
             }
             7 => Self::Failed(Failure::take(fields)?),
             8 => Self::Data(some(fields.rest())?),

@@ -78,7 +78,12 @@ fn requests(it: &Stuff) -> Vec<Request<'_>> {
 fn replies(it: &Stuff) -> Vec<Reply<'_>> {
     let bytes = it.text.as_slice();
     let stat = |kind| Stat { kind, bytes: it.number, mode: it.size, stamp: it.number };
-    let exit = |ended| Reply::Exit { ended, killed: it.size, survivors: it.size };
+    let exit = |ended| Reply::Exit {
+        ended,
+        killed: it.size,
+        survivors: it.size,
+        ran_short: it.size % 2 == 1,
+    };
     let failures = [
         Failure::NotFound,
         Failure::TooLarge { bytes: it.number },

@@ -116,6 +116,7 @@ impl Server {
             }
             outcome => outcome?,
         };
+        self.memory.offer(spawned.pid);
         let signs = Signs {
             leader: spawned.pid,
             marker: format!("{MARKER}={value}").into_bytes(),

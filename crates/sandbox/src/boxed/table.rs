@@ -20,9 +20,14 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use super::{WINDOW_BYTES, error::LinkError};
 use crate::backend::{Chunk, Exit};
 
-/// Words about a command that may wait for its pump: as many pieces as credit allows, and its
-/// exit. More cannot come without breaking the rules, so it is never full.
-pub(super) const WORDS_MAX: usize = (WINDOW_BYTES / PIECE_COST_BYTES) as usize + 2;
+/// Words about a command that may wait for its pump: as many pieces as credit allows, what we
+/// say of its end, and its exit. More cannot come without breaking the rules, so it is never
+/// full.
+pub(super) const WORDS_MAX: usize = (WINDOW_BYTES / PIECE_COST_BYTES) as usize + 3;
+
+/// What is put behind a command's output when the kernel killed in its sandbox.
+const OUT_OF_MEMORY: &[u8] = b"\nthe sandbox ran out of memory, and processes in it were killed \
+    (its limit is `sandbox.docker.memory`)\n";
 
 /// The answer to one request.
 pub(super) type Answer<T> = oneshot::Sender<Result<T, Failure>>;
@@ -172,7 +177,11 @@ impl Table {
             (Call::Running(_), Reply::Exit { survivors: count @ 1.., .. }) => {
                 return Err(LinkError::Survivors { count: *count });
             }
-            (Call::Running(command), Reply::Exit { ended, .. }) => {
+            (Call::Running(command), Reply::Exit { ended, ran_short, .. }) => {
+                if *ran_short {
+                    let chunk = Chunk::Err(Bytes::from_static(OUT_OF_MEMORY));
+                    command.say(Word::Output { chunk, cost: 0 })?;
+                }
                 let exit = match ended {
                     Ended::Code(code) => Exit::Code(*code),
                     Ended::Signal(signal) => Exit::Signal(*signal),

@@ -27,7 +27,10 @@ pub(crate) struct Client {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) id: String,
+    /// And not frozen.
     pub(crate) is_running: bool,
+    /// Whether somebody has frozen it.
+    pub(crate) is_paused: bool,
     pub(crate) image: String,
     pub(crate) labels: HashMap<String, String>,
     /// What it runs first.
@@ -57,6 +60,7 @@ impl Client {
         Ok(Some(Found {
             id: answer.id.unwrap_or_default(),
             is_running: state.running == Some(true) && state.paused != Some(true),
+            is_paused: state.paused == Some(true),
             image: config.image.unwrap_or_default(),
             labels: config.labels.unwrap_or_default(),
             entrypoint: answer.path.unwrap_or_default(),
@@ -100,6 +104,20 @@ impl Client {
             .start_container(name, options)
             .await
             .map_err(|error| self.fail("start", name, &error))
+    }
+
+    /// Lets a container go on if somebody has frozen it; says whether that was so.
+    pub(crate) async fn thaw(&self, found: &Found) -> Result<bool, Error> {
+        if !found.is_paused {
+            return Ok(false);
+        }
+        match self.docker.unpause_container(&found.id).await {
+            Ok(()) => tracing::info!(container = %found.id, "a frozen sandbox goes on"),
+            // Somebody else was quicker.
+            Err(error) if fault(&error) == Fault::Conflict => {}
+            Err(error) => return Err(self.fail("unpause", &found.id, &error)),
+        }
+        Ok(true)
     }
 
     /// Kills and removes; one that is gone, or on its way, is removed well enough once it is

@@ -20,7 +20,10 @@ use tokio::{
 };
 use tokio_util::task::TaskTracker;
 
-use super::client::Client;
+use super::{
+    client::Client,
+    error::{Fault, fault},
+};
 use crate::backend::{
     Chunk, Command, Exit, FileKind, Killer, Running, Sandbox, SandboxError, Stat, Stdin,
 };
@@ -224,13 +227,28 @@ impl EngineExec {
 
     async fn start(&self, options: CreateExecOptions<String>, tty: bool) -> io::Result<Started> {
         let fail = |error| io::Error::other(self.client.fail("run a command in", &self.id, &error));
-        let made = self.client.docker.create_exec(&self.id, options).await.map_err(fail)?;
+        let docker = &self.client.docker;
+        let made = match docker.create_exec(&self.id, options.clone()).await {
+            Err(error) if fault(&error) == Fault::Conflict && self.thaw().await => {
+                docker.create_exec(&self.id, options).await
+            }
+            outcome => outcome,
+        };
+        let made = made.map_err(fail)?;
         let start = StartExecOptions { detach: false, tty, output_capacity: Some(64 * 1024) };
-        match self.client.docker.start_exec(&made.id, Some(start)).await.map_err(fail)? {
+        match docker.start_exec(&made.id, Some(start)).await.map_err(fail)? {
             StartExecResults::Attached { output, input } => {
                 Ok(Started { id: made.id, output, input })
             }
             StartExecResults::Detached => Err(io::Error::other("the engine detached a command")),
+        }
+    }
+
+    /// Lets the container go on if somebody has frozen it.
+    async fn thaw(&self) -> bool {
+        match self.client.inspect(&self.id).await {
+            Ok(Some(found)) => self.client.thaw(&found).await.unwrap_or(false),
+            Ok(None) | Err(_) => false,
         }
     }
 

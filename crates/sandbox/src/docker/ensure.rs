@@ -89,11 +89,12 @@ impl Ask<'_> {
         }
         let client = engine.client().await?;
         let entry = entry(engine, name).await?;
-        let Some(found) = client.inspect(name).await? else {
+        let Some(mut found) = client.inspect(name).await? else {
             engine.forget(name).await?;
             return self.create(&wanted).await;
         };
         self.own(&found, entry.as_ref())?;
+        found.is_running |= client.thaw(&found).await?;
         let listed = entry.as_ref().and_then(|it| it.config_hash.as_deref());
         let hash = found.label(LABEL_HASH).or(listed);
         let known = Known {

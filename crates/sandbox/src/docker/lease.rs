@@ -1,11 +1,19 @@
 //! The sandbox that a turn holds: the container of its scope, opened again when it was lost.
+//!
+//! A container that somebody has frozen (`docker pause`) keeps its pipe and says nothing. So a
+//! call that is not answered soon has it looked at and thawed; one that is pays for a timer.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    pin::pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use async_trait::async_trait;
+use tokio::time::timeout;
 
 use super::{
     Backend,
@@ -13,6 +21,11 @@ use super::{
     settings::Settings,
 };
 use crate::backend::{Command, Running, Sandbox, SandboxError, Stat};
+
+/// How long a call may be without an answer before its container is looked at, at first.
+const QUIET_MIN: Duration = Duration::from_millis(300);
+/// The same in the end: a large file takes its time.
+const QUIET_MAX: Duration = Duration::from_secs(10);
 
 /// A turn's hold on its container.
 pub(super) struct Lease {
@@ -49,6 +62,23 @@ impl Lease {
         Ok(sandbox)
     }
 
+    /// Waits for an answer, and has the container thawed while there is none.
+    async fn answered<T>(&self, call: impl Future<Output = T>) -> T {
+        let mut call = pin!(call);
+        let mut quiet = QUIET_MIN;
+        loop {
+            if let Ok(answer) = timeout(quiet, &mut call).await {
+                return answer;
+            }
+            tokio::select! {
+                biased;
+                answer = &mut call => return answer,
+                () = self.backend.thaw(&self.settings) => {}
+            }
+            quiet = QUIET_MAX.min(quiet * 2);
+        }
+    }
+
     fn note<T>(&self, outcome: Result<T, SandboxError>) -> Result<T, SandboxError> {
         if let Err(SandboxError::Spawn { .. } | SandboxError::File { .. }) = outcome
             && self.reach() == Reach::EngineExec
@@ -66,27 +96,27 @@ impl Sandbox for Lease {
     }
 
     async fn exec(&self, command: Command) -> Result<Running, SandboxError> {
-        let outcome = self.live().await?.exec(command).await;
+        let outcome = self.answered(self.live().await?.exec(command)).await;
         self.note(outcome)
     }
 
     async fn read(&self, path: &str, bytes_max: u64) -> Result<Vec<u8>, SandboxError> {
-        let outcome = self.live().await?.read(path, bytes_max).await;
+        let outcome = self.answered(self.live().await?.read(path, bytes_max)).await;
         self.note(outcome)
     }
 
     async fn write(&self, path: &str, bytes: &[u8]) -> Result<(), SandboxError> {
-        let outcome = self.live().await?.write(path, bytes).await;
+        let outcome = self.answered(self.live().await?.write(path, bytes)).await;
         self.note(outcome)
     }
 
     async fn remove(&self, path: &str) -> Result<(), SandboxError> {
-        let outcome = self.live().await?.remove(path).await;
+        let outcome = self.answered(self.live().await?.remove(path)).await;
         self.note(outcome)
     }
 
     async fn stat(&self, path: &str) -> Result<Option<Stat>, SandboxError> {
-        let outcome = self.live().await?.stat(path).await;
+        let outcome = self.answered(self.live().await?.stat(path)).await;
         self.note(outcome)
     }
 }

@@ -1,11 +1,12 @@
 //! Containers that go away, engines that stop, gateways that die.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use bollard::query_parameters::{
     KillContainerOptions, RemoveContainerOptionsBuilder, StopContainerOptionsBuilder,
 };
-use sandbox::docker::Backend;
+use sandbox::docker::{Backend, Options};
+use tokio::time::Instant;
 
 use crate::{
     proxy::Proxy,
@@ -118,4 +119,50 @@ async fn an_engine_that_stops_in_mid_call_fails_that_call_and_serves_the_next() 
     assert!(refused.contains("agents.defaults.sandbox.mode=off"), "{refused}");
     let _proxy = Proxy::start(&rig.home.join("engine.sock"));
     assert_eq!(out(&*sandbox, "echo again").await, "again");
+}
+
+/// How long a call may take that finds its container frozen.
+const THAWED_WITHIN: Duration = Duration::from_secs(5);
+
+#[tokio::test]
+async fn a_container_frozen_under_a_live_gateway_is_thawed_by_the_next_call() {
+    let rig = Rig::new().await;
+    for servant in [Some(Rig::servant()), Some("/no/such/servant".into())] {
+        let settings = rig.settings("frozen");
+        let gateway = Backend::new(Options { servant, ..rig.options() });
+        let sandbox = gateway.ensure(&settings).await.unwrap();
+        let first = rig.id(&settings).await;
+        out(&*sandbox, "echo kept >/tmp/memory").await;
+
+        for call in ["exec", "read", "ensure"] {
+            rig.docker.pause_container(&first).await.unwrap();
+            let began = Instant::now();
+            match call {
+                "exec" => assert_eq!(out(&*sandbox, "cat /tmp/memory").await, "kept"),
+                "read" => assert_eq!(sandbox.read("/tmp/memory", 9).await.unwrap(), b"kept\n"),
+                _ => {
+                    let sandbox = gateway.ensure(&settings).await.unwrap();
+                    assert_eq!(out(&*sandbox, "cat /tmp/memory").await, "kept");
+                }
+            }
+            assert!(began.elapsed() < THAWED_WITHIN, "{call} took {:?}", began.elapsed());
+        }
+
+        assert_eq!(rig.id(&settings).await, first, "it is the same container");
+        gateway.remove(&Backend::name_of(&settings)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_frozen_container_of_an_earlier_life_goes_on_in_the_next() {
+    let rig = Rig::new().await;
+    let settings = rig.settings("thawed");
+    out(&*rig.gateway().ensure(&settings).await.unwrap(), "echo kept >/tmp/memory").await;
+    let first = rig.id(&settings).await;
+    rig.docker.pause_container(&first).await.unwrap();
+
+    let sandbox = rig.gateway().ensure(&settings).await.unwrap();
+
+    assert_eq!(out(&*sandbox, "cat /tmp/memory").await, "kept");
+    assert_eq!(rig.id(&settings).await, first);
 }

@@ -50,7 +50,7 @@ fn as_many_pieces_as_credit_allows_find_room_and_the_exit_too() {
     assert_eq!(count, WINDOW_BYTES / (PIECE_COST_BYTES + 1));
     let (call, _heard, _room) = command();
     table.ask(2, call);
-    let ended = Reply::Exit { ended: Ended::Code(0), killed: 0, survivors: 0 };
+    let ended = Reply::Exit { ended: Ended::Code(0), killed: 0, survivors: 0, ran_short: false };
     table.take(2, &ended).unwrap();
     assert!(heard.try_recv().is_ok());
 }
@@ -61,7 +61,9 @@ fn nothing_may_follow_the_end_of_a_command() {
     let mut table = Table::default();
     table.ask(1, call);
 
-    table.take(1, &Reply::Exit { ended: Ended::Code(0), killed: 0, survivors: 0 }).unwrap();
+    table
+        .take(1, &Reply::Exit { ended: Ended::Code(0), killed: 0, survivors: 0, ran_short: false })
+        .unwrap();
 
     assert!(room.is_closed() && table.is_empty());
     assert_eq!(
@@ -105,7 +107,7 @@ fn processes_that_do_not_die_end_the_link() {
     let mut table = Table::default();
     table.ask(1, call);
 
-    let exit = Reply::Exit { ended: Ended::Signal(9), killed: 4, survivors: 2 };
+    let exit = Reply::Exit { ended: Ended::Signal(9), killed: 4, survivors: 2, ran_short: false };
 
     assert_eq!(text(table.take(1, &exit)), "2 processes in the sandbox could not be killed");
 }
@@ -173,4 +175,20 @@ proptest! {
             prop_assert!(entries.len() <= 3);
         }
     }
+}
+
+#[test]
+fn a_command_that_died_for_lack_of_memory_is_told_why() {
+    let (call, mut words, _room) = command();
+    let mut table = Table::default();
+    table.ask(1, call);
+
+    let exit = Reply::Exit { ended: Ended::Signal(9), killed: 0, survivors: 0, ran_short: true };
+    table.take(1, &exit).unwrap();
+
+    let Ok(Word::Output { chunk: Chunk::Err(said), cost: 0 }) = words.try_recv() else {
+        panic!("nothing was said");
+    };
+    assert!(String::from_utf8_lossy(&said).contains("out of memory"));
+    assert_eq!(words.try_recv(), Ok(Word::Ended(Exit::Signal(9))));
 }

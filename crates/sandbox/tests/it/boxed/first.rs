@@ -195,7 +195,8 @@ async fn a_servant_of_another_version_is_not_believed() {
     let (link, ()) =
         tokio::join!(Link::start(&tasks, reader, writer, Options::new(Attach::First)), answer);
 
-    assert_eq!(link.unwrap_err().to_string(), "the sandbox's servant speaks version 2, not 1");
+    let said = format!("the sandbox's servant speaks version {}, not {VERSION}", VERSION + 1);
+    assert_eq!(link.unwrap_err().to_string(), said);
 }
 
 fn reading(fd: OwnedFd) -> Receiver {
