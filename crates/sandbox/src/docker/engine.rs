@@ -106,8 +106,21 @@ impl Engine {
         let cell = Arc::clone(&self.servant.lock().unwrap_or_else(PoisonError::into_inner));
         let mut labels = self.options.labels.clone();
         labels.insert(naming::LABEL_OWNER.to_owned(), self.options.owner.clone());
+        labels.insert(naming::LABEL_CREATED.to_owned(), self.now_ms().to_string());
         let filled = cell.get_or_try_init(|| servant::fill(client, program, image, labels)).await?;
         Ok(Some(filled.clone()))
+    }
+
+    /// Removes what earlier servants have left. A failure is only logged: it costs disk alone.
+    pub(crate) async fn prune_servants(&self, client: &Client) {
+        let found = || servant::find(self.options.servant.as_ref());
+        let program = self.program.get_or_init(found).await.as_deref();
+        let current = program.map(servant::volume_of);
+        match servant::prune(client, current.as_deref(), self.now_ms()).await {
+            Ok(removed) if removed.is_empty() => {}
+            Ok(removed) => tracing::info!(?removed, "volumes of earlier servants removed"),
+            Err(error) => tracing::warn!(%error, "volumes of earlier servants stay"),
+        }
     }
 
     /// Has the servant's volume looked at again at its next use.

@@ -4,20 +4,40 @@
 //! containers of the old one keep theirs. It is filled through a container that is made but
 //! never started, since a remote engine sees none of our files.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::PathBuf,
+};
 
 use bollard::{
     body_full,
     models::{ContainerCreateBody, HostConfig, VolumeCreateRequest},
-    query_parameters::{ContainerArchiveInfoOptionsBuilder, UploadToContainerOptionsBuilder},
+    query_parameters::{
+        ContainerArchiveInfoOptionsBuilder, ListVolumesOptionsBuilder, RemoveVolumeOptions,
+        UploadToContainerOptionsBuilder,
+    },
 };
 use bytes::Bytes;
 
-use super::{client::Client, create::SERVANT_FILE, error::Error, mounts};
-use crate::{naming, security::SERVANT_TARGET};
+use super::{
+    client::Client,
+    create::SERVANT_FILE,
+    error::{Error, Fault, fault},
+    mounts,
+};
+use crate::{
+    naming::{self, LABEL_CREATED},
+    security::SERVANT_TARGET,
+};
 
 /// Marks volumes of ours, and the containers that fill them.
 pub(crate) const LABEL: &str = "openclaw.boxd";
+
+/// How the names of our volumes begin.
+const PREFIX: &str = "openclaw-boxd-";
+
+/// How long a volume that nobody uses is kept: its gateway may be about to use it.
+const UNUSED_MS_MAX: i64 = 24 * 3_600_000;
 
 /// A filled volume.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,17 +62,53 @@ pub(crate) fn runs_on(arch: &str) -> bool {
     arch.is_empty() || arch == ours
 }
 
-/// Makes sure that the volume of this program is there and full. The helper gets `labels`.
+/// The volume of a program.
+pub(crate) fn volume_of(program: &[u8]) -> String {
+    format!("{PREFIX}{}", &naming::digest(program)[..16])
+}
+
+/// Removes the volumes of other programs, earlier versions of ours as a rule. One that a
+/// container uses stays, and so does one that was made a short while ago.
+pub(crate) async fn prune(
+    client: &Client,
+    current: Option<&str>,
+    now_ms: i64,
+) -> Result<Vec<String>, Error> {
+    let filters = HashMap::from([("label".to_owned(), vec![format!("{LABEL}=1")])]);
+    let options = ListVolumesOptionsBuilder::default().filters(&filters).build();
+    let found = client.docker.list_volumes(Some(options)).await;
+    let found = found.map_err(|error| client.fail("list", "volumes", &error))?;
+    let mut removed = Vec::new();
+    for volume in found.volumes.unwrap_or_default() {
+        // The first versions did not write down when.
+        let made: Option<i64> = volume.labels.get(LABEL_CREATED).and_then(|it| it.parse().ok());
+        let is_old = made.is_none_or(|made| made < now_ms.saturating_sub(UNUSED_MS_MAX));
+        if !is_old || !volume.name.starts_with(PREFIX) || current == Some(volume.name.as_str()) {
+            continue;
+        }
+        match client.docker.remove_volume(&volume.name, None::<RemoveVolumeOptions>).await {
+            Ok(()) => removed.push(volume.name),
+            // In use, or somebody else was quicker.
+            Err(error) if matches!(fault(&error), Fault::Conflict | Fault::NotFound) => {}
+            Err(error) => return Err(client.fail("remove volume", &volume.name, &error)),
+        }
+    }
+    Ok(removed)
+}
+
+/// Makes sure that the volume of this program is there and full. The helper gets `labels`,
+/// among which is the time.
 pub(crate) async fn fill(
     client: &Client,
     program: &[u8],
     image: &str,
     labels: BTreeMap<String, String>,
 ) -> Result<Servant, Error> {
-    let volume = format!("openclaw-boxd-{}", &naming::digest(program)[..16]);
+    let volume = volume_of(program);
+    let made = labels.get(LABEL_CREATED).map(|made| (LABEL_CREATED.to_owned(), made.clone()));
     let request = VolumeCreateRequest {
         name: Some(volume.clone()),
-        labels: Some([(LABEL.to_owned(), "1".to_owned())].into()),
+        labels: Some(made.into_iter().chain([(LABEL.to_owned(), "1".to_owned())]).collect()),
         ..VolumeCreateRequest::default()
     };
     let docker = &client.docker;

@@ -75,6 +75,9 @@ impl Backend {
             }
         }
         tended.removed.extend(self.spares.prune(&self.known, now - SPARE_MS_MAX).await);
+        if let Ok(client) = self.known.client().await {
+            self.known.prune_servants(&client).await;
+        }
         tended
     }
 
@@ -119,8 +122,9 @@ impl Backend {
         Ok(())
     }
 
-    /// Puts right what an earlier life of this gateway left: its spares go, and containers of
-    /// ours that are not on the list are put there. Others' are never touched.
+    /// Puts right what an earlier life of this gateway left: its spares and the volumes of
+    /// earlier servants go, and containers of ours that are not on the list are put there.
+    /// Others' are never touched.
     pub async fn sweep(&self) -> Result<Tended, Error> {
         let client = self.known.client().await?;
         let mut removed = spares::sweep(&self.known, &self.spares.names()).await?;
@@ -129,6 +133,7 @@ impl Backend {
             client.remove(&id).await?;
             removed.push(name);
         }
+        self.known.prune_servants(&client).await;
         let registry = &self.known.options.registry;
         let listed = registry.entries(SandboxKind::Container).await.map_err(Error::Registry)?;
         for (name, id) in client.with_labels(&[owner, LABEL_KEY.to_owned()]).await? {

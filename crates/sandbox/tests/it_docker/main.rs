@@ -16,4 +16,5 @@ mod proxy;
 mod rig;
 mod spares;
 mod swaps;
+mod volumes;
 mod wall;
