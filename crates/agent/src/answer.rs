@@ -1,6 +1,7 @@
 //! Carries out slash commands.
 
 use domain::{Assistant, Content, Message, StopReason, UnixMillis, Usage};
+use policy::Verdict;
 
 use crate::{
     Submission, SubmitError,
@@ -34,6 +35,7 @@ pub(crate) async fn to(
         Command::WhoAmI => Ok(Answer::Text(format!("You write by way of {}.", submission.channel))),
         Command::Reset(rest) => reset(session, &rest).await,
         Command::Compact(wish) => compact_now(session, &wish).await,
+        Command::Approve(answer) => Ok(Answer::Text(approve(session, answer, submission).await)),
         Command::Set(setting, value) => set(session, setting, value).await.map(Answer::Text),
         Command::Model(name) => model(session, name).await.map(Answer::Text),
     }
@@ -79,6 +81,26 @@ async fn compact_now(session: &mut Session, wish: &str) -> Result<Answer, Submit
         0 => "There is nothing to shorten yet.".to_owned(),
         _ => format!("Shortened: about {before} tokens before, {after} now."),
     }))
+}
+
+async fn approve(
+    session: &Session,
+    answer: Option<(String, Verdict)>,
+    submission: &Submission,
+) -> String {
+    if !submission.may_approve {
+        return "You may not answer questions about commands here.".to_owned();
+    }
+    let Some((id, verdict)) = answer else {
+        return "Usage: /approve <id> allow-once|allow-always|deny".to_owned();
+    };
+    let Some(approver) = &session.io.ports.approver else {
+        return "Nobody asks here.".to_owned();
+    };
+    match approver.answer(&id, verdict, &submission.channel).await {
+        Some(id) => format!("Noted: {} for {id}.", verdict.as_str().unwrap_or("no answer")),
+        None => format!("No question `{id}` waits for an answer."),
+    }
 }
 
 async fn set(

@@ -1,6 +1,8 @@
 //! Slash commands: what a person may say to the session instead of to the model. Parsing is
 //! pure; the session task carries them out.
 
+use policy::Verdict;
+
 /// A command that was the whole message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
@@ -19,6 +21,8 @@ pub(crate) enum Command {
     Model(Option<String>),
     /// `/whoami`.
     WhoAmI,
+    /// `/approve` with an id and a decision, in either order; `None` when they are not that.
+    Approve(Option<(String, Verdict)>),
 }
 
 /// A session setting that a command may change.
@@ -65,9 +69,34 @@ pub(crate) fn parse(text: &str, reset_triggers: &[String]) -> Option<Command> {
         "verbose" | "v" => Some(Command::Set(Setting::Verbose, value)),
         "reasoning" | "reason" => Some(Command::Set(Setting::Reasoning, value)),
         "queue" => Some(Command::Set(Setting::Queue, value)),
+        "approve" => Some(Command::Approve(approval(rest))),
         "model" => Some(Command::Model((!rest.is_empty()).then(|| rest.to_owned()))),
         _ => None,
     }
+}
+
+/// An id and a decision, in either order.
+fn approval(rest: &str) -> Option<(String, Verdict)> {
+    let mut words = rest.split_whitespace();
+    let (first, second) = (words.next()?, words.next()?);
+    if words.next().is_some() {
+        return None;
+    }
+    match (verdict(first), verdict(second)) {
+        (_, Some(verdict)) => Some((first.to_owned(), verdict)),
+        (Some(verdict), None) => Some((second.to_owned(), verdict)),
+        (None, None) => None,
+    }
+}
+
+/// Makes a decision out of a word, synonyms included.
+fn verdict(word: &str) -> Option<Verdict> {
+    Some(match word.to_lowercase().as_str() {
+        "allow-once" | "allow" | "once" | "allowonce" => Verdict::AllowOnce,
+        "allow-always" | "always" | "allowalways" => Verdict::AllowAlways,
+        "deny" | "reject" | "block" => Verdict::Deny,
+        _ => return None,
+    })
 }
 
 /// The rest of `text` after `trigger` as a whole word, ignoring case.
@@ -112,6 +141,7 @@ pub(crate) const HELP: &str = "\
 /think, /verbose, /reasoning [level]: show or set
 /queue [mode]: what messages do while I work
 /compact [what to keep in mind]: shorten the conversation
+/approve <id> allow-once|allow-always|deny: answer a question about a command
 /whoami: how I know you";
 
 #[cfg(test)]
@@ -121,7 +151,11 @@ mod tests {
     #[test]
     fn commands_are_whole_messages() {
         let triggers = ["/new".to_owned(), "/fresh".to_owned()];
+        let approve = |id: &str, verdict| Some(Command::Approve(Some((id.into(), verdict))));
         let cases = [
+            ("/approve 1a2b deny", approve("1a2b", Verdict::Deny)),
+            ("/approve always 1a2b", approve("1a2b", Verdict::AllowAlways)),
+            ("/approve 1a2b perhaps", Some(Command::Approve(None))),
             ("/status", Some(Command::Status)),
             ("/Think: HIGH", Some(Command::Set(Setting::Think, Some("high".into())))),
             ("/verbose", Some(Command::Set(Setting::Verbose, None))),

@@ -90,6 +90,8 @@ pub struct Submission {
     pub client_tools: Arc<[ToolSpec]>,
     /// Most tokens per reply, below what the model can write.
     pub output_tokens_max: Option<u64>,
+    /// Whether the sender may answer questions about commands (`/approve`).
+    pub may_approve: bool,
 }
 
 impl Submission {
@@ -106,6 +108,7 @@ impl Submission {
             queue: None,
             client_tools: Arc::default(),
             output_tokens_max: None,
+            may_approve: false,
         }
     }
 }

@@ -16,6 +16,7 @@ use tokio::{sync::watch, time::timeout};
 use tracing::{info, warn};
 
 use crate::{
+    approvals::Approvals,
     auth::Gate,
     bind,
     dedupe::Conflicts,
@@ -135,6 +136,7 @@ impl App {
         });
         let backend = sandbox::Host::new(lifecycle.tasks.clone(), confinement(&config));
         let sandboxes = engines(&options, &lifecycle, &receiver);
+        let (approvals, questions) = Approvals::new(Arc::clone(&options.clock));
         let (sessions, agent_events) = agent::Sessions::start(agent::Parts {
             config: receiver.clone(),
             store: store.clone(),
@@ -143,7 +145,7 @@ impl App {
             sandboxes: Arc::clone(&sandboxes),
             clock: Arc::clone(&options.clock),
             place: place(&options, &host),
-            ports: agent::Ports::default(),
+            ports: agent::Ports { approver: Some(Arc::new(approvals.clone())), nodes: None },
         });
         let (events, inbox) = Events::new(agent_events);
         let is_contained = config::in_container(&options.env);
@@ -160,6 +162,7 @@ impl App {
             models,
             sessions,
             sandboxes,
+            approvals,
             events,
             gate: Gate::default(),
             devices,
@@ -176,6 +179,8 @@ impl App {
         let tasks = &gateway.lifecycle.tasks;
         tasks.spawn(events::run(Arc::clone(&gateway), inbox));
         tasks.spawn(devices::keep(gateway.devices.clone(), gateway.lifecycle.clone()));
+        let (soft, clock) = (gateway.lifecycle.soft.clone(), Arc::clone(&gateway.clock));
+        tasks.spawn(questions.run(gateway.events.clone(), clock, soft));
         tasks.spawn(http::accept(Arc::clone(&gateway), listener));
         info!(%addr, version = VERSION, "gateway listens");
         tasks.spawn(reload::follow(Arc::clone(&gateway), options.overrides, sender));

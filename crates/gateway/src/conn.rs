@@ -17,6 +17,7 @@ use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use protocol::{
     Error, Version,
     frame::{self, Parsed, Request},
+    handshake::Connect,
 };
 use tokio::{
     task::JoinSet,
@@ -29,6 +30,7 @@ use tokio_tungstenite::tungstenite::{
 use tracing::{debug, info};
 
 use crate::{
+    approvals,
     auth::Principal,
     presence,
     rpc::{Answer, Cx, RpcError},
@@ -67,6 +69,8 @@ pub(crate) struct Caller {
     pub(crate) version: Version,
     /// What it is and what it may do.
     pub(crate) principal: Principal,
+    /// What a node said of itself: capabilities, commands, permissions. Without its secrets.
+    pub(crate) node: Option<Box<Connect>>,
     /// Which program it is, such as `cli`.
     pub(crate) client_id: String,
     /// What it is there for, such as `webchat`.
@@ -103,6 +107,8 @@ type Step = ControlFlow<End>;
 impl Connected {
     async fn run(mut self) {
         self.gateway.events.join(&self.caller);
+        self.gateway.devices.recheck(&self.caller);
+        approvals::remind(&self.gateway, &self.caller).await;
         let end = self.serve().await;
         self.gateway.events.leave(&self.caller);
         self.jobs.abort_all();

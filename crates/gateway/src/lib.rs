@@ -5,16 +5,19 @@
 //! about models, tools or files itself.
 
 mod app;
+mod approvals;
 mod auth;
 mod bind;
 mod conn;
 mod dedupe;
+mod devices;
 mod events;
 mod handshake;
 mod health;
 mod http;
 mod lifecycle;
 mod origin;
+mod pairing;
 mod presence;
 mod remote;
 mod rpc;

@@ -40,7 +40,25 @@ mod config_patch;
 mod config_schema;
 mod config_set;
 mod connect;
+mod device_pair_approve;
+mod device_pair_list;
+mod device_pair_reject;
+mod device_pair_remove;
+mod device_pair_rename;
+mod device_row;
+mod device_scopes_request_upgrade;
+mod device_scopes_wait_upgrade;
+mod device_token_revoke;
+mod device_token_rotate;
 mod envelope;
+mod exec_approval_answer;
+mod exec_approval_get;
+mod exec_approval_list;
+mod exec_approval_request;
+mod exec_approval_resolve;
+mod exec_approval_wait_decision;
+mod exec_approvals_get;
+mod exec_approvals_set;
 mod health;
 mod levels;
 mod logs_tail;
@@ -176,6 +194,22 @@ pub(crate) fn router() -> Router {
         .with::<config_apply::ConfigApply>()
         .with::<config_schema::ConfigSchema>()
         .with::<logs_tail::LogsTail>()
+        .with::<device_pair_list::DevicePairList>()
+        .with::<device_pair_approve::DevicePairApprove>()
+        .with::<device_pair_reject::DevicePairReject>()
+        .with::<device_pair_remove::DevicePairRemove>()
+        .with::<device_pair_rename::DevicePairRename>()
+        .with::<device_token_rotate::DeviceTokenRotate>()
+        .with::<device_token_revoke::DeviceTokenRevoke>()
+        .with::<device_scopes_request_upgrade::DeviceScopesRequestUpgrade>()
+        .with::<device_scopes_wait_upgrade::DeviceScopesWaitUpgrade>()
+        .with::<exec_approvals_get::ExecApprovalsGet>()
+        .with::<exec_approvals_set::ExecApprovalsSet>()
+        .with::<exec_approval_get::ExecApprovalGet>()
+        .with::<exec_approval_list::ExecApprovalList>()
+        .with::<exec_approval_request::ExecApprovalRequest>()
+        .with::<exec_approval_wait_decision::ExecApprovalWaitDecision>()
+        .with::<exec_approval_resolve::ExecApprovalResolve>()
         .with::<connect::Connect>()
 }
 

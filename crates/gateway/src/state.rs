@@ -9,8 +9,8 @@ use domain::{AgentId, Clock, SessionKey, UnixMillis};
 use tokio::sync::watch;
 
 use crate::{
-    app::Asked, auth::Gate, dedupe::Conflicts, events::Events, health::HealthCache,
-    lifecycle::Lifecycle, presence::Roster, rpc::Router,
+    app::Asked, approvals::Approvals, auth::Gate, dedupe::Conflicts, devices::Devices,
+    events::Events, health::HealthCache, http, lifecycle::Lifecycle, presence::Roster, rpc::Router,
 };
 
 /// What every method, endpoint and connection may reach.
@@ -29,6 +29,8 @@ pub(crate) struct Gateway {
     pub(crate) sessions: agent::Sessions,
     /// The engines that sandboxes run on.
     pub(crate) sandboxes: Arc<agent::sandboxes::Engines>,
+    /// Questions to people about commands.
+    pub(crate) approvals: Approvals,
     /// The fan-out.
     pub(crate) events: Events,
     /// Who is there.
@@ -37,8 +39,12 @@ pub(crate) struct Gateway {
     pub(crate) health: HealthCache,
     /// Who may come in.
     pub(crate) gate: Gate,
+    /// Devices that were let in, or ask to be.
+    pub(crate) devices: Devices,
     /// Idempotency keys and what they stood for.
     pub(crate) conflicts: Conflicts,
+    /// Which conversations the latest responses were of.
+    pub(crate) responses: http::Recent,
     /// Methods.
     pub(crate) router: Router,
     /// Tasks and their end.
@@ -63,6 +69,8 @@ pub(crate) struct Identity {
     pub(crate) boot_id: String,
     /// Name of the machine.
     pub(crate) host: String,
+    /// Whether the gateway runs in a container.
+    pub(crate) is_contained: bool,
 }
 
 impl Gateway {

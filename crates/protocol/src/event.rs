@@ -6,13 +6,38 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Events that this server sends, as advertised to version 4.
-pub const NAMES: [&str; 7] =
-    ["connect.challenge", "agent", "chat", "presence", "tick", "shutdown", "health"];
+pub const NAMES: [&str; 11] = [
+    "connect.challenge",
+    "agent",
+    "chat",
+    "presence",
+    "tick",
+    "shutdown",
+    "health",
+    "device.pair.requested",
+    "device.pair.resolved",
+    "exec.approval.requested",
+    "exec.approval.resolved",
+];
 
 /// Payload of `tick`.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Tick {
     /// Now.
+    pub ts: i64,
+}
+
+/// Payload of `device.pair.resolved`.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PairResolved<'a> {
+    /// The request.
+    pub request_id: &'a str,
+    /// The device that made it.
+    pub device_id: &'a str,
+    /// `approved` or `rejected`.
+    pub decision: &'static str,
+    /// When.
     pub ts: i64,
 }
 

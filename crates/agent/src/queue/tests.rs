@@ -142,5 +142,6 @@ fn message(n: usize, text: &str) -> Submission {
         queue: None,
         client_tools: std::sync::Arc::default(),
         output_tokens_max: None,
+        may_approve: false,
     }
 }

@@ -78,6 +78,7 @@ impl Method for Agent {
         let attachments = params.attachments.unwrap_or_default();
         let mut message = submission(&run_id, session.clone(), params.message, &attachments);
         message.thinking = params.thinking;
+        message.may_approve = cx.caller.principal.may(Scope::Approvals);
         message.extra_system = params.extra_system_prompt;
         message.timeout = params.timeout.map(Duration::from_secs);
         let turn = message.turn.clone();

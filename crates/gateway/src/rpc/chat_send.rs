@@ -70,6 +70,7 @@ impl Method for ChatSend {
         let attachments = params.attachments.unwrap_or_default();
         let mut message = submission(&run_id, session, params.message, &attachments);
         message.thinking = params.thinking;
+        message.may_approve = cx.caller.principal.may(Scope::Approvals);
         message.timeout = time_limit(params.timeout_ms);
         message.queue = params.queue_mode.as_deref().and_then(queue_mode);
         let turn = message.turn.clone();
