@@ -66,9 +66,9 @@ export function ApprovalWatch() {
   const first = pendingApprovals.value[0];
   if (!first || !canAnswer) return null;
   return (
-    <aside class="approval-watch" role="alert" aria-label={t("approvals.ask")}>
+    <div class="approval-watch" role="alert">
       <ApprovalCard key={first.id} approval={first} takesKeys />
-    </aside>
+    </div>
   );
 }
 

@@ -15,7 +15,7 @@ export class Offsets {
   private isDirty = true;
   private readonly heights = new Map<string, number>();
 
-  constructor(private keys: string[] = []) {}
+  constructor(private readonly guessPx = GUESS_PX, private keys: string[] = []) {}
 
   setKeys(keys: string[]): void {
     this.keys = keys;
@@ -24,7 +24,7 @@ export class Offsets {
 
   /** Notes a height; returns by how much it differs from what was thought. */
   setHeight(key: string, height: number): number {
-    const before = this.heights.get(key) ?? GUESS_PX;
+    const before = this.heights.get(key) ?? this.guessPx;
     if (before === height) return 0;
     this.heights.set(key, height);
     this.isDirty = true;
@@ -67,7 +67,7 @@ export class Offsets {
     const tops = new Array<number>(this.keys.length + 1);
     this.keys.forEach((key, n) => {
       tops[n] = top;
-      top += this.heights.get(key) ?? GUESS_PX;
+      top += this.heights.get(key) ?? this.guessPx;
     });
     tops[this.keys.length] = top;
     this.tops = tops;
@@ -85,13 +85,15 @@ interface Props<R extends { key: string }> {
   onEnd?: (isAtEnd: boolean) => void;
   head?: ComponentChildren;
   foot?: ComponentChildren;
+  /** How high a row is thought to be until it is measured. */
+  guessPx?: number;
 }
 
 export function VirtualList<R extends { key: string }>(props: Props<R>) {
   const { rows, id, onTop, onEnd } = props;
   const box = useRef<HTMLDivElement>(null);
   const body = useRef<HTMLDivElement>(null);
-  const offsets = useMemo(() => new Offsets(), [id]);
+  const offsets = useMemo(() => new Offsets(props.guessPx), [id]);
   const view = useSignal({ top: 0, height: 800 });
   const isPinned = useRef(true);
   const firstKey = useRef("");

@@ -1,1 +1,334 @@
-export default function View() { return null; }
+// The configuration: a form and the text of the file beside each other. Both edit the same text.
+
+import { signal, useComputed, useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { changedCount, diff } from "../config/diff";
+import { type Editing, Fields, matches } from "../config/form";
+import { parse, remove, SyntaxProblem, set, valueOf } from "../config/json5";
+import { controlOf, type Hint, humane, type Schema } from "../config/schema";
+import type { CallError } from "../gateway/frames";
+import { t } from "../i18n";
+import { Dialog } from "../kit/dialog";
+import { Await, Page, useCall } from "../kit/load";
+import { say } from "../kit/toast";
+import { client, methods } from "../state/gateway";
+import { go, place } from "../state/route";
+import "../styles/page.css";
+import "../styles/config.css";
+
+interface Issue {
+  path: string;
+  message: string;
+  line?: number;
+  hint?: string;
+}
+
+interface Config {
+  path: string;
+  exists: boolean;
+  raw: string | null;
+  valid: boolean;
+  hash: string;
+  issues: Issue[];
+  warnings: Issue[];
+}
+
+interface Described {
+  schema: Schema;
+  uiHints: Record<string, Hint>;
+}
+
+interface Applied {
+  restart?: { mode: string; reason?: string };
+}
+
+const EMPTY = "{\n}\n";
+
+/** What is typed outlives a look at another view. */
+const text = signal<string | null>(null);
+const base = signal<{ raw: string; hash: string } | null>(null);
+
+export default function View() {
+  const config = useCall<Config>("config.get");
+  const described = useCall<Described>("config.schema");
+  return (
+    <Page wide title={t("config.title")} lead={config.value?.path}>
+      <Await of={described}>
+        {(it) => <Await of={config}>{(now) => <Editor described={it} now={now} reload={config.reload} />}</Await>}
+      </Await>
+    </Page>
+  );
+}
+
+interface EditorProps {
+  described: Described;
+  now: Config;
+  reload(): Promise<void>;
+}
+
+function Editor({ described, now, reload }: EditorProps) {
+  const wanted = useSignal("");
+  const issues = useSignal<Issue[]>(now.issues);
+  const isReviewing = useSignal(false);
+  const hasConflict = useSignal(false);
+  const mode = useSignal<"form" | "raw">("form");
+
+  useEffect(() => {
+    const raw = now.raw ?? EMPTY;
+    const isUntouched = text.value === null || text.value === base.value?.raw;
+    if (isUntouched) {
+      text.value = raw;
+      base.value = { raw, hash: now.hash };
+      issues.value = now.issues;
+    } else if (base.value?.hash !== now.hash) hasConflict.value = true;
+  }, [now.hash]);
+
+  const read = useComputed(() => {
+    try {
+      return { root: parse(text.value ?? EMPTY), problem: null };
+    } catch (error) {
+      return { root: null, problem: error as SyntaxProblem };
+    }
+  });
+  const changes = useComputed(() => diff(base.value?.raw ?? "", text.value ?? ""));
+  const count = text.value === base.value?.raw ? 0 : changedCount(changes.value);
+  const edit = (change: (raw: string) => string) => {
+    text.value = change(text.value ?? EMPTY);
+    issues.value = [];
+  };
+  const editing: Editing = {
+    hints: described.uiHints,
+    problems: new Map(issues.value.map((it) => [it.path, it.message])),
+    set: (path, value) => edit((raw) => set(raw, path, value)),
+    remove: (path) => edit((raw) => remove(raw, path)),
+    wanted: wanted.value.trim().toLowerCase(),
+  };
+
+  const save = async () => {
+    try {
+      const method = methods.value.has("config.apply") ? "config.apply" : "config.set";
+      const params = { raw: text.value ?? "", baseHash: base.value?.hash || undefined };
+      const done = await client.call<Applied>(method, params);
+      isReviewing.value = false;
+      base.value = null;
+      text.value = null;
+      issues.value = [];
+      say(t("config.applied", { reason: outcome(done) }));
+      await reload();
+      if (text.peek() === null) {
+        const fresh = await client.call<Config>("config.get");
+        text.value = fresh.raw ?? EMPTY;
+        base.value = { raw: fresh.raw ?? EMPTY, hash: fresh.hash };
+      }
+    } catch (cause) {
+      const error = cause as CallError;
+      isReviewing.value = false;
+      const found = error.details?.issues as Issue[] | undefined;
+      if (found) issues.value = found;
+      else if (/changed since/.test(error.message)) hasConflict.value = true;
+      else issues.value = [{ path: "", message: error.message }];
+    }
+  };
+  const discard = () => {
+    text.value = base.value?.raw ?? EMPTY;
+    issues.value = [];
+  };
+  const takeNew = async () => {
+    const fresh = await client.call<Config>("config.get");
+    text.value = fresh.raw ?? EMPTY;
+    base.value = { raw: fresh.raw ?? EMPTY, hash: fresh.hash };
+    issues.value = fresh.issues;
+    hasConflict.value = false;
+  };
+
+  return (
+    <div class="config" data-mode={mode.value}>
+      <Sections described={described} editing={editing} />
+      <div class="config-form">
+        <div class="bar">
+          <input
+            type="search"
+            placeholder={t("config.search")}
+            aria-label={t("config.search")}
+            value={wanted.value}
+            onInput={(event) => (wanted.value = event.currentTarget.value)}
+          />
+          <span class="mode-tabs">
+            <button type="button" onClick={() => (mode.value = "raw")}>
+              {t("config.raw")}
+            </button>
+          </span>
+        </div>
+        {read.value.root ? (
+          <Section described={described} value={valueOf(read.value.root)} editing={editing} />
+        ) : (
+          <p class="error-text">{t("config.parse", { text: whereOf(read.value.problem) })}</p>
+        )}
+      </div>
+      <div class="config-raw">
+        <div class="bar">
+          <span class="mode-tabs">
+            <button type="button" onClick={() => (mode.value = "form")}>
+              {t("config.form")}
+            </button>
+          </span>
+          <span class="muted grow" role="status">
+            {count > 0 ? t("config.unsaved", { n: count }) : t("config.clean")}
+          </span>
+          <button type="button" disabled={count === 0} onClick={discard}>
+            {t("config.discard")}
+          </button>
+          <button
+            type="button"
+            class="primary"
+            disabled={count === 0 || read.value.root === null}
+            onClick={() => (isReviewing.value = true)}
+          >
+            {t("config.review")}
+          </button>
+        </div>
+        {hasConflict.value && (
+          <div class="card section" role="alert">
+            <b>{t("config.conflict")}</b>
+            <p>{t("config.conflict.text")}</p>
+            <div class="buttons">
+              <button type="button" class="primary" onClick={() => void takeNew()}>
+                {t("config.conflict.load")}
+              </button>
+            </div>
+          </div>
+        )}
+        <Problems issues={issues.value} syntax={read.value.problem} />
+        <textarea
+          class="editor"
+          spellcheck={false}
+          aria-label={t("config.raw")}
+          value={text.value ?? ""}
+          onInput={(event) => edit(() => event.currentTarget.value)}
+        />
+      </div>
+      {isReviewing.value && (
+        <Dialog title={t("config.review.title")} onClose={() => (isReviewing.value = false)} class="review">
+          <h2>{t("config.review.title")}</h2>
+          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable */}
+          <pre class="diff" tabIndex={0}>
+            {changes.value.map((line, n) => (
+              <div key={n} class={line.kind}>
+                {line.kind === "add" ? "+ " : line.kind === "del" ? "- " : "  "}
+                {line.text}
+              </div>
+            ))}
+          </pre>
+          <div class="buttons">
+            <button type="button" onClick={() => (isReviewing.value = false)}>
+              {t("ui.cancel")}
+            </button>
+            <button type="button" class="primary" onClick={() => void save()}>
+              {t("config.apply")}
+            </button>
+          </div>
+        </Dialog>
+      )}
+    </div>
+  );
+}
+
+function outcome(done: Applied): string {
+  const mode = done.restart?.mode;
+  if (mode === "emit") return t("config.applied.emit");
+  return mode === "manual" ? t("config.applied.manual") : t("config.applied.none");
+}
+
+function whereOf(problem: SyntaxProblem | null): string {
+  if (!(problem instanceof SyntaxProblem)) return "";
+  return `${t("config.line", { n: problem.line })}: ${problem.message}`;
+}
+
+function sectionNames({ schema, uiHints }: Described): string[] {
+  const names = Object.keys(schema.properties ?? {});
+  return names.sort((a, b) => (uiHints[a]?.order ?? 500) - (uiHints[b]?.order ?? 500));
+}
+
+function chosenSection(described: Described): string {
+  const named = place.value.params.section ?? "";
+  return described.schema.properties?.[named] ? named : "agents";
+}
+
+function Sections({ described, editing }: { described: Described; editing: Editing }) {
+  const chosen = chosenSection(described);
+  return (
+    <nav class="config-sections" aria-label={t("config.sections")}>
+      {sectionNames(described)
+        .filter((name) => {
+          const inner = described.schema.properties?.[name];
+          return inner && (!editing.wanted || matches(inner, [name], editing));
+        })
+        .map((name) => (
+          <button
+            key={name}
+            type="button"
+            aria-pressed={name === chosen && !editing.wanted}
+            onClick={() => go("config", { section: name }, "replace")}
+          >
+            {described.uiHints[name]?.label ?? humane(name)}
+          </button>
+        ))}
+    </nav>
+  );
+}
+
+interface SectionProps {
+  described: Described;
+  value: unknown;
+  editing: Editing;
+}
+
+function Section({ described, value, editing }: SectionProps) {
+  const whole = (value ?? {}) as Record<string, unknown>;
+  const names = editing.wanted
+    ? sectionNames(described).filter((name) => {
+        const inner = described.schema.properties?.[name];
+        return inner && matches(inner, [name], editing);
+      })
+    : [chosenSection(described)];
+  if (names.length === 0) return <p class="muted">{t("ui.noMatch")}</p>;
+  return (
+    <>
+      {names.map((name) => {
+        const schema = described.schema.properties?.[name];
+        if (!schema) return null;
+        return (
+          <section key={name}>
+            <h2>{described.uiHints[name]?.label ?? humane(name)}</h2>
+            {controlOf(schema) === "group" ? (
+              <Fields schema={schema} value={whole[name]} path={[name]} editing={editing} />
+            ) : (
+              <Fields
+                schema={{ type: "object", properties: { [name]: schema } }}
+                value={whole}
+                path={[]}
+                editing={editing}
+              />
+            )}
+          </section>
+        );
+      })}
+    </>
+  );
+}
+
+function Problems({ issues, syntax }: { issues: Issue[]; syntax: SyntaxProblem | null }) {
+  if (issues.length === 0 && !syntax) return null;
+  return (
+    <ul class="problems" role="alert">
+      {syntax && <li>{whereOf(syntax)}</li>}
+      {issues.map((it) => (
+        <li key={`${it.path}${it.message}`}>
+          {it.path && <code>{it.path}</code>} {it.message}
+          {it.line ? ` (${t("config.line", { n: it.line })})` : ""}
+          {it.hint ? ` ${it.hint}` : ""}
+        </li>
+      ))}
+    </ul>
+  );
+}
