@@ -67,7 +67,7 @@ read_arguments() {
   onboard_words=() run_flags=() up_flags=()
   while [ $# -gt 0 ]; do
     case "$1" in
-      --offline) is_offline=yes run_flags=(--pull never) up_flags=(--pull never --no-build) ;;
+      --offline) is_offline=yes up_flags=(--pull never --no-build) ;;
       -h | --help)
         usage
         exit 0

@@ -35,6 +35,12 @@ check_engine() {
     hint "Without Docker: \`make run\` builds and starts the gateway on this machine."
     exit 1
   fi
+  # Older ones know no such flag for `run`; they pull nothing that is there, either.
+  if [ "$is_offline" = yes ]; then
+    case "$("${compose_words[@]}" run --help 2>/dev/null)" in
+      '' | *--pull*) run_flags=(--pull never) ;;
+    esac
+  fi
 }
 
 is_podman() { case "$(docker --version 2>/dev/null)" in *[Pp]odman*) return 0 ;; *) return 1 ;; esac; }

@@ -134,7 +134,7 @@ fn offline_neither_builds_nor_pulls_and_needs_the_image() {
     with.assert_done();
     let calls = rig.calls();
     assert!(!calls.iter().any(|it| it.starts_with("build") || it.starts_with("pull")), "{calls:?}");
-    let (runs, ups): (Vec<_>, Vec<_>) = calls[3..calls.len() - 1]
+    let (runs, ups): (Vec<_>, Vec<_>) = calls[4..calls.len() - 1]
         .iter()
         .partition(|it| it.contains(" run --rm --no-deps -T --pull never "));
     assert_eq!(runs.len(), 3);
