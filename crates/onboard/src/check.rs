@@ -102,6 +102,12 @@ impl Check {
         Ok(Some(Self { loaded, env, reference, clock, nowhere }))
     }
 
+    /// The variables that the request will see.
+    #[cfg(test)]
+    pub(crate) fn env(&self) -> &BTreeMap<String, String> {
+        &self.env
+    }
+
     /// Asks the model for a word.
     ///
     /// # Errors

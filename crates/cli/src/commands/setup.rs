@@ -8,6 +8,7 @@ use crate::{error::Failure, program::Program, ui};
 
 /// Make the config, the workspace and its starter files
 #[derive(Debug, clap::Args)]
+#[group(id = "setup")]
 #[command(
     about = "Make the config, the workspace and its starter files",
     after_help = "Example:\n  openclaw setup --workspace ~/assistant"
