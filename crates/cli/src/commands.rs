@@ -5,6 +5,7 @@ use clap::Subcommand;
 use crate::{error::Failure, program::Program};
 
 pub(crate) mod agent;
+pub(crate) mod approvals;
 pub(crate) mod completion;
 pub(crate) mod config;
 pub(crate) mod configure;
@@ -15,6 +16,7 @@ pub(crate) mod health;
 pub(crate) mod healthz;
 pub(crate) mod logs;
 pub(crate) mod onboard;
+pub(crate) mod qr_smoke;
 mod removal;
 pub(crate) mod reset;
 pub(crate) mod sandbox;
@@ -37,6 +39,8 @@ pub(crate) enum Command {
     Configure(configure::Args),
     Sessions(sessions::Args),
     Sandbox(sandbox::Args),
+    #[command(alias = "exec-approvals")]
+    Approvals(Box<approvals::Args>),
     Config(config::Args),
     Logs(logs::Args),
     Doctor(doctor::Args),
@@ -44,6 +48,8 @@ pub(crate) enum Command {
     Reset(reset::Args),
     Uninstall(uninstall::Args),
     Completion(completion::Args),
+    #[command(hide = true)]
+    QrSmoke(qr_smoke::Args),
 }
 
 /// What a command does when the config file is invalid.
@@ -69,12 +75,13 @@ impl Command {
             Self::Setup(args) => args.onboard.steps.json,
             Self::Sessions(args) => args.json,
             Self::Sandbox(args) => args.wants_json(),
+            Self::Approvals(args) => args.wants_json(),
             Self::Config(args) => args.wants_json(),
             Self::Logs(args) => args.json,
             Self::Doctor(args) => args.json,
             Self::Dashboard(args) => args.json,
             Self::Reset(_) | Self::Uninstall(_) => false,
-            Self::Configure(_) | Self::Completion(_) | Self::Healthz(_) => false,
+            Self::Configure(_) | Self::Completion(_) | Self::Healthz(_) | Self::QrSmoke(_) => false,
         }
     }
 
@@ -86,6 +93,7 @@ impl Command {
             | Self::Status(_)
             | Self::Logs(_)
             | Self::Dashboard(_)
+            | Self::Approvals(_)
             | Self::Reset(_)
             | Self::Uninstall(_) => WhenInvalid::Warn,
             Self::Agent(_) | Self::Sessions(_) | Self::Sandbox(_) => WhenInvalid::Refuse,
@@ -95,7 +103,7 @@ impl Command {
             | Self::Config(_)
             | Self::Doctor(_)
             | Self::Completion(_)
-            | Self::Healthz(_) => WhenInvalid::OwnBusiness,
+            | Self::Healthz(_) | Self::QrSmoke(_) => WhenInvalid::OwnBusiness,
         }
     }
 }
@@ -123,6 +131,7 @@ pub(crate) fn run(command: Command, program: &mut Program) -> Result<(), Failure
         Command::Agent(args) => agent::run(program, &args),
         Command::Sessions(args) => sessions::run(program, &args),
         Command::Sandbox(args) => sandbox::run(program, &args),
+        Command::Approvals(args) => approvals::run(program, &args),
         Command::Config(args) => config::run(program, &args),
         Command::Logs(args) => crate::wait_for(logs::run(program, &args)),
         Command::Doctor(args) => doctor::run(program, &args),
@@ -130,5 +139,6 @@ pub(crate) fn run(command: Command, program: &mut Program) -> Result<(), Failure
         Command::Reset(args) => reset::run(program, &args),
         Command::Uninstall(args) => uninstall::run(program, &args),
         Command::Completion(args) => completion::run(program, &args),
+        Command::QrSmoke(args) => qr_smoke::run(&args),
     }
 }
