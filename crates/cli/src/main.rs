@@ -6,6 +6,7 @@
 
 mod args;
 mod commands;
+mod consent;
 mod conversations;
 mod error;
 mod logging;

@@ -42,6 +42,11 @@ impl Program {
         self.loaded = OnceCell::new();
     }
 
+    /// Goes on with `loaded`, whatever the file says.
+    pub(crate) fn adopt(&mut self, loaded: Loaded) {
+        self.loaded = OnceCell::from(loaded);
+    }
+
     /// What the file says.
     pub(crate) fn snapshot(&self) -> &Snapshot {
         &self.loaded().snapshot
@@ -97,8 +102,7 @@ impl Program {
         let mut failure = Failure::new(Kind::Config, "Config invalid");
         failure.facts = self.problem_lines();
         failure.hint(
-            "edit the file, then run `openclaw config validate` \
-             (`openclaw doctor --fix` is not in this build yet)",
+            "openclaw doctor --fix (it moves old keys and drops unknown ones; the rest is for you)",
         )
     }
 

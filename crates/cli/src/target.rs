@@ -33,6 +33,8 @@ pub(crate) struct Target {
     pub(crate) token: Option<Secret>,
     pub(crate) password: Option<Secret>,
     facts: Vec<String>,
+    /// What to do when nobody answers.
+    absence_hint: String,
 }
 
 impl Target {
@@ -42,7 +44,8 @@ impl Target {
         let url = local_url(program);
         let (token, password) = proof(program, flags, source);
         let facts = facts(program, &url, source);
-        Self { url, source, token, password, facts }
+        let absence_hint = absence_hint(program, source);
+        Self { url, source, token, password, facts, absence_hint }
     }
 }
 
@@ -81,7 +84,24 @@ pub(crate) fn find(program: &Program, flags: &Rpc) -> Result<Target, Failure> {
     } else {
         proof(program, flags, source)
     };
-    Ok(Target { url, source, token, password, facts })
+    let absence_hint = absence_hint(program, source);
+    Ok(Target { url, source, token, password, facts, absence_hint })
+}
+
+/// What to do when nobody answers there.
+fn absence_hint(program: &Program, source: &str) -> String {
+    let in_container = config::in_container(program.env());
+    match source {
+        LOCAL if in_container => {
+            "docker compose up -d openclaw-gateway (this container must share its network)".into()
+        }
+        LOCAL => "openclaw gateway run".into(),
+        _ if in_container => format!(
+            "is the gateway up, and is that its address as seen from this container? \
+             Correct {source}, or share the gateway's network"
+        ),
+        _ => format!("start the gateway there, or correct {source}"),
+    }
 }
 
 fn facts(program: &Program, url: &str, source: &str) -> Vec<String> {
@@ -197,18 +217,20 @@ pub(crate) fn no_result(target: &Target, error: &CallError) -> Failure {
 /// What is said when patience ended.
 pub(crate) fn too_late(target: &Target, patience: Duration) -> Failure {
     let message = format!("gateway timeout after {}ms", patience.as_millis());
-    with_facts(Failure::new(Kind::Timeout, message), target)
+    with_facts(Failure::new(Kind::Timeout, message), target).hint("openclaw doctor")
 }
 
 fn no_connection(target: &Target, error: &ConnectError) -> Failure {
     let mut failure = with_facts(Failure::of(Kind::Connection, error), target);
     failure.is_absence = matches!(error, ConnectError::Unreachable { .. });
-    let hint = if let ConnectError::Refused { refusal, .. } = error {
-        proof_hint(&refusal.error.message)
-    } else {
-        (failure.is_absence && target.source == LOCAL).then_some("openclaw gateway run")
+    failure.hint = match error {
+        ConnectError::Refused { refusal, .. } => {
+            proof_hint(&refusal.error.message).map(str::to_owned)
+        }
+        ConnectError::Unreachable { .. } => Some(target.absence_hint.clone()),
+        ConnectError::NotAGateway { .. } => Some("openclaw doctor (it names who listens)".into()),
+        _ => None,
     };
-    failure.hint = hint.map(str::to_owned);
     failure
 }
 

@@ -93,7 +93,8 @@ impl TempHome {
         Ok(())
     }
 
-    /// `program` in this home: cleared environment, no standard input, output captured.
+    /// `program` in this home: cleared environment, no standard input, output captured. It takes
+    /// itself for a program of the host, wherever the tests run.
     pub fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command
@@ -103,6 +104,7 @@ impl TempHome {
             .env("LANG", "C.UTF-8")
             .env("TZ", "UTC")
             .env("NO_COLOR", "1")
+            .env("OPENCLAW_IN_CONTAINER", "0")
             .current_dir(self.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -175,6 +177,6 @@ mod tests {
             .filter_map(|line| Some(line.split_once('=')?.0))
             .collect();
         names.sort_unstable();
-        assert_eq!(names, ["HOME", "LANG", "NO_COLOR", "PATH", "TZ"]);
+        assert_eq!(names, ["HOME", "LANG", "NO_COLOR", "OPENCLAW_IN_CONTAINER", "PATH", "TZ"]);
     }
 }

@@ -16,8 +16,11 @@ mod service;
 mod status;
 mod stop;
 mod unconfigured;
+mod upgrade;
 
+pub(crate) use listeners::{Listener, on_port as listeners_on};
 pub(crate) use options::RunArgs;
+pub(crate) use upgrade::bring_up_to_date;
 
 /// Run the gateway, or talk to the one that runs
 #[derive(Debug, clap::Args)]
@@ -91,4 +94,14 @@ pub(crate) fn run(program: &mut Program, args: Args) -> Result<(), Failure> {
         Some(Verb::Install(args)) => Err(service::unmanaged("install", args.json)),
         Some(Verb::Uninstall(args)) => Err(service::unmanaged("uninstall", args.json)),
     }
+}
+
+/// Stops the gateway that uses the state directory.
+pub(crate) fn stop_running(program: &Program) -> Result<(), Failure> {
+    wait_for(stop::run(program, &service::Args { json: false }))
+}
+
+/// A shared token that nobody knows yet.
+pub(crate) fn fresh_token() -> Result<String, Failure> {
+    dev::token()
 }

@@ -8,10 +8,13 @@ use crate::{
     ui, wait_for,
 };
 
+mod check;
 mod engines;
 mod explain;
 mod list;
 mod recreate;
+
+pub(crate) use engines::{listed_names, open as open_engines, remove_by_name};
 
 /// Show and renew the containers that tools run in
 #[derive(Debug, clap::Args)]
@@ -23,6 +26,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Check(check::Args),
     List(list::Args),
     Explain(explain::Args),
     Recreate(recreate::Args),
@@ -42,7 +46,7 @@ impl Args {
         match &self.verb {
             Some(Verb::List(args)) => args.json,
             Some(Verb::Explain(args)) => args.json,
-            Some(Verb::Recreate(_)) | None => false,
+            Some(Verb::Check(_) | Verb::Recreate(_)) | None => false,
         }
     }
 }
@@ -53,8 +57,9 @@ pub(crate) fn run(program: &Program, args: &Args) -> Result<(), Failure> {
             ui::answer(Help::command().render_help().ansi().to_string().trim_end());
             Err(Failure::new(Kind::Usage, "say what to do").hint("openclaw sandbox list"))
         }
+        Some(Verb::Check(_)) => wait_for(check::run(program)),
         Some(Verb::List(args)) => wait_for(list::run(program, args)),
-        Some(Verb::Explain(args)) => explain::run(program, args),
+        Some(Verb::Explain(args)) => wait_for(explain::run(program, args)),
         Some(Verb::Recreate(args)) => wait_for(recreate::run(program, args)),
     }
 }

@@ -4,16 +4,22 @@
 #![expect(clippy::disallowed_methods, reason = "tests look at files and start processes")]
 
 mod agent;
+mod approvals;
 mod config;
 mod crash;
+mod dashboard;
+mod doctor;
 mod faults;
 mod gateway;
 mod health;
 mod help;
 mod logs;
 mod node_shim;
+mod openai;
+mod pains;
 mod peers;
 mod program;
+mod reset;
 mod sandbox;
 mod sessions;
 mod status;

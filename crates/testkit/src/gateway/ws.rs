@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{Message, protocol::CloseFrame},
+    tungstenite::{Message, client::IntoClientRequest as _, protocol::CloseFrame},
 };
 
 /// How long a response may take when the test does not say.
@@ -50,6 +50,14 @@ impl WsClient {
     /// Opens a socket and says nothing, for tests of what comes before `connect`.
     pub async fn open(url: &str) -> anyhow::Result<Self> {
         let (socket, _response) = connect_async(url).await.context("the upgrade failed")?;
+        Ok(Self { socket, backlog: VecDeque::new(), hello: Value::Null, next_id: 1 })
+    }
+
+    /// Opens a socket as a browser does for a page of `origin`, and says nothing.
+    pub async fn open_from(url: &str, origin: &str) -> anyhow::Result<Self> {
+        let mut request = url.into_client_request()?;
+        request.headers_mut().insert("Origin", origin.parse()?);
+        let (socket, _response) = connect_async(request).await.context("the upgrade failed")?;
         Ok(Self { socket, backlog: VecDeque::new(), hello: Value::Null, next_id: 1 })
     }
 

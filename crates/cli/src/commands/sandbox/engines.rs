@@ -59,8 +59,29 @@ fn unreadable(error: &dyn std::error::Error) -> Failure {
     Failure::while_doing(Kind::State, "cannot read the list of sandboxes", error)
 }
 
+/// The names of all sandboxes on the lists; none when they cannot be read.
+pub(crate) async fn listed_names(program: &Program) -> Vec<String> {
+    let mut names = Vec::new();
+    for kind in [SandboxKind::Container, SandboxKind::Browser] {
+        let entries = registry(program).entries(kind).await.unwrap_or_default();
+        names.extend(entries.into_iter().map(|entry| entry.container_name));
+    }
+    names
+}
+
+/// Removes the sandbox of that name and its entry; one that is on no list is gone already.
+pub(crate) async fn remove_by_name(program: &Program, name: &str) -> Result<(), Failure> {
+    for kind in [SandboxKind::Container, SandboxKind::Browser] {
+        let rows = list(program, kind).await?;
+        if let Some(row) = rows.iter().find(|row| row.entry.container_name == name) {
+            return remove(program, kind, row).await;
+        }
+    }
+    Ok(())
+}
+
 /// All engines there may be. Speaks to none of them yet.
-fn open(program: &Program) -> Arc<Engines> {
+pub(crate) fn open(program: &Program) -> Arc<Engines> {
     sandboxes::engines(&Ground {
         env: program.env().vars().clone(),
         home: program.locations.home.clone(),

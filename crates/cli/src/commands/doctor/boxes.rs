@@ -1,0 +1,52 @@
+//! Do the sandboxes on the list exist, and are they made as the config wants them?
+
+use agent::sandboxes;
+use sandbox::docker::Listed;
+
+use super::{
+    finding::{Finding, Outcome},
+    repair::Repair,
+    scene::Scene,
+};
+
+pub(super) fn look(scene: &Scene<'_>) -> Outcome {
+    let Some(config) = scene.config else { return Outcome::Skipped("the config is invalid") };
+    if scene.engines.is_empty() {
+        return Outcome::Skipped("no agent uses a sandbox");
+    }
+    let mut findings = Vec::new();
+    for facts in scene.engines.iter().filter(|it| it.checkup.is_ok()) {
+        for row in &facts.boxes {
+            let wanted = &sandboxes::agent_of(config, &row.entry.session_key).sandbox_settings;
+            findings.extend(judge(scene, row, &wanted.docker.image));
+        }
+    }
+    if findings.is_empty() && scene.engines.iter().all(|it| it.checkup.is_err()) {
+        return Outcome::Skipped("the engine does not answer");
+    }
+    Outcome::Looked(findings)
+}
+
+fn judge(scene: &Scene<'_>, row: &Listed, image: &str) -> Option<Finding> {
+    let name = &row.entry.container_name;
+    if !row.exists {
+        return Some(
+            Finding::warn(
+                "sandboxes.gone",
+                format!("{name} is on the list, but its container is gone"),
+                "it is shown as if it were there; the next use makes it anew",
+            )
+            .fix(scene.command("doctor --fix"))
+            .repair(Repair::Forget { container: name.clone() }),
+        );
+    }
+    (row.entry.image != image).then(|| {
+        Finding::warn(
+            "sandboxes.old-image",
+            format!("{name} was made from {}, but the config asks for {image}", row.entry.image),
+            "its session keeps the old tools until the container is made anew",
+        )
+        .fix(scene.command(&format!("sandbox recreate --session {}", row.entry.session_key)))
+        .repair(Repair::RemoveBox { container: name.clone() })
+    })
+}

@@ -1,0 +1,80 @@
+//! Is the config there, readable, of today's form, and does it let a gateway start?
+
+use config::Mode;
+
+use super::{
+    finding::{Finding, Outcome},
+    repair::Repair,
+    scene::Scene,
+};
+
+pub(super) fn look(scene: &Scene<'_>) -> Outcome {
+    let snapshot = scene.program.snapshot();
+    let path = scene.program.config_path_shown();
+    let mut findings = Vec::new();
+    if !snapshot.exists {
+        findings.push(
+            Finding::note(
+                "config.missing",
+                format!("there is no config at {path}"),
+                "all settings have their defaults, and the gateway asks for gateway.mode",
+            )
+            .fix(scene.command("onboard")),
+        );
+        return Outcome::Looked(findings);
+    }
+    let count = snapshot.problems.len();
+    for (at, problem) in snapshot.problems.iter().enumerate() {
+        let is_legacy = snapshot.legacy.contains(problem);
+        let is_unknown = problem.message.starts_with("unknown key");
+        let (id, why) = if is_legacy {
+            ("config.legacy-key", "the key is of an older version and is not read where it is")
+        } else if is_unknown {
+            ("config.unknown-key", "nothing reads it; it may be misspelt")
+        } else {
+            ("config.invalid", "the gateway does not start with an invalid config")
+        };
+        let line = problem.line.map(|line| format!(" (line {line})")).unwrap_or_default();
+        let title = format!("{}: {}{line}", problem.shown_path(), problem.message);
+        let mut finding = Finding::error(id, title, why);
+        finding = if is_legacy || is_unknown {
+            finding.fix(scene.command("doctor --fix"))
+        } else {
+            finding.fix(format!("edit {}", snapshot.path.display()))
+        };
+        // One repair mends them all; whether it can is seen when it is done.
+        if at + 1 == count && snapshot.raw.is_some() {
+            finding = finding.repair(Repair::Config);
+        }
+        findings.push(finding);
+    }
+    if let Some(config) = scene.config
+        && config.gateway.mode.is_none()
+    {
+        findings.push(
+            Finding::warn(
+                "config.mode-unset",
+                "gateway.mode is not set",
+                "the gateway does not start unless it is `local` or --allow-unconfigured is given",
+            )
+            .fix(scene.command("config set gateway.mode local"))
+            .repair(Repair::Set { path: "gateway.mode", value: "local".into() }),
+        );
+    }
+    if scene.config.is_some_and(|it| it.gateway.mode == Some(Mode::Remote))
+        && scene.program.setting_text("/gateway/remote/url").is_none()
+    {
+        findings.push(
+            Finding::error(
+                "config.remote-without-url",
+                "gateway.mode is remote, but gateway.remote.url is not set",
+                "commands do not know which gateway to talk to",
+            )
+            .fix(scene.command("config set gateway.remote.url wss://<host>")),
+        );
+    }
+    findings.extend(snapshot.warnings.iter().map(|problem| {
+        Finding::note("config.warning", problem.to_string(), "it has no effect, or not for long")
+    }));
+    Outcome::Looked(findings)
+}

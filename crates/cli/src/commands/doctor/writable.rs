@@ -1,0 +1,72 @@
+//! Can we write where we must: state, config, conversations, workspaces?
+
+use std::{collections::BTreeSet, fs, io, os::unix::fs::MetadataExt, path::PathBuf};
+
+use super::{
+    finding::{Finding, Outcome},
+    scene::Scene,
+};
+
+pub(super) fn look(scene: &Scene<'_>) -> Outcome {
+    let mut findings = Vec::new();
+    for (path, use_of_it) in places(scene) {
+        if !path.is_dir() {
+            continue;
+        }
+        if let Err(error) = store::try_writing(&path) {
+            findings.push(unwritable(scene, &path, use_of_it, &error));
+        }
+    }
+    Outcome::Looked(findings)
+}
+
+fn places(scene: &Scene<'_>) -> Vec<(PathBuf, &'static str)> {
+    let locations = &scene.program.locations;
+    let mut places = vec![
+        (locations.state_dir.clone(), "state"),
+        (locations.config_dir().to_owned(), "the config"),
+        (locations.state_dir.join("agents"), "agents"),
+        (locations.oauth_dir.clone(), "credentials"),
+        (locations.state_dir.join("sandbox"), "the list of sandboxes"),
+    ];
+    for agent in scene.config.into_iter().flat_map(|config| &config.agents.list) {
+        let sessions = locations.state_dir.join("agents").join(agent.id.as_str()).join("sessions");
+        places.push((sessions, "conversations"));
+        places.push((agent.workspace.clone(), "a workspace"));
+    }
+    let mut seen = BTreeSet::new();
+    places.retain(|(path, _)| seen.insert(path.clone()));
+    places
+}
+
+fn unwritable(scene: &Scene<'_>, path: &PathBuf, what: &str, error: &io::Error) -> Finding {
+    let ours = rustix::process::geteuid().as_raw();
+    let owner = fs::metadata(path).map_or(ours, |meta| meta.uid());
+    let (title, fix) = match error.kind() {
+        io::ErrorKind::ReadOnlyFilesystem => (
+            format!("{} is mounted read-only", scene.shown(path)),
+            format!("mount '{}' writable (drop `:ro`)", path.display()),
+        ),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            let dir = path.display();
+            (format!("the disk of {} is full", scene.shown(path)), format!("df -h '{dir}'"))
+        }
+        _ if owner != ours && scene.in_container => (
+            format!("{} belongs to uid {owner}, and we are uid {ours}", scene.shown(path)),
+            format!(
+                "on the host: sudo chown -R {ours} <the directory mounted at '{}'>, or start the \
+                 container with --user {owner}",
+                path.display()
+            ),
+        ),
+        _ if owner != ours => (
+            format!("{} belongs to uid {owner}, and we are uid {ours}", scene.shown(path)),
+            format!("sudo chown -R {ours} '{}'", path.display()),
+        ),
+        _ => (
+            format!("{} cannot be written: {error}", scene.shown(path)),
+            format!("chmod -R u+rwX '{}'", path.display()),
+        ),
+    };
+    Finding::error("writable.refused", title, format!("{what} cannot be stored there")).fix(fix)
+}

@@ -1,0 +1,388 @@
+//! `doctor`: what it finds, what it mends, and that it says so in a form that scripts can rely on.
+
+use std::{
+    fs,
+    net::TcpListener,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::{Path, PathBuf},
+};
+
+use serde_json::{Value, json};
+use testkit::home::TempHome;
+
+use crate::program::{Ran, quiet, run_with, start};
+
+const NO_ENGINE: (&str, &str) = ("DOCKER_HOST", "unix:///nowhere/docker.sock");
+
+/// A home with which nothing is wrong, and no gateway.
+fn healthy() -> TempHome {
+    let home = quiet(TempHome::with_model("http://127.0.0.1:9/v1").unwrap());
+    let port = testkit::gateway::free_port().unwrap();
+    home.merge_config(&json!({ "gateway": { "port": port } })).unwrap();
+    protect(&home);
+    home
+}
+
+/// Gives the files of a home the modes that the program gives them.
+fn protect(home: &TempHome) {
+    mode(&home.state_dir(), 0o700);
+    mode(&home.config_path(), 0o600);
+}
+
+fn mode(path: &Path, bits: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(bits)).unwrap();
+}
+
+fn mode_of(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+fn doctor(home: &TempHome, args: &[&str]) -> Ran {
+    let args: Vec<&str> = std::iter::once("doctor").chain(args.iter().copied()).collect();
+    run_with(home, &args, &[NO_ENGINE])
+}
+
+/// The findings that are more than notes, by their ids.
+fn problems(ran: &Ran) -> Vec<String> {
+    let report = ran.json();
+    let findings = report["findings"].as_array().unwrap().iter();
+    let real = findings.filter(|it| it["severity"] != "info");
+    real.map(|it| it["id"].as_str().unwrap().to_owned()).collect()
+}
+
+fn finding(ran: &Ran, id: &str) -> Value {
+    let report = ran.json();
+    let found = report["findings"].as_array().unwrap().iter().find(|it| it["id"] == id).cloned();
+    found.unwrap_or_else(|| panic!("no `{id}` in {report:#}"))
+}
+
+/// All files below `dir` with their texts.
+fn tree(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap().map(|it| it.unwrap().path()) {
+        if entry.is_dir() {
+            found.extend(tree(&entry));
+        } else {
+            found.push((entry.clone(), fs::read(&entry).unwrap()));
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn where_nothing_is_wrong_it_says_so_and_exits_with_0() {
+    let home = healthy();
+
+    let text = doctor(&home, &[]).answer();
+    let report = doctor(&home, &["--json"]);
+
+    assert!(text.ends_with("nothing is wrong\n"), "{text}");
+    assert_eq!((report.json()["ok"].clone(), report.code), (json!(true), Some(0)));
+    let checks = report.json()["checks"].as_array().unwrap().clone();
+    let ids: Vec<&str> = checks.iter().map(|it| it["id"].as_str().unwrap()).collect();
+    assert_eq!(
+        ids,
+        [
+            "config",
+            "owner",
+            "writable",
+            "disk",
+            "clock",
+            "gateway",
+            "token",
+            "origins",
+            "exposure",
+            "secrets",
+            "keys",
+            "engine",
+            "images",
+            "sandboxes",
+            "sessions",
+            "workspace"
+        ]
+    );
+}
+
+#[test]
+fn with_a_running_gateway_nothing_is_wrong_either() {
+    let home = quiet(TempHome::with_model("http://127.0.0.1:9/v1").unwrap());
+    let _gateway = start(&home);
+    protect(&home);
+
+    let ran = doctor(&home, &["--json"]);
+
+    assert_eq!(problems(&ran), Vec::<String>::new(), "{ran:?}");
+    let gateway = ran.json()["checks"].as_array().unwrap()[5].clone();
+    assert_eq!(gateway["status"], "ok");
+}
+
+#[test]
+fn looking_changes_nothing_and_each_finding_says_what_why_and_how() {
+    let home = healthy();
+    home.merge_config(&json!({ "telegram": { "enabled": false }, "gateway": { "prot": 1 } }))
+        .unwrap();
+    mode(&home.state_dir(), 0o755);
+    fs::write(home.state_dir().join(".env"), "A=1\n").unwrap();
+    let before = tree(home.path());
+
+    let ran = doctor(&home, &["--json"]);
+    let text = doctor(&home, &[]);
+
+    assert_eq!(tree(home.path()), before);
+    assert_eq!(ran.code, Some(1));
+    for found in ran.json()["findings"].as_array().unwrap() {
+        for key in ["title", "why"] {
+            assert!(found[key].as_str().is_some_and(|it| !it.is_empty()), "{found}");
+        }
+    }
+    let legacy = finding(&ran, "config.legacy-key");
+    assert!(legacy["title"].as_str().unwrap().starts_with("telegram: legacy key"), "{legacy}");
+    assert_eq!(finding(&ran, "config.unknown-key")["severity"], "error");
+    assert_eq!(finding(&ran, "secrets.readable")["repairable"], true);
+    assert!(text.stdout.contains("fix openclaw doctor --fix"), "{}", text.stdout);
+    assert!(text.stderr.contains("hint: openclaw doctor --fix"), "{}", text.stderr);
+}
+
+#[test]
+fn fix_mends_what_is_safe_and_says_what_it_did() {
+    let home = healthy();
+    home.merge_config(&json!({ "telegram": { "enabled": false }, "gateway": { "prot": 1 } }))
+        .unwrap();
+    let dotenv = home.state_dir().join(".env");
+    fs::write(&dotenv, "A=1\n").unwrap();
+    mode(&dotenv, 0o644);
+    mode(&home.state_dir(), 0o755);
+    mode(&home.config_path(), 0o644);
+
+    let ran = doctor(&home, &["--fix", "--non-interactive", "--json"]);
+    let again = doctor(&home, &["--json"]);
+
+    assert_eq!((ran.code, problems(&ran)), (Some(0), vec![]), "{}", ran.stdout);
+    assert_eq!(again.code, Some(0), "{}", again.stdout);
+    let report = ran.json();
+    let repairs = report["repairs"].as_array().unwrap();
+    assert!(repairs.iter().all(|it| it["ok"] == true), "{report:#}");
+    let ids: Vec<&str> = repairs.iter().map(|it| it["id"].as_str().unwrap()).collect();
+    assert!(ids.contains(&"config.unknown-key") && ids.contains(&"secrets.readable"), "{ids:?}");
+    let config = home.config().unwrap();
+    assert_eq!(config["channels"]["telegram"]["enabled"], false);
+    assert!(config.get("telegram").is_none() && config["gateway"].get("prot").is_none());
+    assert!(home.state_dir().join("openclaw.json.bak").exists());
+    assert_eq!(
+        [&home.state_dir(), &home.config_path(), &dotenv].map(|it| mode_of(it)),
+        [0o700, 0o600, 0o600]
+    );
+}
+
+#[test]
+fn a_lock_that_a_dead_process_left_is_found_and_broken() {
+    let home = healthy();
+    let dir = home.state_dir().join("agents/main/sessions");
+    fs::create_dir_all(&dir).unwrap();
+    let lock = dir.join("a.jsonl.lock");
+    fs::write(&lock, r#"{"pid":999999999}"#).unwrap();
+
+    let before = doctor(&home, &["--json"]);
+    let fixed = doctor(&home, &["--repair", "--json"]);
+
+    assert_eq!(problems(&before), ["sessions.left-lock"]);
+    assert_eq!((fixed.code, lock.exists()), (Some(0), false));
+}
+
+#[test]
+fn a_port_that_another_program_holds_is_told_with_its_name() {
+    let home = healthy();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    home.merge_config(&json!({ "gateway": { "port": port } })).unwrap();
+
+    let ran = doctor(&home, &["--json"]);
+
+    assert_eq!(ran.code, Some(1));
+    let title = finding(&ran, "gateway.port-taken")["title"].as_str().unwrap().to_owned();
+    let expected = format!("port {port} is held by pid {}: ", std::process::id());
+    assert!(title.starts_with(&expected), "{title}");
+}
+
+#[test]
+fn two_tokens_are_told_apart_without_showing_either() {
+    let home = healthy();
+    let secrets = ["config-secret-config-secret-1", "variable-secret-variable-2"];
+    home.merge_config(&json!({ "gateway": { "auth": { "token": secrets[0] } } })).unwrap();
+    let dotenv = home.state_dir().join(".env");
+    fs::write(&dotenv, format!("OPENCLAW_GATEWAY_TOKEN={}\n", secrets[1])).unwrap();
+    mode(&dotenv, 0o600);
+    let _gateway = start(&home);
+    protect(&home);
+
+    let ran = doctor(&home, &["--json"]);
+    let text = doctor(&home, &[]);
+    let fixed = doctor(&home, &["--fix", "--yes", "--json"]);
+
+    assert_eq!(problems(&ran), ["token.differs", "token.refused"]);
+    let title = finding(&ran, "token.differs")["title"].as_str().unwrap().to_owned();
+    assert!(title.contains("~/.openclaw/.env"), "{title}");
+    let why = finding(&ran, "token.refused")["why"].as_str().unwrap().to_owned();
+    assert!(why.contains("takes the token of the config"), "{why}");
+    for secret in secrets {
+        for said in [&ran.stdout, &ran.stderr, &text.stdout, &text.stderr, &fixed.stdout] {
+            assert!(!said.contains(secret), "{said}");
+        }
+    }
+    assert_eq!(home.config().unwrap()["gateway"]["auth"]["token"], "${OPENCLAW_GATEWAY_TOKEN}");
+}
+
+#[test]
+fn a_missing_token_is_made_when_asked_for() {
+    let home = healthy();
+    home.merge_config(&json!({ "gateway": { "auth": { "token": "" } } })).unwrap();
+
+    let before = doctor(&home, &["--fix", "--non-interactive", "--json"]);
+    let after = doctor(&home, &["--generate-gateway-token", "--json"]);
+
+    assert!(problems(&before).contains(&"token.missing".to_owned()), "{}", before.stdout);
+    assert_eq!(after.code, Some(0), "{}", after.stdout);
+    let token = home.config().unwrap()["gateway"]["auth"]["token"].clone();
+    assert_eq!(token.as_str().map(str::len), Some(48));
+    assert!(!after.stdout.contains(token.as_str().unwrap()));
+}
+
+#[test]
+fn an_engine_that_does_not_answer_is_told_with_who_named_it() {
+    let home = healthy();
+    home.merge_config(&json!({ "agents": { "defaults": { "sandbox": { "mode": "all" } } } }))
+        .unwrap();
+
+    let ran = doctor(&home, &["--json"]);
+
+    assert_eq!((ran.code, problems(&ran)), (Some(1), vec!["engine.unreachable".to_owned()]));
+    let fix = finding(&ran, "engine.unreachable")["fix"].as_str().unwrap().to_owned();
+    assert!(fix.contains("DOCKER_HOST") && fix.contains("/nowhere/docker.sock"), "{fix}");
+}
+
+#[test]
+fn what_opens_the_house_to_strangers_is_told() {
+    let home = healthy();
+    home.merge_config(&json!({
+        "gateway": {
+            "bind": "lan",
+            "auth": { "mode": "none" },
+            "controlUi": { "allowedOrigins": ["*", "https://a.example/chat"] },
+        },
+        "channels": { "telegram": { "enabled": true, "dmPolicy": "open", "allowFrom": ["*"] } },
+    }))
+    .unwrap();
+
+    let ran = doctor(&home, &["--json"]);
+
+    assert_eq!(
+        problems(&ran),
+        ["origins.any", "origins.malformed", "exposure.no-auth", "exposure.open-without-sandbox"]
+    );
+    assert_eq!(finding(&ran, "exposure.no-auth")["severity"], "error");
+}
+
+#[test]
+fn bind_loopback_in_a_container_is_told() {
+    let home = healthy();
+
+    let vars = [NO_ENGINE, ("OPENCLAW_IN_CONTAINER", "1")];
+    let ran = run_with(&home, &["doctor", "--json"], &vars);
+
+    assert_eq!(problems(&ran), ["gateway.loopback-in-container"]);
+    let start = finding(&ran, "gateway.not-running")["fix"].clone();
+    assert_eq!(start, "docker compose up -d openclaw-gateway");
+}
+
+#[test]
+fn keys_that_are_missing_or_expired_are_told() {
+    let home = healthy();
+    home.merge_config(&json!({ "agents": { "defaults": {
+        "model": { "primary": "anthropic/claude-sonnet-4-5" },
+        "models": { "anthropic/claude-sonnet-4-5": {} },
+    } } }))
+    .unwrap();
+    let missing = doctor(&home, &["--json"]);
+    let agent_dir = home.state_dir().join("agents/main/agent");
+    fs::create_dir_all(&agent_dir).unwrap();
+    let file = agent_dir.join("auth-profiles.json");
+    let profile = json!({ "type": "token", "provider": "anthropic", "token": "t", "expires": 1 });
+    fs::write(&file, json!({ "version": 1, "profiles": { "anthropic:old": profile } }).to_string())
+        .unwrap();
+    mode(&file, 0o600);
+
+    let expired = doctor(&home, &["--json"]);
+
+    assert_eq!(problems(&missing), ["keys.missing"]);
+    assert!(problems(&expired).contains(&"keys.expired".to_owned()), "{}", expired.stdout);
+}
+
+#[test]
+fn a_directory_that_cannot_be_written_is_told_with_owner_and_command() {
+    let home = healthy();
+    let workspace = home.path().join("work");
+    fs::create_dir(&workspace).unwrap();
+    symlink("/proc/sys/kernel", workspace.join("inner")).unwrap();
+    // Not even root makes files there.
+    let read_only = workspace.join("inner");
+    home.merge_config(&json!({ "agents": { "defaults": { "workspace": read_only } } })).unwrap();
+
+    let ran = doctor(&home, &["--json"]);
+
+    assert_eq!(ran.code, Some(1));
+    let found = finding(&ran, "writable.refused");
+    assert_eq!(found["why"], "a workspace cannot be stored there");
+}
+
+#[test]
+fn files_from_the_future_tell_of_a_clock_that_was_set_back() {
+    let home = healthy();
+    let file = fs::File::options().write(true).open(home.config_path()).unwrap();
+    let later = std::time::SystemTime::now() + std::time::Duration::from_hours(2);
+    file.set_modified(later).unwrap();
+
+    let ran = doctor(&home, &["--json"]);
+
+    assert_eq!(problems(&ran), ["clock.set-back"]);
+}
+
+#[test]
+fn the_report_is_the_same_text_for_the_same_findings() {
+    let home = healthy();
+    home.merge_config(&json!({ "gateway": { "port": 1 } })).unwrap();
+
+    let text = doctor(&home, &[]).answer();
+
+    insta::with_settings!({filters => vec![(r"OpenClaw \S+ doctor", "OpenClaw [version] doctor")]}, {
+        insta::assert_snapshot!(text, @r"
+        OpenClaw [version] doctor
+        ✓ Config
+        ✓ Owner and modes
+        ✓ Writable
+        ✓ Disk space
+        ✓ Clock
+        i Gateway
+            i no gateway runs at ws://127.0.0.1:1
+              why nothing is wrong; it is not started
+              fix openclaw gateway run
+        ✓ Token
+        ✓ Browser pages
+        i Exposure
+            i the gateway token has fewer than 24 characters
+              why only this machine can try to guess it
+              fix openclaw config set gateway.auth.token <long random text>
+        ✓ Secrets
+        ✓ Model keys
+        - Container engine: no agent uses a sandbox
+        - Sandbox images: no agent uses a sandbox
+        - Sandboxes: no agent uses a sandbox
+        ✓ Conversations
+        i Workspaces
+            i agent main has no workspace yet (~/.openclaw/workspace)
+              why it is made with its first turn
+              fix openclaw setup
+        nothing is wrong
+        ");
+    });
+}

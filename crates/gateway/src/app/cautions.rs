@@ -1,0 +1,52 @@
+//! What is said at the start about settings that work, but not as somebody may expect.
+//!
+//! Each is one line of the log that names what to change; none ever shows a secret.
+
+use config::{AuthMode, Bind, Config, Env};
+use serde_json::Value;
+use tracing::warn;
+
+use super::{Options, Overrides};
+
+/// The names of the variable with the shared token, today's first.
+const TOKEN_NAMES: [&str; 2] = ["OPENCLAW_GATEWAY_TOKEN", "CLAWDBOT_GATEWAY_TOKEN"];
+
+/// Logs all cautions about starting with `config`, the flags on top of it.
+pub(super) fn log(options: &Options, config: &Config) {
+    let resolved = &options.loaded.snapshot.resolved;
+    if tokens_differ(resolved, &options.loaded.env, &options.overrides, config) {
+        warn!(
+            "gateway.auth.token and OPENCLAW_GATEWAY_TOKEN are both set and differ: this gateway \
+             takes the one of the config, and commands that are given the variable are refused; \
+             make them one, best by `openclaw config set gateway.auth.token \
+             '${{OPENCLAW_GATEWAY_TOKEN}}'`"
+        );
+    }
+    if is_shut_in(&config.gateway.bind, &options.env) {
+        warn!(
+            "gateway.bind is loopback inside a container: nobody outside of it can connect, not \
+             even through a published port; set gateway.bind to lan (or pass --bind lan)"
+        );
+    }
+}
+
+/// Whether the config's token and the variable's are two, and the config's is in force.
+fn tokens_differ(resolved: &Value, env: &Env, flags: &Overrides, config: &Config) -> bool {
+    let written = resolved.pointer("/gateway/auth/token").and_then(Value::as_str);
+    let written = written.map(str::trim).filter(|text| !text.is_empty());
+    let in_force = flags.token.is_none() && config.gateway.auth.mode == AuthMode::Token;
+    match (written, env.first(&TOKEN_NAMES)) {
+        (Some(written), Some(variable)) => in_force && written != variable.trim(),
+        (Some(_) | None, _) => false,
+    }
+}
+
+/// Whether the gateway listens inside a container for nobody but that container.
+fn is_shut_in(bind: &Bind, env: &Env) -> bool {
+    let is_loopback = match bind {
+        Bind::Loopback | Bind::Auto => true,
+        Bind::Custom(ip) => ip.is_loopback(),
+        Bind::Lan | Bind::Tailnet => false,
+    };
+    is_loopback && config::in_container(env)
+}
