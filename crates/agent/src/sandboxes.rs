@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 use config::{Agent, Config, SandboxBackend, SandboxMode, WorkspaceAccess};
 use domain::{Clock, SessionKey};
 use futures_util::{FutureExt as _, future::join_all};
-use policy::explain::{Layout, Mount, Report, Subject, report};
+use policy::explain::{Boxed, Layout, Mount, Report, Subject, report};
 use sandbox::{
     docker::{
         Backend, Engine, Options, owner_id, planned_binds, planned_mounts,
@@ -78,10 +78,25 @@ fn exposed(config: &Config) -> Arc<[PathBuf]> {
 
 /// Why things are as they are for `subject`, who last spoke on `channel`; `None` when there is
 /// no such agent.
-pub fn explain(config: &Config, subject: &Subject, channel: Option<String>) -> Option<Report> {
+///
+/// An engine is asked how a sandbox is reached; one that does not answer is no hindrance.
+pub async fn explain(
+    config: &Config,
+    engines: &Engines,
+    subject: &Subject,
+    channel: Option<String>,
+) -> Option<Report> {
     let agent = config.agents.get(&subject.agent)?;
-    let settings = settings(config, agent, &subject.key(config), Seed::default());
-    Some(report(config, agent, subject, channel, layout(&settings)))
+    let session = subject.key(config);
+    let settings = settings(config, agent, &session, Seed::default());
+    let mut layout = layout(&settings);
+    if Boxed::of(config, agent, &session).is_some()
+        && let Some(backend) = backend_of(engines, agent)
+        && let Some(reach) = backend.reach(&settings).await
+    {
+        layout.reach = Some(policy::explain::Reach { by: reach.as_str(), told: reach.describe() });
+    }
+    Some(report(config, agent, subject, channel, layout))
 }
 
 fn layout(settings: &Settings) -> Layout {
@@ -99,7 +114,7 @@ fn layout(settings: &Settings) -> Layout {
         container_root: bind.target,
         writable: bind.writable,
     });
-    Layout { workspace, mounts: ours.chain(theirs).collect() }
+    Layout { workspace, mounts: ours.chain(theirs).collect(), reach: None }
 }
 
 /// When `program` is to remove a listed box: never, if another engine runs it, for it would

@@ -120,6 +120,17 @@ pub struct Layout {
     pub workspace: PathBuf,
     /// What is mounted.
     pub mounts: Vec<Mount>,
+    /// How the inside is reached, where that is known.
+    pub reach: Option<Reach>,
+}
+
+/// How the inside of a sandbox is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Reach {
+    /// `servant`, or `engine-exec` where that cannot run.
+    pub by: &'static str,
+    /// The same in words.
+    pub told: &'static str,
 }
 
 /// A directory of the host inside a sandbox.
@@ -168,6 +179,9 @@ pub struct SandboxReport {
     /// `direct` on the host, `sandbox` or `agent` in a sandbox.
     pub workspace_source: &'static str,
     pub session_is_sandboxed: bool,
+    /// `None` without a sandbox, and where no engine told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reach: Option<Reach>,
     pub tools: ToolsReport,
 }
 
@@ -272,6 +286,7 @@ fn sandbox(agent: &Agent, boxed: Option<&Boxed>, layout: Layout) -> SandboxRepor
         workspace_mounts: mounts,
         workspace_source: source,
         session_is_sandboxed: boxed.is_some(),
+        reach: boxed.and(layout.reach),
         tools: tools(agent),
     }
 }

@@ -33,6 +33,7 @@ mod tending;
 use std::{
     path::Path,
     sync::{Arc, atomic::AtomicI64},
+    time::Duration,
 };
 
 use tokio::sync::oneshot;
@@ -56,6 +57,9 @@ use ensure::Ask;
 use lease::Lease;
 use machine::Machine;
 use spares::Spares;
+
+/// How long an engine may take to tell how a container is reached.
+const REACH_MAX: Duration = Duration::from_secs(3);
 
 /// Which gateway a container belongs to, by the gateway's state directory.
 pub fn owner_id(state_dir: &Path) -> String {
@@ -99,6 +103,26 @@ impl Backend {
         let lease = self.lease(settings).await?;
         let reach = lease.reach();
         Ok((Arc::new(lease), reach))
+    }
+
+    /// How the container of these settings is reached, or will be once it is there. `None` when
+    /// no engine answers, or none has its image.
+    pub async fn reach(&self, settings: &Settings) -> Option<Reach> {
+        let asked = async {
+            let client = self.known.client().await?;
+            match client.inspect(&Self::name_of(settings)).await? {
+                Some(found) => Ok(found.reach()),
+                None => self.known.reach(&client, &settings.container.image).await,
+            }
+        };
+        match tokio::time::timeout(REACH_MAX, asked).await {
+            Ok(Ok(reach)) => Some(reach),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "not known how the sandbox is reached");
+                None
+            }
+            Err(_) => None,
+        }
     }
 
     /// The container's name for these settings.

@@ -33,7 +33,8 @@ impl Method for SandboxExplain {
         let subject = Subject::find(&config, agent, session);
         let entry = cx.gateway.store.sessions(&subject.agent).get(&subject.key(&config));
         let channel = entry.and_then(|entry| entry.last_channel.clone());
-        sandboxes::explain(&config, &subject, channel)
+        sandboxes::explain(&config, &cx.gateway.sandboxes, &subject, channel)
+            .await
             .ok_or_else(|| RpcError::invalid(format!("no such agent: {}", subject.agent)))
     }
 }

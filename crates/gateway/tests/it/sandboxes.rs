@@ -44,6 +44,7 @@ async fn a_session_is_explained_as_the_command_line_does() {
     assert_eq!(report["sessionKey"], "agent:work:main");
     assert_eq!(report["sandbox"]["sessionIsSandboxed"], true);
     assert_eq!(report["sandbox"]["workspaceMounts"][0]["containerRoot"], "/workspace");
+    assert_eq!(report["sandbox"]["reach"], json!(null), "no engine told");
     assert_eq!(unknown["error"]["message"], "no such agent: x");
     server.stop().await;
 }

@@ -101,7 +101,7 @@ pub(crate) async fn take_up(
     plan: Plan<'_>,
     found: &Found,
 ) -> Result<Machine, Error> {
-    let has_servant = found.entrypoint.ends_with(create::SERVANT_FILE);
+    let has_servant = found.reach() == Reach::Servant;
     let how = Hold { has_servant, must_start: !found.is_running };
     let claims = plan.claims().await?;
     let birth = Birth { engine, client, plan, claims: &claims };

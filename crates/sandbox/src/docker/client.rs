@@ -11,7 +11,9 @@ use bollard::{
 
 use super::{
     connect::Endpoint,
+    create::SERVANT_FILE,
     error::{Error, Fault, fault},
+    machine::Reach,
 };
 
 /// An engine that answered once.
@@ -40,6 +42,11 @@ pub(crate) struct Found {
 impl Found {
     pub(crate) fn label(&self, name: &str) -> Option<&str> {
         self.labels.get(name).map(String::as_str)
+    }
+
+    /// By its first program: it has no other way in.
+    pub(crate) fn reach(&self) -> Reach {
+        if self.entrypoint.ends_with(SERVANT_FILE) { Reach::Servant } else { Reach::EngineExec }
     }
 }
 

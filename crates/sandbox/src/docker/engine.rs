@@ -16,6 +16,7 @@ use super::{
     client::Client,
     connect::{self, Engine as Program},
     error::Error,
+    machine::Reach,
     mounts::{Managed, Relabel},
     own::{self, OwnMount},
     servant::{self, Servant},
@@ -89,20 +90,28 @@ impl Engine {
         connected.await.cloned()
     }
 
+    async fn program(&self) -> Option<&[u8]> {
+        let found = || servant::find(self.options.servant.as_ref());
+        self.program.get_or_init(found).await.as_deref()
+    }
+
+    /// How containers of an image are reached.
+    pub(crate) async fn reach(&self, client: &Client, image: &str) -> Result<Reach, Error> {
+        let arch = client.image_arch(image).await?;
+        let is_served = self.program().await.is_some() && servant::runs_on(&arch);
+        Ok(if is_served { Reach::Servant } else { Reach::EngineExec })
+    }
+
     /// The servant for an image; `None` where it cannot run.
     pub(crate) async fn servant(
         &self,
         client: &Client,
         image: &str,
     ) -> Result<Option<Servant>, Error> {
-        let found = || servant::find(self.options.servant.as_ref());
-        let Some(program) = self.program.get_or_init(found).await else {
-            client.image_arch(image).await?;
+        let reach = self.reach(client, image).await?;
+        let Some(program) = self.program().await.filter(|_| reach == Reach::Servant) else {
             return Ok(None);
         };
-        if !servant::runs_on(&client.image_arch(image).await?) {
-            return Ok(None);
-        }
         let cell = Arc::clone(&self.servant.lock().unwrap_or_else(PoisonError::into_inner));
         let mut labels = self.options.labels.clone();
         labels.insert(naming::LABEL_OWNER.to_owned(), self.options.owner.clone());
@@ -113,9 +122,7 @@ impl Engine {
 
     /// Removes what earlier servants have left. A failure is only logged: it costs disk alone.
     pub(crate) async fn prune_servants(&self, client: &Client) {
-        let found = || servant::find(self.options.servant.as_ref());
-        let program = self.program.get_or_init(found).await.as_deref();
-        let current = program.map(servant::volume_of);
+        let current = self.program().await.map(servant::volume_of);
         match servant::prune(client, current.as_deref(), self.now_ms()).await {
             Ok(removed) if removed.is_empty() => {}
             Ok(removed) => tracing::info!(?removed, "volumes of earlier servants removed"),

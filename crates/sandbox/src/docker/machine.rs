@@ -16,6 +16,14 @@ pub enum Reach {
 }
 
 impl Reach {
+    /// In a word, for programs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Servant => "servant",
+            Self::EngineExec => "engine-exec",
+        }
+    }
+
     /// In words, for `sandbox explain`.
     pub fn describe(self) -> &'static str {
         match self {

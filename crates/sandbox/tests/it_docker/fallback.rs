@@ -54,3 +54,23 @@ async fn a_killed_command_takes_its_children_along() {
     let list = "for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline; echo; done | grep -c '^sleep 30' || true";
     until("they are gone", || async { out(&*sandbox, list).await == "0" }).await;
 }
+
+#[tokio::test]
+async fn how_a_sandbox_is_reached_is_known_before_it_is_there_and_told_as_it_was_made() {
+    let rig = Rig::new().await;
+    let mut settings = rig.settings("reach");
+    let (with, without) = (rig.gateway(), gateway(&rig));
+
+    assert_eq!(with.reach(&settings).await, Some(Reach::Servant));
+    assert_eq!(without.reach(&settings).await, Some(Reach::EngineExec));
+    without.ensure(&settings).await.unwrap();
+    assert_eq!(with.reach(&settings).await, Some(Reach::EngineExec));
+
+    settings.scope.key.push_str("-other");
+    settings.container.image = "not/there:1".to_owned();
+    assert_eq!(with.reach(&settings).await, None);
+    let mut options = rig.options();
+    options.env = [("DOCKER_HOST".to_owned(), "unix:///nowhere/docker.sock".to_owned())].into();
+    assert_eq!(Backend::new(options).reach(&settings).await, None);
+    assert_eq!((Reach::Servant.as_str(), Reach::EngineExec.as_str()), ("servant", "engine-exec"));
+}

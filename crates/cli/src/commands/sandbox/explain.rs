@@ -1,6 +1,7 @@
 //! `sandbox explain`: where a session's tools run, which they are, and what would change it.
 //!
-//! Needs neither a gateway nor an engine: everything is asked of the rules that decide.
+//! Needs neither a gateway nor an engine: everything is asked of the rules that decide. An
+//! engine that answers tells how the sandbox is reached.
 
 use agent::sandboxes;
 use policy::explain::{ElevatedReport, ListSource, Report, Subject};
@@ -27,8 +28,8 @@ pub(super) struct Args {
     pub(super) json: bool,
 }
 
-pub(super) fn run(program: &Program, args: &Args) -> Result<(), Failure> {
-    let report = explain(program, args)?;
+pub(super) async fn run(program: &Program, args: &Args) -> Result<(), Failure> {
+    let report = explain(program, args).await?;
     if args.json {
         let value = serde_json::to_value(&report)
             .map_err(|error| Failure::while_doing(Kind::Failed, "cannot print", &error))?;
@@ -41,14 +42,15 @@ pub(super) fn run(program: &Program, args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-fn explain(program: &Program, args: &Args) -> Result<Report, Failure> {
+async fn explain(program: &Program, args: &Args) -> Result<Report, Failure> {
     let config = program.config()?;
     let subject = Subject::find(config, args.agent.as_deref(), args.session.as_deref());
     // The index only tells the channel, which the key may tell as well.
     let channel = conversations::open(program, None).ok().and_then(|store| {
         store.sessions(&subject.agent).get(&subject.key(config))?.last_channel.clone()
     });
-    sandboxes::explain(config, &subject, channel).ok_or_else(|| {
+    let engines = super::open_engines(program);
+    sandboxes::explain(config, &engines, &subject, channel).await.ok_or_else(|| {
         let known: Vec<_> = config.agents.list.iter().map(|agent| agent.id.as_str()).collect();
         Failure::new(Kind::Usage, format!("there is no agent `{}`", subject.agent))
             .hint(format!("openclaw sandbox explain --agent {}", known.join(" | ")))
@@ -75,6 +77,7 @@ fn lines(program: &Program, report: &Report) -> Vec<String> {
             sandbox.workspace_source
         ),
     ];
+    lines.extend(sandbox.reach.map(|reach| format!("  reached: {}", reach.told)));
     for mount in &sandbox.workspace_mounts {
         let access = if mount.writable { "rw" } else { "ro" };
         let host = program.locations.shorten(mount.host_root.as_ref());
