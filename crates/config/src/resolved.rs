@@ -51,8 +51,19 @@ pub struct Gateway {
     pub chat_completions: bool,
     /// Whether `POST /v1/responses` is served.
     pub responses: bool,
+    /// Which commands of nodes may be called.
+    pub nodes: Nodes,
     /// What happens when the file changes.
     pub reload: Reload,
+}
+
+/// `gateway.nodes`: which commands of nodes may be called, besides those of their platform.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Nodes {
+    /// These too; `*` at the end stands for anything.
+    pub allow_commands: Vec<String>,
+    /// But never these.
+    pub deny_commands: Vec<String>,
 }
 
 impl Gateway {
@@ -73,6 +84,7 @@ impl Gateway {
             },
             chat_completions: false,
             responses: false,
+            nodes: Nodes::default(),
             reload: Reload { mode: ReloadMode::Off, debounce: Duration::ZERO },
         }
     }

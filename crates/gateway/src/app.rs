@@ -28,6 +28,7 @@ use crate::{
     presence::Roster,
     rpc,
     state::{Gateway, Identity},
+    wizards::Wizards,
 };
 
 mod cautions;
@@ -167,6 +168,7 @@ impl App {
             gate: Gate::default(),
             devices,
             conflicts: Conflicts::default(),
+            wizards: Wizards::default(),
             responses: http::Recent::default(),
             router: rpc::router(),
             lifecycle,
@@ -258,6 +260,12 @@ fn admit(loaded: &config::Loaded, options: &Options) -> Result<Config, StartErro
         AuthMode::Password if auth.password.is_none() => return Err(StartError::NoPassword),
         AuthMode::None if bind::is_open_to_others(&config.gateway.bind) => {
             return Err(StartError::OpenWithoutAuth { bind: bind_name(&config.gateway.bind) });
+        }
+        AuthMode::TrustedProxy if auth.trusted_proxy.is_none() => {
+            return Err(StartError::NoProxy { missing: "gateway.auth.trustedProxy.userHeader" });
+        }
+        AuthMode::TrustedProxy if config.gateway.trusted_proxies.is_empty() => {
+            return Err(StartError::NoProxy { missing: "gateway.trustedProxies" });
         }
         AuthMode::Token | AuthMode::Password | AuthMode::None | AuthMode::TrustedProxy => {}
     }

@@ -1,30 +1,28 @@
-//! Finds out who is at the other end: secrets and their failures.
+//! Finds out who is at the other end: secrets, a proxy's word, and their failures.
 //!
-//! What a principal may *do* is not decided here.
+//! What a principal may *do* is not decided here. Signatures and tokens of devices are checked in
+//! [`crate::handshake`].
 
 use std::{
     collections::BTreeMap,
-    net::IpAddr,
+    net::{IpAddr, Ipv6Addr},
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 
-use config::AuthMode;
+use config::{AuthMode, RateLimit};
 use domain::Secret;
 use subtle::ConstantTimeEq as _;
 use tokio::time::Instant;
 
-use crate::remote::Remote;
+use crate::remote::{Claims, Remote, Unheard};
 
 mod principal;
 
 pub(crate) use principal::Principal;
 
-const FAILURES_MAX: u32 = 10;
-const WINDOW: Duration = Duration::from_mins(1);
-const LOCKOUT: Duration = Duration::from_mins(5);
-/// Addresses remembered at once; beyond it the table starts anew, as an attacker with that many
-/// addresses is not stopped by counting anyway.
+/// Addresses remembered at once. When they are more, those that are neither locked out nor
+/// recent go; an attacker with that many addresses is not stopped by counting anyway.
 const ADDRESSES_MAX: usize = 10_000;
 
 /// How someone proved themselves.
@@ -34,6 +32,10 @@ pub(crate) enum Proof {
     Token,
     /// By the shared password.
     Password,
+    /// By the token of a device, and its signature.
+    DeviceToken,
+    /// By the word of a trusted proxy.
+    TrustedProxy,
     /// No proof is asked for.
     None,
 }
@@ -44,6 +46,8 @@ impl Proof {
         match self {
             Self::Token => "token",
             Self::Password => "password",
+            Self::DeviceToken => "device-token",
+            Self::TrustedProxy => "trusted-proxy",
             Self::None => "none",
         }
     }
@@ -66,8 +70,34 @@ pub(crate) enum Refused {
     PasswordNotConfigured,
     /// Too many failures from this address. Try again after this long.
     RateLimited(Duration),
-    /// The configured way to prove oneself is not built.
-    Unsupported,
+    /// A proxy should have said who it is, and did not.
+    Proxy(Unheard),
+    /// A Tailscale login came, but not the way that Tailscale's own proxy sends it.
+    TailscaleProxyMissing,
+    /// A Tailscale login came that cannot be asked about here.
+    TailscaleUnverified,
+    /// The token of a device was sent that is not, or no longer, its own.
+    DeviceTokenMismatch,
+    /// The token of a device does not cover the scopes that it asks for.
+    DeviceTokenScope,
+}
+
+impl Refused {
+    /// How long to wait before another try, if that is all there is to do.
+    pub(crate) fn wait(self) -> Option<Duration> {
+        if let Self::RateLimited(wait) = self { Some(wait) } else { None }
+    }
+
+    /// Whether something was sent that is wrong, as against nothing at all.
+    fn is_failure(self) -> bool {
+        matches!(
+            self,
+            Self::TokenMismatch
+                | Self::PasswordMismatch
+                | Self::DeviceTokenMismatch
+                | Self::DeviceTokenScope
+        )
+    }
 }
 
 /// Checks secrets and counts failures.
@@ -84,8 +114,20 @@ struct Failures {
 }
 
 impl Gate {
-    /// Checks the secrets that a client sent, in whichever field.
+    /// Checks the secrets that a client sent, in whichever field, and counts the outcome.
     pub(crate) fn verify(
+        &self,
+        auth: &config::Auth,
+        sent: &[Option<&str>],
+        remote: &Remote,
+    ) -> Result<Proof, Refused> {
+        let outcome = self.check(auth, sent, remote);
+        self.count(&auth.rate_limit, outcome.err(), remote);
+        outcome
+    }
+
+    /// Checks the secrets that a client sent, and counts nothing.
+    pub(crate) fn check(
         &self,
         auth: &config::Auth,
         sent: &[Option<&str>],
@@ -97,7 +139,14 @@ impl Gate {
             AuthMode::None => return Ok(Proof::None),
             AuthMode::Token => (auth.token.as_ref(), Proof::Token),
             AuthMode::Password => (auth.password.as_ref(), Proof::Password),
-            AuthMode::TrustedProxy => return Err(Refused::Unsupported),
+            AuthMode::TrustedProxy => match vouched(remote) {
+                // Programs on this machine have no proxy before them.
+                Err(_) if remote.is_local && auth.password.is_some() => {
+                    (auth.password.as_ref(), Proof::Password)
+                }
+                Err(unheard) => return Err(Refused::Proxy(unheard)),
+                Ok(()) => return Ok(Proof::TrustedProxy),
+            },
         };
         let is_password = proof == Proof::Password;
         let Some(expected) = expected else {
@@ -109,49 +158,107 @@ impl Gate {
             return Err(refused);
         };
         if sent.is_empty() {
-            return Err(if is_password { Refused::PasswordMissing } else { Refused::TokenMissing });
+            return Err(missing(is_password, remote));
         }
-        self.check_lock(remote)?;
+        self.check_lock(&auth.rate_limit, remote)?;
         if sent.iter().any(|secret| is_equal(secret, expected)) {
-            self.forget(remote);
             return Ok(proof);
         }
-        self.count_failure(remote);
         Err(if is_password { Refused::PasswordMismatch } else { Refused::TokenMismatch })
     }
 
-    fn check_lock(&self, remote: &Remote) -> Result<(), Refused> {
+    /// Counts how a try ended: a failure against its address, a success in its favour.
+    pub(crate) fn count(&self, limit: &RateLimit, refused: Option<Refused>, remote: &Remote) {
+        match refused {
+            Some(refused) if refused.is_failure() => self.count_failure(limit, remote),
+            Some(_) => {}
+            None => {
+                let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+                failures.remove(&network(remote.ip));
+            }
+        }
+    }
+
+    fn check_lock(&self, limit: &RateLimit, remote: &Remote) -> Result<(), Refused> {
+        if is_exempt(limit, remote) {
+            return Ok(());
+        }
         let now = Instant::now();
         let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        match failures.get(&remote.ip).and_then(|it| it.locked_until) {
+        match failures.get(&network(remote.ip)).and_then(|it| it.locked_until) {
             Some(until) if until > now => Err(Refused::RateLimited(until - now)),
             Some(_) | None => Ok(()),
         }
     }
 
-    fn count_failure(&self, remote: &Remote) {
-        if remote.ip.is_loopback() {
+    fn count_failure(&self, limit: &RateLimit, remote: &Remote) {
+        if is_exempt(limit, remote) {
             return;
         }
         let now = Instant::now();
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         if failures.len() >= ADDRESSES_MAX {
+            failures.retain(|_, it| !it.is_over(limit, now));
+        }
+        if failures.len() >= ADDRESSES_MAX {
+            failures.retain(|_, it| it.locked_until.is_some());
+        }
+        if failures.len() >= ADDRESSES_MAX {
             failures.clear();
         }
         let fresh = Failures { count: 0, since: now, locked_until: None };
-        let entry = failures.entry(remote.ip).or_insert(fresh);
-        if now.duration_since(entry.since) > WINDOW && entry.locked_until.is_none_or(|it| it <= now)
-        {
+        let entry = failures.entry(network(remote.ip)).or_insert(fresh);
+        if entry.is_over(limit, now) {
             *entry = fresh;
         }
         entry.count += 1;
-        if entry.count >= FAILURES_MAX {
-            entry.locked_until = Some(now + LOCKOUT);
+        if entry.count >= limit.failures_max {
+            entry.locked_until = Some(now + limit.lockout);
         }
     }
+}
 
-    fn forget(&self, remote: &Remote) {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(&remote.ip);
+impl Failures {
+    /// Whether it no longer matters.
+    fn is_over(&self, limit: &RateLimit, now: Instant) -> bool {
+        match self.locked_until {
+            Some(until) => until <= now,
+            None => now.duration_since(self.since) > limit.window,
+        }
+    }
+}
+
+/// What is told to someone who sent no secret.
+fn missing(is_password: bool, remote: &Remote) -> Refused {
+    match remote.claims.as_deref() {
+        Some(Claims::Tailscale { is_complete: true }) => Refused::TailscaleUnverified,
+        Some(Claims::Tailscale { is_complete: false }) => Refused::TailscaleProxyMissing,
+        Some(Claims::Proxy(_)) | None if is_password => Refused::PasswordMissing,
+        Some(Claims::Proxy(_)) | None => Refused::TokenMissing,
+    }
+}
+
+fn vouched(remote: &Remote) -> Result<(), Unheard> {
+    match remote.claims.as_deref() {
+        Some(Claims::Proxy(heard)) => heard.as_ref().map(|_| ()).map_err(|unheard| *unheard),
+        Some(Claims::Tailscale { .. }) | None => Err(Unheard::Stranger),
+    }
+}
+
+/// This machine itself, straight and by its own name; what a proxy on it sends is not.
+fn is_exempt(limit: &RateLimit, remote: &Remote) -> bool {
+    limit.exempts_loopback && remote.is_local
+}
+
+/// What is locked out together: one address of version 4, or the /64 that one host gets in 6.
+fn network(ip: IpAddr) -> IpAddr {
+    const HOST_BITS: u32 = 64;
+    match ip {
+        IpAddr::V4(_) => ip,
+        IpAddr::V6(ip) => {
+            let bits = u128::from(ip);
+            IpAddr::V6(Ipv6Addr::from((bits >> HOST_BITS) << HOST_BITS))
+        }
     }
 }
 
@@ -160,61 +267,4 @@ fn is_equal(sent: &str, expected: &Secret) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn auth(mode: AuthMode) -> config::Auth {
-        let (token, password) = (Some(Secret::new("tok")), Some(Secret::new("pass")));
-        config::Auth { token, password, ..config::Auth::of(mode) }
-    }
-
-    fn remote(ip: &str) -> Remote {
-        Remote { ip: ip.parse().unwrap(), is_local: false, host: None, origin: None }
-    }
-
-    #[test]
-    fn a_secret_counts_in_either_field() {
-        let gate = Gate::default();
-        let here = remote("127.0.0.1");
-        let verify = |mode, sent: &[Option<&str>]| gate.verify(&auth(mode), sent, &here);
-
-        assert_eq!(verify(AuthMode::Token, &[Some("tok"), None]), Ok(Proof::Token));
-        assert_eq!(verify(AuthMode::Token, &[None, Some("tok")]), Ok(Proof::Token));
-        assert_eq!(verify(AuthMode::Password, &[Some("pass"), None]), Ok(Proof::Password));
-        assert_eq!(verify(AuthMode::Token, &[None, None]), Err(Refused::TokenMissing));
-        assert_eq!(verify(AuthMode::Token, &[Some(""), None]), Err(Refused::TokenMissing));
-        assert_eq!(verify(AuthMode::Token, &[Some("pass"), None]), Err(Refused::TokenMismatch));
-        assert_eq!(verify(AuthMode::Password, &[Some("tok")]), Err(Refused::PasswordMismatch));
-        assert_eq!(verify(AuthMode::None, &[]), Ok(Proof::None));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn ten_failures_lock_an_address_for_five_minutes() {
-        let gate = Gate::default();
-        let (there, elsewhere) = (remote("192.0.2.1"), remote("192.0.2.2"));
-        let auth = auth(AuthMode::Token);
-
-        for _ in 0..10 {
-            assert_eq!(gate.verify(&auth, &[Some("x")], &there), Err(Refused::TokenMismatch));
-        }
-
-        let refused = gate.verify(&auth, &[Some("tok")], &there);
-        assert_eq!(refused, Err(Refused::RateLimited(LOCKOUT)));
-        assert_eq!(gate.verify(&auth, &[Some("tok")], &elsewhere), Ok(Proof::Token));
-        tokio::time::advance(LOCKOUT + Duration::from_secs(1)).await;
-        assert_eq!(gate.verify(&auth, &[Some("tok")], &there), Ok(Proof::Token));
-    }
-
-    #[test]
-    fn loopback_is_never_locked_out() {
-        let gate = Gate::default();
-        let here = remote("127.0.0.1");
-        let auth = auth(AuthMode::Token);
-
-        for _ in 0..50 {
-            assert_eq!(gate.verify(&auth, &[Some("x")], &here), Err(Refused::TokenMismatch));
-        }
-
-        assert_eq!(gate.verify(&auth, &[Some("tok")], &here), Ok(Proof::Token));
-    }
-}
+mod tests;

@@ -1,25 +1,53 @@
-//! Judges a `connect` request: pure, from what was asked to who it is or why not.
+//! Judges a `connect` request: from what was asked to who it is, or why not. Waits for nothing.
 //!
-//! Order: params, version, role, origin, device, secret. Device signatures and pairing are not
-//! checked yet: a device block neither helps nor hurts, the shared secret decides.
+//! Order: params, version, role, origin, the device's signature ([`device`]), secret or the
+//! device's token ([`proof`]), pairing ([`crate::pairing`]).
 
 use std::sync::LazyLock;
 
-use policy::scope::Role;
+use domain::{DeviceId, UnixMillis};
+use policy::scope::{self, Role};
 use protocol::{
-    Code, Error, Scope, Version, compat,
+    Error, Scope, Version,
+    device::PublicKey,
     handshake::{ClientId, Connect, Mode},
     validation, version,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
+use store::DeviceToken;
 
 use crate::{
-    auth::{Gate, Principal, Proof, Refused},
+    auth::{Gate, Principal},
+    devices::Devices,
     origin,
-    remote::Remote,
+    pairing::{Ask, Outcome},
+    remote::{Claims, Remote},
 };
 
+mod device;
+mod pairing;
+mod proof;
+
 static SCHEMA: LazyLock<Value> = LazyLock::new(validation::schema_of::<Connect>);
+
+/// What a `connect` is judged by.
+#[derive(Clone, Copy)]
+pub(crate) struct Door<'a> {
+    /// Who is at the other end.
+    pub(crate) remote: &'a Remote,
+    /// How clients prove themselves.
+    pub(crate) config: &'a config::Gateway,
+    /// Checks secrets.
+    pub(crate) gate: &'a Gate,
+    /// Knows devices.
+    pub(crate) devices: &'a Devices,
+    /// That of the challenge.
+    pub(crate) nonce: &'a str,
+    /// Now.
+    pub(crate) now: UnixMillis,
+    /// Whether the gateway runs in a container.
+    pub(crate) is_contained: bool,
+}
 
 /// Who a client turned out to be.
 #[derive(Clone, Debug)]
@@ -30,44 +58,47 @@ pub(crate) struct Admitted {
     pub(crate) version: Version,
     /// What it is and what it may do.
     pub(crate) principal: Principal,
+    /// Its token for the next time, for devices.
+    pub(crate) token: Option<DeviceToken>,
 }
 
-/// A refusal: the error to send, then the close code. The close reason is the error's text.
+/// A refusal: what the client is told, and how the connection is closed.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Refusal {
     /// What the client is told.
     pub(crate) error: Error,
     /// The close code.
     pub(crate) close: u16,
+    /// The close reason, when it is not the error's text.
+    pub(crate) reason: Option<String>,
 }
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
-        Self { error, close: 1008 }
+        Self { error, close: 1008, reason: None }
     }
 }
 
 /// Judges the params of `connect`.
-pub(crate) fn judge(
-    params: &Value,
-    remote: &Remote,
-    gateway: &config::Gateway,
-    gate: &Gate,
-) -> Result<Admitted, Refusal> {
+pub(crate) fn judge(params: &Value, door: &Door<'_>) -> Result<Admitted, Refusal> {
     let connect = read(params)?;
     let (min, max) = (connect.min_protocol, connect.max_protocol);
     let Some(version) = version::negotiate(min, max) else {
         let error = Error::invalid("protocol mismatch").with_details(version::mismatch(min, max));
-        return Err(Refusal { error, close: 1002 });
+        return Err(Refusal { error, close: 1002, reason: None });
     };
     let Some(role) = Role::parse(connect.role.as_deref().unwrap_or("operator")) else {
         return Err(Error::invalid("invalid role").into());
     };
-    origin::check(&connect, remote, gateway)?;
-    let proof = prove(&connect, role, version, remote, (gateway, gate))?;
-    let scopes = scopes(&connect, role, version, remote);
+    origin::check(&connect, door.remote, door.config)?;
+    let key = device::verify(&connect, version, door)?;
+    let scopes = scopes(&connect, role, version, door);
+    let (proof, scopes) = proof::prove(&connect, (role, &scopes), key.as_ref(), door)?;
     let principal = Principal { role, scopes, device: None, proof };
-    Ok(Admitted { connect, version, principal })
+    match key {
+        Some(key) => pair(connect, version, principal, &key, door),
+        None => Ok(Admitted { connect, version, principal, token: None }),
+    }
 }
 
 fn read(params: &Value) -> Result<Connect, Refusal> {
@@ -79,115 +110,58 @@ fn read(params: &Value) -> Result<Connect, Refusal> {
     serde_json::from_value(params.clone()).map_err(|error| invalid(&[error.to_string()]).into())
 }
 
-fn prove(
-    connect: &Connect,
-    role: Role,
-    version: Version,
-    remote: &Remote,
-    (gateway, gate): (&config::Gateway, &Gate),
-) -> Result<Proof, Refusal> {
-    let auth = connect.auth.as_ref();
-    let sent =
-        [auth.and_then(|it| it.token.as_deref()), auth.and_then(|it| it.password.as_deref())];
-    let asks_secret = gateway.auth.mode != config::AuthMode::None;
-    if connect.device.is_none() && asks_secret {
-        if connect.client.id == ClientId::OpenclawControlUi {
-            let text = compat::device_required_of_page(version);
-            let details = json!({"code": "CONTROL_UI_DEVICE_IDENTITY_REQUIRED"});
-            return Err(Error::invalid(text).with_details(details).into());
-        }
-        let has_secret = sent.iter().flatten().any(|text| !text.is_empty());
-        if role == Role::Node || !has_secret {
-            let error = Error::new(Code::NotPaired, "device identity required");
-            return Err(error.with_details(json!({"code": "DEVICE_IDENTITY_REQUIRED"})).into());
-        }
+/// What the client may do, if it proves itself. Without a device, version 4 clears the scopes of
+/// strangers: a shared secret that travels between machines does not tell who holds it.
+fn scopes(connect: &Connect, role: Role, version: Version, door: &Door<'_>) -> Vec<String> {
+    let remote = door.remote;
+    let asked = connect.scopes.as_deref().unwrap_or_default();
+    let is_own_tool = version == Version::V4 && remote.is_local && is_backend(connect);
+    if role == Role::Operator && asked.is_empty() && is_own_tool {
+        return Scope::OPERATOR.map(|scope| scope.as_str().to_owned()).to_vec();
     }
-    gate.verify(&gateway.auth, &sent, remote).map_err(|refused| explain(refused, connect).into())
+    let granted = scope::granted(role, version.number(), asked);
+    if let Some(Claims::Proxy(Ok(vouched))) = remote.claims.as_deref() {
+        let cap = vouched.scopes.as_ref();
+        let is_in = |name: &String| cap.is_none_or(|cap| scope::covers(cap, name));
+        return granted.into_iter().filter(is_in).collect();
+    }
+    let is_vouched_for = remote.is_local
+        || connect.device.is_some()
+        || (is_control_ui(connect) && door.config.control_ui.without_device);
+    if version == Version::V4 && !is_vouched_for { Vec::new() } else { granted }
 }
 
-/// What the client may do. Without a device, version 4 clears the scopes of strangers: a shared
-/// secret that travels between machines does not tell who holds it.
-fn scopes(connect: &Connect, role: Role, version: Version, remote: &Remote) -> Vec<String> {
-    if role == Role::Node {
-        return Vec::new();
+/// Lets the device in, or tells that somebody has to approve it.
+fn pair(
+    connect: Connect,
+    version: Version,
+    mut principal: Principal,
+    key: &PublicKey,
+    door: &Door<'_>,
+) -> Result<Admitted, Refusal> {
+    let role = principal.role.as_str();
+    let about = pairing::about(&connect, door.remote);
+    let ask = Ask {
+        device: &key.id,
+        public_key: &key.text(),
+        role,
+        scopes: &principal.scopes,
+        about: &about,
+        is_silent: pairing::is_silent(&connect, &principal, door),
+        pins_metadata: version == Version::V4,
+    };
+    if let Outcome::Waits { request, reason, known, .. } = door.devices.ask(&ask) {
+        return Err(pairing::required(&request, reason, known.as_deref(), version));
     }
-    let asked = connect.scopes.clone().unwrap_or_default();
-    if asked.is_empty() {
-        let is_own_tool = version == Version::V4 && remote.is_local && is_backend(connect);
-        return if is_own_tool {
-            Scope::OPERATOR.iter().map(|scope| scope.as_str().to_owned()).collect()
-        } else {
-            compat::default_scopes(version)
-        };
-    }
-    let is_vouched_for = remote.is_local || connect.device.is_some();
-    if version == Version::V4 && !is_vouched_for { Vec::new() } else { asked }
+    let token = door.devices.token(&key.id, role, &principal.scopes);
+    principal.device = Some(DeviceId::new(key.id.as_str()));
+    Ok(Admitted { connect, version, principal, token })
 }
 
 fn is_backend(connect: &Connect) -> bool {
     connect.client.id == ClientId::GatewayClient && connect.client.mode == Mode::Backend
 }
 
-fn explain(refused: Refused, connect: &Connect) -> Error {
-    let token = compat::token_hint(connect);
-    let password = compat::password_hint(connect);
-    let (text, code, reason) = match refused {
-        Refused::TokenMissing => {
-            (format!("gateway token missing ({token})"), "AUTH_TOKEN_MISSING", "token_missing")
-        }
-        Refused::TokenMismatch => {
-            (format!("gateway token mismatch ({token})"), "AUTH_TOKEN_MISMATCH", "token_mismatch")
-        }
-        Refused::TokenNotConfigured => (
-            "gateway token not configured on gateway (set gateway.auth.token)".to_owned(),
-            "AUTH_TOKEN_NOT_CONFIGURED",
-            "token_missing_config",
-        ),
-        Refused::PasswordMissing => (
-            format!("gateway password missing ({password})"),
-            "AUTH_PASSWORD_MISSING",
-            "password_missing",
-        ),
-        Refused::PasswordMismatch => (
-            format!("gateway password mismatch ({password})"),
-            "AUTH_PASSWORD_MISMATCH",
-            "password_mismatch",
-        ),
-        Refused::PasswordNotConfigured => (
-            "gateway password not configured on gateway (set gateway.auth.password)".to_owned(),
-            "AUTH_PASSWORD_NOT_CONFIGURED",
-            "password_missing_config",
-        ),
-        Refused::RateLimited(_) => (
-            "too many failed authentication attempts (retry later)".to_owned(),
-            "AUTH_RATE_LIMITED",
-            "rate_limited",
-        ),
-        Refused::Unsupported => {
-            let details = json!({"code": "AUTH_UNAUTHORIZED", "authReason": "unauthorized"});
-            return Error::invalid("unauthorized").with_details(details);
-        }
-    };
-    let mut error = Error::invalid(format!("unauthorized: {text}")).with_details(json!({
-        "code": code,
-        "authReason": reason,
-        "canRetryWithDeviceToken": false,
-        "recommendedNextStep": next_step(refused),
-    }));
-    if let Refused::RateLimited(wait) = refused {
-        error.retryable = Some(true);
-        error.retry_after_ms = u64::try_from(wait.as_millis()).ok();
-    }
-    error
-}
-
-fn next_step(refused: Refused) -> &'static str {
-    match refused {
-        Refused::TokenMismatch | Refused::PasswordMismatch => "update_auth_credentials",
-        Refused::TokenMissing | Refused::PasswordMissing => "update_auth_configuration",
-        Refused::RateLimited(_) => "wait_then_retry",
-        Refused::TokenNotConfigured | Refused::PasswordNotConfigured | Refused::Unsupported => {
-            "review_auth_configuration"
-        }
-    }
+fn is_control_ui(connect: &Connect) -> bool {
+    connect.client.id == ClientId::OpenclawControlUi
 }

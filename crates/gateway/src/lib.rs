@@ -22,6 +22,8 @@ mod presence;
 mod remote;
 mod rpc;
 mod state;
+mod usage;
+mod wizards;
 
 pub use app::{App, Asked, Options, Overrides, Running, StartError, VERSION};
 pub use rpc::turn_result;

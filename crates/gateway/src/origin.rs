@@ -26,6 +26,7 @@ pub(crate) fn check(
     remote: &Remote,
     gateway: &config::Gateway,
 ) -> Result<(), Error> {
+    check_host(remote, gateway).map_err(refused)?;
     let is_page = connect.client.mode == Mode::Webchat
         || matches!(connect.client.id, ClientId::OpenclawControlUi | ClientId::WebchatUi);
     let origin = match &remote.origin {
@@ -84,6 +85,39 @@ pub(crate) fn check_page(
     Err("origin not allowed")
 }
 
+/// Whether a page's origin is on the list by name, or both ends are called by loopback names. A
+/// wildcard names nobody.
+pub(crate) fn is_named_or_loopback(
+    origin: &str,
+    remote: &Remote,
+    gateway: &config::Gateway,
+) -> bool {
+    let origin = origin.trim().to_ascii_lowercase();
+    let host = remote.host.as_deref().unwrap_or_default().to_ascii_lowercase();
+    let authority = origin.split_once("://").map(|(_, authority)| host_name(authority));
+    gateway.control_ui.allowed_origins.contains(&origin)
+        || (authority.is_some_and(is_loopback) && is_loopback(host_name(&host)))
+}
+
+/// Refuses calls that name this machine by a public name when no secret is asked: a page of a
+/// stranger may have pointed its own name here (DNS rebinding), and not every call carries an
+/// origin.
+pub(crate) fn check_host(remote: &Remote, gateway: &config::Gateway) -> Result<(), &'static str> {
+    if gateway.auth.mode != AuthMode::None {
+        return Ok(());
+    }
+    let host = remote.host.as_deref().unwrap_or_default().to_ascii_lowercase();
+    let is_listed = gateway
+        .control_ui
+        .allowed_origins
+        .iter()
+        .any(|origin| origin.split_once("://").is_some_and(|(_, authority)| authority == host));
+    if is_listed || is_private(host_name(&host)) {
+        return Ok(());
+    }
+    Err("host not allowed")
+}
+
 fn refused(reason: &str) -> Error {
     Error::invalid(REFUSAL).with_details(json!({"code": CODE, "reason": reason}))
 }
@@ -118,31 +152,16 @@ mod tests {
             is_local: true,
             host: Some(host.to_owned()),
             origin: origin.map(str::to_owned),
+            claims: None,
         };
         check(&connect, &remote, gateway).is_ok()
     }
 
     fn gateway(mode: AuthMode, allowed: &[&str]) -> config::Gateway {
-        config::Gateway {
-            mode: None,
-            port: 0,
-            bind: config::Bind::Loopback,
-            auth: config::Auth::of(mode),
-            trusted_proxies: Vec::new(),
-            control_ui: config::ControlUi {
-                enabled: true,
-                base_path: String::new(),
-                without_device: false,
-                root: None,
-                allowed_origins: allowed.iter().map(|text| (*text).to_owned()).collect(),
-            },
-            chat_completions: false,
-            responses: false,
-            reload: config::Reload {
-                mode: config::ReloadMode::Off,
-                debounce: std::time::Duration::ZERO,
-            },
-        }
+        let mut gateway = config::Gateway::of(config::Auth::of(mode));
+        gateway.control_ui.allowed_origins =
+            allowed.iter().map(|text| (*text).to_owned()).collect();
+        gateway
     }
 
     #[test]

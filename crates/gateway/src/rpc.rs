@@ -75,9 +75,19 @@ mod sessions_patch;
 mod sessions_preview;
 mod sessions_reset;
 mod sessions_resolve;
+mod sessions_usage;
+mod sessions_usage_logs;
+mod sessions_usage_timeseries;
 mod status;
 mod submission;
 mod system_presence;
+mod usage_cost;
+mod usage_span;
+mod usage_status;
+mod wizard_cancel;
+mod wizard_next;
+mod wizard_start;
+mod wizard_status;
 
 pub use agent::result_of as turn_result;
 pub(crate) use error::RpcError;
@@ -185,6 +195,11 @@ pub(crate) fn router() -> Router {
         .with::<sessions_reset::SessionsReset>()
         .with::<sessions_delete::SessionsDelete>()
         .with::<sessions_compact::SessionsCompact>()
+        .with::<sessions_usage::SessionsUsage>()
+        .with::<sessions_usage_timeseries::SessionsUsageTimeseries>()
+        .with::<sessions_usage_logs::SessionsUsageLogs>()
+        .with::<usage_cost::UsageCost>()
+        .with::<usage_status::UsageStatus>()
         .with::<sandbox_list::SandboxList>()
         .with::<sandbox_explain::SandboxExplain>()
         .with::<sandbox_recreate::SandboxRecreate>()
@@ -210,6 +225,10 @@ pub(crate) fn router() -> Router {
         .with::<exec_approval_request::ExecApprovalRequest>()
         .with::<exec_approval_wait_decision::ExecApprovalWaitDecision>()
         .with::<exec_approval_resolve::ExecApprovalResolve>()
+        .with::<wizard_start::WizardStart>()
+        .with::<wizard_next::WizardNext>()
+        .with::<wizard_cancel::WizardCancel>()
+        .with::<wizard_status::WizardStatus>()
         .with::<connect::Connect>()
 }
 

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use crate::{
     app::Asked, approvals::Approvals, auth::Gate, dedupe::Conflicts, devices::Devices,
     events::Events, health::HealthCache, http, lifecycle::Lifecycle, presence::Roster, rpc::Router,
+    wizards::Wizards,
 };
 
 /// What every method, endpoint and connection may reach.
@@ -43,6 +44,8 @@ pub(crate) struct Gateway {
     pub(crate) devices: Devices,
     /// Idempotency keys and what they stood for.
     pub(crate) conflicts: Conflicts,
+    /// The setup wizard that a client walks through.
+    pub(crate) wizards: Wizards,
     /// Which conversations the latest responses were of.
     pub(crate) responses: http::Recent,
     /// Methods.
@@ -93,6 +96,18 @@ impl Gateway {
     pub(crate) fn sessions_of(&self, key: &SessionKey) -> store::Sessions {
         let agent = key.agent().unwrap_or_else(|| self.config().agents.default.clone());
         self.store.sessions(&agent)
+    }
+
+    /// All agents: those of the config, and those of which there are conversations.
+    pub(crate) fn agents(&self) -> Vec<AgentId> {
+        let config = self.config();
+        let mut agents: Vec<AgentId> = config.agents.list.iter().map(|it| it.id.clone()).collect();
+        for agent in self.store.session_agents() {
+            if !agents.contains(&agent) {
+                agents.push(agent);
+            }
+        }
+        agents
     }
 
     /// How long the process runs, in milliseconds.

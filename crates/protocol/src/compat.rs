@@ -15,8 +15,17 @@ use crate::{
 };
 
 /// Events that version 3 knows and this server sends.
-const EVENTS_V3: [&str; 7] =
-    ["connect.challenge", "agent", "chat", "presence", "tick", "shutdown", "health"];
+const EVENTS_V3: [&str; 9] = [
+    "connect.challenge",
+    "agent",
+    "chat",
+    "presence",
+    "tick",
+    "shutdown",
+    "health",
+    "device.pair.requested",
+    "device.pair.resolved",
+];
 
 /// Streams of `agent` events that version 3 knows.
 const STREAMS_V3: [&str; 5] = ["lifecycle", "assistant", "tool", "compaction", "error"];

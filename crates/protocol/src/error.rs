@@ -66,7 +66,11 @@ impl Error {
 
     /// The principal lacks `scope`.
     pub fn missing_scope(scope: Scope) -> Self {
-        let scope = scope.as_str();
+        Self::missing_scope_named(scope.as_str())
+    }
+
+    /// The principal lacks the scope of this name.
+    pub fn missing_scope_named(scope: &str) -> Self {
         Self::new(Code::Forbidden, format!("missing scope: {scope}")).with_details(json!({
             "code": "MISSING_SCOPE",
             "missingScope": scope,

@@ -39,6 +39,12 @@ pub enum StartError {
          gateway.auth.password (or OPENCLAW_GATEWAY_PASSWORD), or pass --password."
     )]
     NoPassword,
+    /// A proxy is to say who clients are, and nothing says which or how.
+    #[error("Gateway auth is set to trusted-proxy, but {missing} is not configured.")]
+    NoProxy {
+        /// The setting.
+        missing: &'static str,
+    },
     /// Everybody could reach it.
     #[error("Refusing to bind gateway to {bind} without auth.")]
     OpenWithoutAuth {
@@ -72,6 +78,7 @@ impl StartError {
             Self::InvalidConfig { .. } => Some("openclaw config get"),
             Self::NoToken
             | Self::NoPassword
+            | Self::NoProxy { .. }
             | Self::OpenWithoutAuth { .. }
             | Self::Listen { .. }
             | Self::Store(_) => None,

@@ -4,13 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use domain::ConnId;
 use futures_util::{SinkExt as _, StreamExt as _};
+use policy::scope::Role;
 use protocol::{
     Error, Version,
     event::PresenceEntry,
     frame::{self, EventText, Parsed, StateVersion},
     handshake::{
-        AttachmentPolicy, Challenge, Features, Granted, Hello, Mode, NewestDefaults, Policy,
-        Server, SessionDefaults, Snapshot,
+        AttachmentPolicy, Challenge, Connect, Features, Granted, Hello, Mode, NewestDefaults,
+        Policy, Server, SessionDefaults, Snapshot,
     },
 };
 use serde_json::{Value, value::to_raw_value};
@@ -29,7 +30,7 @@ use super::{
 use crate::{
     app::VERSION,
     events::TICK,
-    handshake::{self, Admitted, Refusal},
+    handshake::{self, Admitted, Door, Refusal},
     http::Ticket,
     remote::Remote,
     rpc::IMAGE_BYTES_MAX,
@@ -51,7 +52,8 @@ pub(crate) async fn serve(
 ) {
     let socket = socket::open(stream, &read_ahead).await;
     drop(read_ahead);
-    let unproven = Unproven { conn: ConnId::random(), gateway, socket, remote };
+    let nonce = uuid::Uuid::new_v4().to_string();
+    let unproven = Unproven { conn: ConnId::random(), gateway, socket, remote, nonce };
     let proved = Box::pin(unproven.prove()).await;
     drop(ticket);
     if let Some(connected) = proved {
@@ -65,6 +67,8 @@ struct Unproven {
     gateway: Arc<Gateway>,
     socket: Socket,
     remote: Remote,
+    /// That of the challenge: a signature over it is good on this connection alone.
+    nonce: String,
 }
 
 /// How a handshake fails.
@@ -126,16 +130,23 @@ impl Unproven {
             return Err(Failure::Closed(1012, "service restart"));
         }
         let config = self.gateway.config();
-        let judged = handshake::judge(&params, &self.remote, &config.gateway, &self.gateway.gate);
-        match judged {
+        let door = Door {
+            remote: &self.remote,
+            config: &config.gateway,
+            gate: &self.gateway.gate,
+            devices: &self.gateway.devices,
+            nonce: &self.nonce,
+            now: self.gateway.clock.now(),
+            is_contained: self.gateway.identity.is_contained,
+        };
+        match handshake::judge(&params, &door) {
             Ok(admitted) => self.greet(&id, admitted).await,
             Err(refusal) => Err(Failure::Refused { id, refusal }),
         }
     }
 
     async fn challenge(&mut self) -> Result<(), Failure> {
-        let nonce = uuid::Uuid::new_v4().to_string();
-        let challenge = Challenge { nonce, ts: self.gateway.clock.now().0 };
+        let challenge = Challenge { nonce: self.nonce.clone(), ts: self.gateway.clock.now().0 };
         let event = EventText::new("connect.challenge", &challenge, None);
         let text = event.map_err(|_| Failure::Gone)?.numbered(None);
         self.socket.send(Message::text(text)).await.map_err(|_| Failure::Gone)
@@ -195,6 +206,9 @@ impl Unproven {
             conn: self.conn.clone(),
             version: admitted.version,
             principal: admitted.principal.clone(),
+            node: (admitted.principal.role == Role::Node).then(|| {
+                Box::new(Connect { auth: None, device: None, ..admitted.connect.clone() })
+            }),
             client_id,
             client_mode,
             wants_tool_events: admitted.connect.caps.iter().any(|cap| cap == "tool-events"),
@@ -265,8 +279,11 @@ impl Unproven {
                 method: Some(principal.proof.as_str().to_owned()),
                 role: principal.role.as_str().to_owned(),
                 scopes: principal.scopes.clone(),
-                device_token: None,
-                issued_at_ms: None,
+                device_token: admitted.token.as_ref().map(|it| it.token.clone()),
+                issued_at_ms: admitted
+                    .token
+                    .as_ref()
+                    .map(|it| it.rotated_at_ms.unwrap_or(it.created_at_ms).0),
             }),
             policy: Policy {
                 max_payload: MESSAGE_BYTES_MAX as u64,
@@ -296,11 +313,12 @@ impl Unproven {
     async fn fail(mut self, failure: Failure) {
         match failure {
             Failure::Gone => debug!(ip = %self.remote.ip, "gone before hello"),
-            Failure::Refused { id, refusal: Refusal { error, close: code } } => {
-                info!(ip = %self.remote.ip, reason = error.message, "refused");
+            Failure::Refused { id, refusal: Refusal { error, close: code, reason } } => {
+                let reason = reason.as_ref().unwrap_or(&error.message);
+                info!(ip = %self.remote.ip, reason, "refused");
                 let text = frame::refusal(&id, &error, None);
                 if self.socket.send(Message::text(text)).await.is_ok() {
-                    close(&mut self.socket, code, &error.message).await;
+                    close(&mut self.socket, code, reason).await;
                 }
             }
             Failure::Closed(code, reason) => {

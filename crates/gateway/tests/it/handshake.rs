@@ -2,19 +2,13 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use testkit::home::TempHome;
 
 use crate::{
     client::{Client, Seen},
     server::{Server, connect_params, overrides, start},
 };
-
-async fn refusal(server: &Server, params: &Value) -> (Value, Seen) {
-    let mut client = server.open().await;
-    let answer = client.connect(params).await;
-    (answer["error"].clone(), client.next().await)
-}
 
 #[tokio::test]
 async fn hello_has_the_shape_of_each_version() {
@@ -84,25 +78,6 @@ async fn silence_before_hello_ends_the_connection() {
     client.frame().await;
 
     assert_eq!(client.next().await, Seen::Closed(1000, String::new()));
-    server.stop().await;
-}
-
-#[tokio::test]
-async fn a_device_block_neither_helps_nor_hurts() {
-    let server = Server::plain().await;
-    let device =
-        json!({"id": "d", "publicKey": "k", "signature": "s", "signedAt": 1, "nonce": "n"});
-    let mut with_secret = connect_params(4);
-    with_secret["device"] = device.clone();
-    let mut without = with_secret.clone();
-    without.as_object_mut().unwrap().remove("auth");
-
-    let hello = server.open().await.connect(&with_secret).await;
-    let (error, _) = refusal(&server, &without).await;
-
-    assert_eq!(hello["ok"], true, "{hello}");
-    assert_eq!(hello["payload"]["auth"].get("deviceToken"), None);
-    assert_eq!(error["details"]["code"], "AUTH_TOKEN_MISSING");
     server.stop().await;
 }
 

@@ -4,6 +4,9 @@
 
 mod chat;
 mod client;
+mod device;
+mod devices;
+mod doors;
 mod handshake;
 mod http;
 mod load;

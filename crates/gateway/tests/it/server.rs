@@ -43,6 +43,12 @@ impl Server {
         Self { home, running }
     }
 
+    /// Starts a gateway in `home` with this in its environment.
+    pub(crate) async fn with_variable(home: TempHome, name: &str, value: &str) -> Self {
+        let running = start_with(&home, overrides(), &[(name, value.to_owned())]).await.unwrap();
+        Self { home, running }
+    }
+
     /// Opens a WebSocket, says nothing yet.
     pub(crate) async fn open(&self) -> Client {
         Client::open(self.running.addr, &[]).await

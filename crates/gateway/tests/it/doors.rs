@@ -1,0 +1,178 @@
+//! The other doors: proxies, no secret at all, and those who guess.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use testkit::home::TempHome;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+use crate::{
+    client::Client,
+    device::{AFAR, Device, params},
+    server::{Server, connect_params, overrides, start},
+};
+
+async fn with_gateway(patch: Value) -> Server {
+    let home = TempHome::minimal().unwrap();
+    home.merge_config(&json!({"gateway": patch})).unwrap();
+    Server::at(home).await
+}
+
+async fn connect(server: &Server, headers: &[(&'static str, &str)], params: &Value) -> Value {
+    Client::open(server.running.addr, headers).await.connect(params).await
+}
+
+async fn get(server: &Server, path: &str, head: &str) -> String {
+    let mut stream = TcpStream::connect(server.running.addr).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\n{head}Connection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_says_who_comes_and_how_far() {
+    let auth = json!({"mode": "trusted-proxy", "trustedProxy": {
+        "userHeader": "X-User", "requiredHeaders": ["X-Verified"], "allowUsers": ["mo"],
+        "allowLoopback": true, "deviceAutoApprove": {"enabled": true, "scopes": ["operator.read"]},
+    }});
+    let server = with_gateway(json!({"auth": auth, "trustedProxies": ["127.0.0.1"]})).await;
+    let mut asks = connect_params(4);
+    asks.as_object_mut().unwrap().remove("auth");
+    let proxied = |user| {
+        [
+            ("host", "claw.example"),
+            ("x-forwarded-for", "198.51.100.7"),
+            ("x-verified", "1"),
+            ("x-user", user),
+        ]
+    };
+    let narrowed = [&proxied("mo")[..], &[("x-openclaw-scopes", "operator.read")]].concat();
+
+    let full = connect(&server, &proxied("mo"), &asks).await;
+    let narrow = connect(&server, &narrowed, &asks).await;
+    let eve = connect(&server, &proxied("eve"), &asks).await;
+    let direct = connect(&server, &[], &asks).await;
+    let mut reader = params(4, &["read"]);
+    reader.as_object_mut().unwrap().remove("auth");
+    let (_client, device) = Device::new(1).connect(&server, &proxied("mo"), &reader).await;
+    reader["scopes"] = json!(["operator.admin"]);
+    let (_, admin) = Device::new(2).connect(&server, &proxied("mo"), &reader).await;
+
+    assert_eq!(full["payload"]["auth"]["method"], "trusted-proxy", "{full}");
+    assert_eq!(full["payload"]["auth"]["scopes"], asks["scopes"]);
+    assert_eq!(narrow["payload"]["auth"]["scopes"], json!(["operator.read"]));
+    assert_eq!(eve["error"]["details"]["authReason"], "trusted_proxy_user_not_allowed");
+    assert_eq!(direct["error"]["details"]["authReason"], "trusted_proxy_missing_header");
+    assert_eq!(device["ok"], true, "{device}");
+    assert_eq!(admin["error"]["details"]["code"], "PAIRING_REQUIRED");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_proxy_that_cannot_vouch_is_no_way_to_start() {
+    let home = TempHome::minimal().unwrap();
+    home.merge_config(&json!({"gateway": {"auth": {"mode": "trusted-proxy"}}})).unwrap();
+
+    let refused = start(&home, overrides()).await.err().unwrap().to_string();
+
+    assert!(refused.contains("gateway.auth.trustedProxy.userHeader"), "{refused}");
+}
+
+#[tokio::test]
+async fn without_a_secret_a_name_that_was_pointed_here_opens_nothing() {
+    let server = with_gateway(json!({"auth": {"mode": "none"}})).await;
+    let rebound: &[(&str, &str)] = &[("host", "evil.example:18789")];
+    let page = [("host", "evil.example"), ("origin", "http://evil.example")];
+
+    let bare = connect(&server, rebound, &connect_params(4)).await;
+    let page = connect(&server, &page, &connect_params(4)).await;
+    let http = get(&server, "/v1/models", "Host: evil.example\r\n").await;
+    let here = get(&server, "/v1/models", "Host: localhost:18789\r\n").await;
+    let friend = connect(&server, &[], &connect_params(4)).await;
+
+    assert_eq!(bare["error"]["details"]["code"], "CONTROL_UI_ORIGIN_NOT_ALLOWED", "{bare}");
+    assert_eq!(page["error"]["details"]["code"], "CONTROL_UI_ORIGIN_NOT_ALLOWED", "{page}");
+    assert!(http.starts_with("HTTP/1.1 403"), "{http}");
+    assert!(!here.starts_with("HTTP/1.1 403"), "{here}");
+    assert_eq!(friend["payload"]["auth"]["method"], "none", "{friend}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_address_that_guesses_is_locked_out_and_paired_devices_are_not() {
+    let server = Server::plain().await;
+    let device = Device::new(1);
+    let (_client, token) = device.pair(&server, &["read"]).await;
+    let mut guess = connect_params(4);
+    guess["auth"]["token"] = json!("guess");
+
+    for _ in 0..10 {
+        let refused = connect(&server, AFAR, &guess).await;
+        assert_eq!(refused["error"]["details"]["code"], "AUTH_TOKEN_MISMATCH");
+    }
+    let locked = connect(&server, AFAR, &connect_params(4)).await;
+    let mut by_token = params(4, &["read"]);
+    by_token["auth"] = json!({"deviceToken": token});
+    let (_client, paired) = device.connect(&server, AFAR, &by_token).await;
+    let here = connect(&server, &[], &connect_params(4)).await;
+
+    assert_eq!(locked["error"]["details"]["code"], "AUTH_RATE_LIMITED");
+    assert_eq!(locked["error"]["retryable"], true);
+    assert!(locked["error"]["retryAfterMs"].as_u64().unwrap() > 200_000);
+    assert_eq!(paired["ok"], true, "{paired}");
+    assert_eq!(here["ok"], true, "{here}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_tailscale_login_is_not_believed_for_its_header() {
+    let server = with_gateway(json!({"auth": {"allowTailscale": true}})).await;
+    let mut asks = connect_params(4);
+    asks.as_object_mut().unwrap().remove("auth");
+    let login: &[(&str, &str)] = &[
+        ("host", "box.example"),
+        ("tailscale-user-login", "mo@example"),
+        ("x-forwarded-for", "100.64.0.1"),
+    ];
+    let served = [login, &[("x-forwarded-proto", "https"), ("x-forwarded-host", "box.example")]];
+
+    let partial = connect(&server, login, &asks).await;
+    let whole = connect(&server, &served.concat(), &asks).await;
+
+    let code = |answer: &Value| answer["error"]["details"]["code"].clone();
+    assert_eq!(code(&partial), "AUTH_TAILSCALE_PROXY_MISSING");
+    assert_eq!(code(&whole), "AUTH_TAILSCALE_WHOIS_FAILED");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn ten_thousand_wrong_tokens_cost_little_and_keep_nobody_else_out() {
+    let server = Server::plain().await;
+    let mut guess = connect_params(4);
+    guess["auth"]["token"] = json!("guess");
+    let began = std::time::Instant::now();
+
+    for _ in 0..10 {
+        let mut burst = tokio::task::JoinSet::new();
+        for _ in 0..30 {
+            let (addr, guess) = (server.running.addr, guess.clone());
+            burst.spawn(async move {
+                let mut client = Client::open(addr, AFAR).await;
+                client.connect(&guess).await["error"]["details"]["code"].clone()
+            });
+        }
+        while let Some(code) = burst.join_next().await {
+            let code = code.unwrap();
+            assert!(code == "AUTH_TOKEN_MISMATCH" || code == "AUTH_RATE_LIMITED", "{code}");
+        }
+    }
+
+    assert!(began.elapsed() < Duration::from_secs(60));
+    assert_eq!(connect(&server, &[], &connect_params(4)).await["ok"], true);
+    server.stop().await;
+}
