@@ -85,12 +85,18 @@ struct Log {
 impl Llm {
     /// Does one step for each request, in order; one more request is a violation.
     pub fn script(steps: impl IntoIterator<Item = Step>) -> Self {
-        Self::start(0, Mind::Script(Mutex::new(steps.into_iter().collect())))
+        Self::script_at(Ipv4Addr::LOCALHOST, steps)
+    }
+
+    /// [`Self::script`] on another address of this machine, such as that of a bridge whose
+    /// containers ask it.
+    pub fn script_at(address: Ipv4Addr, steps: impl IntoIterator<Item = Step>) -> Self {
+        Self::start((address, 0), Mind::Script(Mutex::new(steps.into_iter().collect())))
     }
 
     /// Does for each request what `answer` says.
     pub fn respond_with(answer: impl Fn(&RequestView) -> Step + Send + Sync + 'static) -> Self {
-        Self::start(0, Mind::Answer(Box::new(answer)))
+        Self::start((Ipv4Addr::LOCALHOST, 0), Mind::Answer(Box::new(answer)))
     }
 
     /// Follows the steering words `REPLY:…` and `TOOL:…` in the newest message.
@@ -100,7 +106,7 @@ impl Llm {
 
     /// The same on a given port.
     pub fn steered_at(port: u16) -> Self {
-        Self::start(port, Mind::Answer(Box::new(steer::step)))
+        Self::start((Ipv4Addr::LOCALHOST, port), Mind::Answer(Box::new(steer::step)))
     }
 
     /// Adds steps to the script.
@@ -175,12 +181,12 @@ impl Llm {
         std::mem::take(&mut lock(&self.shared.log).violations)
     }
 
-    fn start(port: u16, mind: Mind) -> Self {
+    fn start(at: (Ipv4Addr, u16), mind: Mind) -> Self {
         let (count, _) = watch::channel(0);
         let shared = Arc::new(Shared { mind, log: Mutex::default(), count });
         let stop = CancellationToken::new();
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-            .unwrap_or_else(|error| panic!("port {port} of this machine: {error}"));
+        let listener = std::net::TcpListener::bind(at)
+            .unwrap_or_else(|error| panic!("{}:{} of this machine: {error}", at.0, at.1));
         let address = listener.local_addr().unwrap_or_else(|error| panic!("a port: {error}"));
         let thread = std::thread::Builder::new().name("scripted-model".to_owned()).spawn({
             let (shared, stop) = (shared.clone(), stop.clone());
