@@ -25,6 +25,7 @@ use crate::{
     health::HealthCache,
     http,
     lifecycle::Lifecycle,
+    nodes::{self, Nodes},
     presence::Roster,
     rpc,
     state::{Gateway, Identity},
@@ -137,6 +138,7 @@ impl App {
         });
         let backend = sandbox::Host::new(lifecycle.tasks.clone(), confinement(&config));
         let sandboxes = engines(&options, &lifecycle, &receiver);
+        let port = nodes::Port::default();
         let (approvals, questions) = Approvals::new(Arc::clone(&options.clock));
         let (sessions, agent_events) = agent::Sessions::start(agent::Parts {
             config: receiver.clone(),
@@ -146,12 +148,18 @@ impl App {
             sandboxes: Arc::clone(&sandboxes),
             clock: Arc::clone(&options.clock),
             place: place(&options, &host),
-            ports: agent::Ports { approver: Some(Arc::new(approvals.clone())), nodes: None },
+            ports: agent::Ports {
+                approver: Some(Arc::new(approvals.clone())),
+                nodes: Some(Arc::new(port.clone())),
+            },
         });
         let (events, inbox) = Events::new(agent_events);
         let is_contained = config::in_container(&options.env);
         let files = store::DeviceFiles::new(&options.locations.state_dir);
         let devices = Devices::open(files, events.clone(), Arc::clone(&options.clock))
+            .map_err(store::OpenError::from)?;
+        let file = store::NodeFile::new(&options.locations.state_dir);
+        let nodes = Nodes::open(file, events.clone(), Arc::clone(&options.clock))
             .map_err(store::OpenError::from)?;
         let gateway = Arc::new(Gateway {
             health: HealthCache::new(&config, &store, &*options.clock),
@@ -164,6 +172,7 @@ impl App {
             sessions,
             sandboxes,
             approvals,
+            nodes,
             events,
             gate: Gate::default(),
             devices,
@@ -178,6 +187,7 @@ impl App {
             identity: Identity { started, boot_id, host, is_contained },
             method_names: OnceLock::new(),
         });
+        port.connect(&gateway);
         let tasks = &gateway.lifecycle.tasks;
         tasks.spawn(events::run(Arc::clone(&gateway), inbox));
         tasks.spawn(devices::keep(gateway.devices.clone(), gateway.lifecycle.clone()));

@@ -108,9 +108,11 @@ impl Connected {
     async fn run(mut self) {
         self.gateway.events.join(&self.caller);
         self.gateway.devices.recheck(&self.caller);
+        self.gateway.nodes.join(&self.caller);
         approvals::remind(&self.gateway, &self.caller).await;
         let end = self.serve().await;
         self.gateway.events.leave(&self.caller);
+        self.gateway.nodes.leave(&self.caller);
         self.jobs.abort_all();
         presence::left(&self.gateway, self.caller.presence_key.as_deref());
         if let End::Close(code, reason) = end {

@@ -16,6 +16,7 @@ mod handshake;
 mod health;
 mod http;
 mod lifecycle;
+mod nodes;
 mod origin;
 mod pairing;
 mod presence;

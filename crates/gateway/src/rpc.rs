@@ -58,11 +58,22 @@ mod exec_approval_request;
 mod exec_approval_resolve;
 mod exec_approval_wait_decision;
 mod exec_approvals_get;
+mod exec_approvals_node;
 mod exec_approvals_set;
 mod health;
 mod levels;
 mod logs_tail;
 mod models_list;
+mod node_describe;
+mod node_event;
+mod node_invoke;
+mod node_invoke_result;
+mod node_list;
+mod node_pair_approve;
+mod node_pair_list;
+mod node_pair_reject;
+mod node_pair_remove;
+mod node_rename;
 mod sandbox_explain;
 mod sandbox_list;
 mod sandbox_recreate;
@@ -220,6 +231,8 @@ pub(crate) fn router() -> Router {
         .with::<device_scopes_wait_upgrade::DeviceScopesWaitUpgrade>()
         .with::<exec_approvals_get::ExecApprovalsGet>()
         .with::<exec_approvals_set::ExecApprovalsSet>()
+        .with::<exec_approvals_node::ExecApprovalsNodeGet>()
+        .with::<exec_approvals_node::ExecApprovalsNodeSet>()
         .with::<exec_approval_get::ExecApprovalGet>()
         .with::<exec_approval_list::ExecApprovalList>()
         .with::<exec_approval_request::ExecApprovalRequest>()
@@ -229,6 +242,16 @@ pub(crate) fn router() -> Router {
         .with::<wizard_next::WizardNext>()
         .with::<wizard_cancel::WizardCancel>()
         .with::<wizard_status::WizardStatus>()
+        .with::<node_pair_list::NodePairList>()
+        .with::<node_pair_approve::NodePairApprove>()
+        .with::<node_pair_reject::NodePairReject>()
+        .with::<node_pair_remove::NodePairRemove>()
+        .with::<node_rename::NodeRename>()
+        .with::<node_list::NodeList>()
+        .with::<node_describe::NodeDescribe>()
+        .with::<node_invoke::NodeInvoke>()
+        .with::<node_invoke_result::NodeInvokeResult>()
+        .with::<node_event::NodeEvent>()
         .with::<connect::Connect>()
 }
 

@@ -10,8 +10,8 @@ use tokio::sync::watch;
 
 use crate::{
     app::Asked, approvals::Approvals, auth::Gate, dedupe::Conflicts, devices::Devices,
-    events::Events, health::HealthCache, http, lifecycle::Lifecycle, presence::Roster, rpc::Router,
-    wizards::Wizards,
+    events::Events, health::HealthCache, http, lifecycle::Lifecycle, nodes::Nodes,
+    presence::Roster, rpc::Router, wizards::Wizards,
 };
 
 /// What every method, endpoint and connection may reach.
@@ -30,6 +30,8 @@ pub(crate) struct Gateway {
     pub(crate) sessions: agent::Sessions,
     /// The engines that sandboxes run on.
     pub(crate) sandboxes: Arc<agent::sandboxes::Engines>,
+    /// Other machines that are connected.
+    pub(crate) nodes: Nodes,
     /// Questions to people about commands.
     pub(crate) approvals: Approvals,
     /// The fan-out.

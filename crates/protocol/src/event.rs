@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Events that this server sends, as advertised to version 4.
-pub const NAMES: [&str; 11] = [
+pub const NAMES: [&str; 14] = [
     "connect.challenge",
     "agent",
     "chat",
@@ -18,6 +18,9 @@ pub const NAMES: [&str; 11] = [
     "device.pair.resolved",
     "exec.approval.requested",
     "exec.approval.resolved",
+    "node.pair.requested",
+    "node.pair.resolved",
+    "node.invoke.request",
 ];
 
 /// Payload of `tick`.

@@ -22,12 +22,14 @@ mod exec_approvals;
 mod index;
 mod lock_file;
 mod log_file;
+mod nodes;
 mod sandbox_registry;
 mod sessions;
 mod state_lock;
 mod store;
 mod survey;
 mod syncer;
+mod told;
 mod transcript;
 mod trash;
 mod upkeep;
@@ -45,11 +47,13 @@ pub use entry::{DeliveryContext, Origin, SessionEntry};
 pub use error::{OpenError, StoreError};
 pub use exec_approvals::{AllowUse, ApprovalsError, ApprovalsFile, ApprovalsSnapshot};
 pub use log_file::{LOG_DIR, LogFile, LogTail, log_path, tail_log};
+pub use nodes::{NodeFile, NodeRecord};
 pub use sandbox_registry::{SandboxEntry, SandboxKind, SandboxRegistry};
 pub use sessions::{Archive, Sessions};
 pub use state_lock::lock_holder;
 pub use store::{OpenOptions, Store};
 pub use survey::{Flaw, break_stale_lock};
+pub use told::{Teller, Told};
 pub use transcript::{
     Transcript,
     context::Context,

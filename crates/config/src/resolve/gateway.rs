@@ -9,7 +9,7 @@ use crate::{
     locations::Locations,
     node::Node,
     resolved::{
-        Auth, AuthMode, Bind, ControlUi, Gateway, Mode, RateLimit, Reload, ReloadMode, TrustedProxy,
+        Auth, AuthMode, Bind, ControlUi, Gateway, Mode, Nodes, RateLimit, Reload, ReloadMode, TrustedProxy,
     },
 };
 
@@ -29,6 +29,10 @@ pub(super) fn gateway(node: Node<'_>, locations: &Locations, env: &Env) -> Gatew
         control_ui: control_ui(node.at("controlUi"), locations),
         chat_completions: endpoint(node, "chatCompletions"),
         responses: endpoint(node, "responses"),
+        nodes: Nodes {
+            allow_commands: node.at("nodes.allowCommands").texts().unwrap_or_default(),
+            deny_commands: node.at("nodes.denyCommands").texts().unwrap_or_default(),
+        },
         reload: reload(node.at("reload")),
     }
 }
