@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests look at the disk for themselves")]
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on ends")]
 
+mod engine;
 mod escapes;
 mod fallback;
 mod hardening;
