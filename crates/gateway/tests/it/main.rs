@@ -17,3 +17,5 @@ mod responses;
 mod sandboxes;
 mod server;
 mod stop;
+mod usage;
+mod wizard;
