@@ -46,3 +46,16 @@ pub(crate) fn failure(error: &OpenError) -> Failure {
     }
     failure
 }
+
+/// Whether the state directory is probably a folder of another machine: in our image it is.
+pub(crate) fn is_mounted(program: &Program) -> bool {
+    program.env().get("OPENCLAW_UNCONFIGURED").is_some()
+}
+
+/// What to do in a container about a folder of the host that belongs to another user.
+pub(crate) fn other_owner_hint(owner: u32, ours: u32) -> String {
+    format!(
+        "on the host: chown -R {ours}:{ours} <that folder>; or start the container with \
+         `user: root` and PUID={owner}, or as `user: \"{owner}\"`"
+    )
+}

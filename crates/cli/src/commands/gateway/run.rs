@@ -9,7 +9,7 @@ use config::{AuthMode, Bind, Config, Loaded};
 use domain::Secret;
 use gateway::{App, Asked, Options, Overrides, Running, StartError};
 use serde_json::Value;
-use store::LogFile;
+use store::{LogFile, OpenError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::warn;
 
@@ -123,7 +123,7 @@ impl Start<'_> {
             clock: Arc::clone(&self.program.clock),
         })
         .await;
-        started.map_err(|error| refused(&error))
+        started.map_err(|error| refused(self.program, &error))
     }
 
     /// Takes the config as it is now, unless it is broken.
@@ -226,7 +226,7 @@ impl Signals {
     }
 }
 
-pub(super) fn refused(error: &StartError) -> Failure {
+pub(super) fn refused(program: &Program, error: &StartError) -> Failure {
     let kind = if matches!(error, StartError::Store(_)) { Kind::State } else { Kind::Config };
     let mut failure = Failure::of(kind, error);
     if let StartError::Listen { port, .. } = error {
@@ -238,6 +238,11 @@ pub(super) fn refused(error: &StartError) -> Failure {
     failure.hint = error.hint().map(str::to_owned);
     if let StartError::Store(error) = error {
         failure.hint = state::failure(error).hint;
+        if let OpenError::Unusable { owner, ours, .. } = error
+            && state::is_mounted(program)
+        {
+            failure.hint = Some(state::other_owner_hint(*owner, *ours));
+        }
     }
     if matches!(error, StartError::MissingConfig) {
         failure.hint = Some("openclaw gateway run --allow-unconfigured".to_owned());

@@ -3,7 +3,11 @@
 //! Once there is a config, this process becomes a fresh one of the same program: all that depends
 //! on the config (log, environment, places) then begins as if it had always been there.
 
-use std::{os::unix::process::CommandExt as _, process::Command, sync::Arc};
+use std::{
+    os::unix::{fs::MetadataExt as _, process::CommandExt as _},
+    process::Command,
+    sync::Arc,
+};
 
 use gateway::{App, Options, Overrides};
 use tracing::info;
@@ -12,7 +16,7 @@ use super::run::{Signals, refused};
 use crate::{
     error::{Failure, Kind},
     program::Program,
-    ui,
+    state, ui,
 };
 
 /// Says what a start without a config does: `wait`, or fail. Our images set it.
@@ -36,13 +40,26 @@ pub(super) async fn wait(program: &Program, overrides: Overrides) -> Result<(), 
     };
     ui::say(format!("No config at {}: waiting for one.", program.config_path_shown()));
     ui::hint("openclaw onboard (in Docker: docker compose run --rm openclaw-cli onboard)");
+    warn_of_owner(program);
     tokio::select! {
         biased;
         () = signals.end_asked() => Ok(()),
         there = App::wait_for_config(&options) => match there {
             Ok(()) => Err(start_over()),
-            Err(error) => Err(refused(&error)),
+            Err(error) => Err(refused(program, &error)),
         },
+    }
+}
+
+/// Says at once what would stop the command that makes the config.
+fn warn_of_owner(program: &Program) {
+    let dir = &program.locations.state_dir;
+    let Ok(meta) = dir.metadata() else { return };
+    if rustix::fs::access(dir, rustix::fs::Access::WRITE_OK).is_err() {
+        let (owner, ours) = (meta.uid(), rustix::process::getuid().as_raw());
+        let dir = dir.display();
+        ui::warn(format!("cannot write `{dir}`: it belongs to uid {owner} and we are uid {ours}"));
+        ui::hint(state::other_owner_hint(owner, ours));
     }
 }
 
@@ -50,6 +67,7 @@ pub(super) async fn wait(program: &Program, overrides: Overrides) -> Result<(), 
 fn start_over() -> Failure {
     info!("there is a config; starting");
     #[expect(clippy::disallowed_methods, reason = "this process becomes itself again")]
-    let error = Command::new("/proc/self/exe").args(std::env::args_os().skip(1)).exec();
+    let mut again = Command::new("/proc/self/exe");
+    let error = again.arg0("openclaw").args(std::env::args_os().skip(1)).exec();
     Failure::while_doing(Kind::Failed, "cannot start over with the new config", &error)
 }

@@ -1,0 +1,183 @@
+//! The shipped compose file: start without a config, health, the command line's container, stop.
+
+use std::{
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use crate::rig::{Ran, State, TOKEN, docker, free_port, image, until};
+
+/// A project of its own around the shipped file.
+struct Project {
+    name: String,
+    state: State,
+    port: u16,
+}
+
+impl Project {
+    fn new(state: State) -> Self {
+        // Made here, so that the end of a test does not begin with making it.
+        image();
+        let port = free_port();
+        Self { name: format!("openclaw-test-{}-{port}", std::process::id()), state, port }
+    }
+
+    fn compose(&self, args: &[&str]) -> Ran {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
+        let mut command = Command::new("docker");
+        command
+            .args(["compose", "-p", &self.name, "--env-file", "/dev/null"])
+            .args(args)
+            .current_dir(root)
+            .env("OPENCLAW_IMAGE", image())
+            .env("OPENCLAW_CONFIG_DIR", self.state.path())
+            .env("OPENCLAW_WORKSPACE_DIR", self.state.path().join("workspace"))
+            .env("OPENCLAW_AUTH_PROFILE_SECRET_DIR", self.state.secrets())
+            .env("OPENCLAW_GATEWAY_PORT", self.port.to_string())
+            .env("OPENCLAW_BRIDGE_PORT", free_port().to_string())
+            .env("OPENCLAW_GATEWAY_TOKEN", TOKEN);
+        Ran::of(&command.output().unwrap())
+    }
+
+    fn exec(&self, args: &[&str]) -> Ran {
+        self.compose(&[&["exec", "-T", "openclaw-gateway"][..], args].concat())
+    }
+
+    fn cli(&self, args: &[&str]) -> Ran {
+        self.compose(&[&["run", "--rm", "-T", "openclaw-cli"][..], args].concat())
+    }
+
+    fn probe(&self, flags: &[&str]) -> Ran {
+        self.exec(&[&["openclaw", "healthz"][..], flags].concat())
+    }
+
+    fn until_ready(&self) {
+        until(|| self.probe(&["--ready"]).code == Some(0), || self.log());
+    }
+
+    fn log(&self) -> String {
+        self.compose(&["logs", "--no-log-prefix"]).stdout
+    }
+
+    fn gateway(&self) -> String {
+        self.compose(&["ps", "-q", "openclaw-gateway"]).answer()
+    }
+}
+
+impl Drop for Project {
+    fn drop(&mut self) {
+        self.compose(&["down", "-v", "--timeout", "1", "--remove-orphans"]);
+    }
+}
+
+#[test]
+fn a_gateway_without_a_config_waits_and_comes_alive_when_there_is_one() {
+    let project = Project::new(State::empty());
+
+    project.compose(&["up", "-d", "openclaw-gateway"]).answer();
+    until(|| project.probe(&[]).code == Some(0), || project.log());
+    let ready = project.probe(&["--ready"]);
+    let made = project.cli(&["config", "set", "gateway.mode", "local"]);
+    project.until_ready();
+
+    assert_eq!(ready.code, Some(1));
+    assert!(ready.stderr.contains("unconfigured"), "{}", ready.stderr);
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    let restarts = docker(&["inspect", "-f", "{{.RestartCount}}", &project.gateway()]);
+    assert_eq!(restarts.answer(), "0");
+}
+
+#[test]
+fn the_command_line_works_before_there_is_a_gateway() {
+    let project = Project::new(State::empty());
+
+    let made = project.cli(&["config", "set", "gateway.mode", "local"]);
+    project.until_ready();
+    let health = project.cli(&["health"]);
+
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    assert!(health.answer().starts_with("Agents: main (default)"));
+}
+
+#[test]
+fn health_is_0_with_the_token_and_1_with_a_reason_without_or_when_it_stopped() {
+    let project = Project::new(State::with_config(18789));
+    project.compose(&["up", "-d", "openclaw-gateway"]).answer();
+    project.until_ready();
+    let ask = ["node", "dist/index.js", "health", "--token"];
+
+    let right = project.exec(&[&ask[..], &[TOKEN]].concat());
+    let wrong = project.exec(&[&ask[..], &["wrong"]].concat());
+    let bash = project.exec(&["bash", "-c", "id -u; pwd"]);
+    until(
+        || {
+            let status = "{{.State.Health.Status}}";
+            docker(&["inspect", "-f", status, &project.gateway()]).answer() == "healthy"
+        },
+        || project.log(),
+    );
+    project.compose(&["stop", "openclaw-gateway"]).answer();
+    let absent = project.compose(&[
+        "run",
+        "--rm",
+        "-T",
+        "--no-deps",
+        "--entrypoint",
+        "node",
+        "openclaw-gateway",
+        "dist/index.js",
+        "health",
+        "--token",
+        TOKEN,
+    ]);
+
+    assert_eq!(right.code, Some(0), "{}", right.stderr);
+    assert_eq!(wrong.code, Some(1));
+    assert!(wrong.stderr.contains("token mismatch"), "{}", wrong.stderr);
+    assert_eq!(bash.answer(), "1000\n/app");
+    assert_eq!(absent.code, Some(1));
+    assert!(absent.stderr.contains("connection refused"), "{}", absent.stderr);
+}
+
+#[test]
+fn processes_in_the_gateway_hold_no_capability_and_can_gain_none() {
+    let project = Project::new(State::with_config(18789));
+    project.compose(&["up", "-d", "openclaw-gateway"]).answer();
+
+    let status = project.exec(&["grep", "-E", "CapEff|CapPrm|NoNewPrivs", "/proc/1/status"]);
+    let mended = project.compose(&[
+        "run",
+        "--rm",
+        "-T",
+        "--no-deps",
+        "--user",
+        "root",
+        "--entrypoint",
+        "sh",
+        "openclaw-gateway",
+        "-c",
+        "find /home/node/.openclaw -xdev -exec chown node {} +",
+    ]);
+
+    let none = "0000000000000000";
+    let expected = format!("CapPrm:\t{none}\nCapEff:\t{none}\nNoNewPrivs:\t1");
+    assert_eq!(status.answer(), expected);
+    assert_eq!(mended.code, Some(0), "{}", mended.stderr);
+}
+
+#[test]
+fn a_stop_takes_less_than_its_grace_and_ends_well() {
+    let project = Project::new(State::with_config(18789));
+    project.compose(&["up", "-d", "openclaw-gateway"]).answer();
+    project.until_ready();
+
+    let begun = Instant::now();
+    project.compose(&["stop", "openclaw-gateway"]).answer();
+    let took = begun.elapsed();
+
+    let id = project.compose(&["ps", "-a", "-q", "openclaw-gateway"]).answer();
+    let code = docker(&["inspect", "-f", "{{.State.ExitCode}}", &id]).answer();
+    assert_eq!(code, "0", "{}", project.log());
+    assert!(took < Duration::from_secs(10), "{took:?}");
+}
