@@ -4,7 +4,7 @@
 #
 # What it starts from, all replaceable for mirrors and closed networks (a digest works, too):
 #   BASE_IMAGE   what the gateway runs on
-#   RUST_IMAGE   what compiles it; needs a C compiler, make and cmake-free sources only
+#   RUST_IMAGE   what compiles it; needs a C compiler
 #   NODE_IMAGE   what builds its page
 #
 # What is inside besides the gateway:
@@ -40,7 +40,8 @@ RUN sh /whole/docker/part-sources.sh /whole /parts
 FROM ${NODE_IMAGE} AS page
 WORKDIR /build/ui
 COPY --from=parts /parts/page-packages/ ./
-RUN npm ci --no-audit --no-fund
+# By the lock file. Not `npm ci`, which wants the lock to hold tools for every platform there is.
+RUN npm install --no-save --no-audit --no-fund
 COPY --from=parts /parts/page/ ./
 RUN npm run build
 
