@@ -15,6 +15,7 @@ use crate::{
     index::{Index, Urgency, file_time, is_file_stem},
     lock_file::lock,
     store::{Inner, blocking},
+    told::Readings,
     transcript::{line::Lines, tail},
 };
 
@@ -125,8 +126,19 @@ impl Sessions {
         limit: usize,
         bytes_max: usize,
     ) -> Result<Tail, StoreError> {
+        self.tail_before(entry, 0, limit, bytes_max).await
+    }
+
+    /// The same for what comes before the newest `skip` messages.
+    pub async fn tail_before(
+        &self,
+        entry: &SessionEntry,
+        skip: usize,
+        limit: usize,
+        bytes_max: usize,
+    ) -> Result<Tail, StoreError> {
         let path = self.transcript_path(entry)?;
-        blocking(move || tail::read(&path, limit, bytes_max)).await
+        blocking(move || tail::read(&path, skip, limit, bytes_max)).await
     }
 
     /// Renames the transcripts of `entry`; returns the new paths.
@@ -254,7 +266,11 @@ impl Sessions {
         Ok(found)
     }
 
-    fn sessions_dir(&self) -> &Path {
+    pub(crate) fn readings(&self) -> Arc<Readings> {
+        Arc::clone(&self.store.readings)
+    }
+
+    pub(crate) fn sessions_dir(&self) -> &Path {
         self.index.path.parent().unwrap_or_else(|| Path::new("."))
     }
 }

@@ -19,6 +19,7 @@ use crate::{
     lock_file::{Locks, lock},
     state_lock::{StateLock, make_dir},
     syncer::{Dirty, Syncer},
+    told::Readings,
     transcript::Surroundings,
     workspace::PromptCache,
 };
@@ -47,6 +48,7 @@ pub(crate) struct Inner {
     access: Access,
     indexes: Mutex<HashMap<PathBuf, Arc<Index>>>,
     prompt_cache: Arc<PromptCache>,
+    pub(crate) readings: Arc<Readings>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +95,7 @@ impl Store {
             access,
             indexes: Mutex::default(),
             prompt_cache: Arc::default(),
+            readings: Arc::default(),
         }))
     }
 

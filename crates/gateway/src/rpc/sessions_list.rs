@@ -184,14 +184,8 @@ impl Params {
 /// All conversations: of configured agents, and of those that left files behind.
 pub(super) fn all(gateway: &Gateway, only: Option<&str>) -> Vec<Found> {
     let only = only.map(AgentId::normalise);
-    let config = gateway.config();
-    let mut agents: Vec<AgentId> = config.agents.list.iter().map(|it| it.id.clone()).collect();
-    for agent in gateway.store.session_agents() {
-        if !agents.contains(&agent) {
-            agents.push(agent);
-        }
-    }
     let mut found: Vec<Found> = Vec::new();
+    let agents = gateway.agents();
     for agent in agents.iter().filter(|agent| only.as_ref().is_none_or(|it| it == *agent)) {
         for (key, entry) in gateway.store.sessions(agent).list() {
             // Agents that share one index each list the keys that belong to nobody.
