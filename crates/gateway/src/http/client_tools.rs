@@ -20,7 +20,9 @@ pub(super) fn of(tools: &Value, choice: &Value) -> Result<Arc<[ToolSpec]>, Strin
         Value::Null => return Ok(Arc::default()),
         Value::Array(tools) if tools.len() <= TOOLS_MAX => tools,
         Value::Array(_) => return Err(format!("tools: at most {TOOLS_MAX} are taken")),
-        _ => return Err("tools: must be a list".to_owned()),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+            return Err("tools: must be a list".to_owned());
+        }
     };
     let chosen = choice.pointer("/function/name").or_else(|| choice.get("name"));
     let specs: Vec<ToolSpec> = tools.iter().enumerate().map(spec).collect::<Result<_, _>>()?;
@@ -58,7 +60,9 @@ fn spec((at, tool): (usize, &Value)) -> Result<ToolSpec, String> {
     let parameters = match &facts["parameters"] {
         Value::Null => json!({ "type": "object", "properties": {} }),
         Value::Object(object) => Value::Object(with_type(object)),
-        _ => return Err(format!("tools.{at}.parameters: must be a JSON schema")),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            return Err(format!("tools.{at}.parameters: must be a JSON schema"));
+        }
     };
     let description = facts["description"].as_str().unwrap_or_default().to_owned();
     Ok(ToolSpec { name: name.to_owned(), description, parameters })

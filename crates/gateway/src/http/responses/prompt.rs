@@ -45,7 +45,9 @@ pub(super) fn of(request: &ResponsesRequest) -> Result<Prompt, String> {
                 reading.item(item).map_err(|text| format!("input.{at}{text}"))?;
             }
         }
-        _ => return Err("input: must be a text or a list of items".to_owned()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
+            return Err("input: must be a text or a list of items".to_owned());
+        }
     }
     reading.system.append(&mut reading.files);
     transcript::prompt(reading.system, reading.lines)
@@ -64,10 +66,8 @@ impl Reading {
                 Ok(())
             }
             "function_call_output" => {
-                let output = match &item["output"] {
-                    Value::String(output) => output.clone(),
-                    other => other.to_string(),
-                };
+                let output = &item["output"];
+                let output = output.as_str().map_or_else(|| output.to_string(), str::to_owned);
                 self.say(Speaker::Tool(text("call_id")), output, Vec::new());
                 Ok(())
             }
@@ -90,7 +90,9 @@ impl Reading {
                         .map_err(|text| format!(".content.{at}{text}"))?;
                 }
             }
-            _ => return Err(".content: must be a text or a list of parts".to_owned()),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
+                return Err(".content: must be a text or a list of parts".to_owned());
+            }
         }
         let text = texts.join("\n").trim().to_owned();
         match item["role"].as_str() {
@@ -186,14 +188,14 @@ mod tests {
 
     use super::*;
 
-    fn prompt(input: Value) -> Result<Prompt, String> {
+    fn prompt(input: &Value) -> Result<Prompt, String> {
         let request = json!({"model": "m", "instructions": "be brief", "input": input});
         of(&ResponsesRequest::parse(request.to_string().as_bytes()).unwrap())
     }
 
     #[test]
     fn a_text_is_a_message_of_the_user() {
-        let prompt = prompt(json!(" hi ")).unwrap();
+        let prompt = prompt(&json!(" hi ")).unwrap();
 
         assert_eq!(prompt.content, Content::text("hi"));
         assert_eq!(prompt.system.as_deref(), Some("be brief"));
@@ -201,7 +203,7 @@ mod tests {
 
     #[test]
     fn the_result_of_a_call_is_what_is_to_be_answered() {
-        let prompt = prompt(json!([
+        let prompt = prompt(&json!([
             {"type": "message", "role": "user", "content": "weather?"},
             {"type": "function_call", "call_id": "c1", "name": "look", "arguments": "{\"at\":1}"},
             {"type": "reasoning"},
@@ -220,7 +222,7 @@ mod tests {
                             "filename": "n\"<x>.txt"});
         let file = json!({"type": "input_file", "source": source});
         let text = json!({"type": "input_text", "text": "read it"});
-        let prompt = prompt(json!([{"role": "user", "content": [file, text]}])).unwrap();
+        let prompt = prompt(&json!([{"role": "user", "content": [file, text]}])).unwrap();
 
         let system = "be brief\n\n<file name=\"nx.txt\">\na<\\/file>b\n</file>";
         assert_eq!(prompt.system.as_deref(), Some(system));
@@ -229,16 +231,16 @@ mod tests {
 
     #[test]
     fn what_is_not_taken_is_told_with_its_place() {
-        let user = |part: Value| prompt(json!([{"role": "user", "content": [part]}])).unwrap_err();
+        let user = |part: Value| prompt(&json!([{"role": "user", "content": [part]}])).unwrap_err();
         let far = json!({"type": "input_image", "source": {"type": "url", "url": "http://x/"}});
         assert!(user(far).starts_with("input.0.content.0: nothing is fetched"));
         let pdf = json!({"type": "base64", "media_type": "application/pdf", "data": ""});
         let error = user(json!({"type": "input_file", "source": pdf}));
         assert_eq!(error, "input.0.content.0: files of type \"application/pdf\" are not taken");
         assert!(user(json!({"type": "input_audio"})).contains("input_audio"));
-        assert!(prompt(json!([{"type": "web"}])).unwrap_err().starts_with("input.0.type"));
-        assert!(prompt(json!([{"role": "user", "content": 1}])).is_err());
-        assert_eq!(prompt(json!([])).unwrap_err(), "Missing user message in `input`.");
-        assert!(prompt(json!(7)).is_err());
+        assert!(prompt(&json!([{"type": "web"}])).unwrap_err().starts_with("input.0.type"));
+        assert!(prompt(&json!([{"role": "user", "content": 1}])).is_err());
+        assert_eq!(prompt(&json!([])).unwrap_err(), "Missing user message in `input`.");
+        assert!(prompt(&json!(7)).is_err());
     }
 }

@@ -83,8 +83,14 @@ impl Piecewise {
                     self.run.is_over = true;
                     return self.end(&outcome);
                 }
-                // Everything else that happens is not for this API.
-                _ => {}
+                EventBody::Started
+                | EventBody::Model { .. }
+                | EventBody::Thinking { .. }
+                | EventBody::CallStarted { .. }
+                | EventBody::CallProgress { .. }
+                | EventBody::CallEnded(_)
+                | EventBody::Usage(_)
+                | EventBody::Compaction { .. } => {}
             }
         }
         // We were too slow and were cut off; the outcome has all of the text.
