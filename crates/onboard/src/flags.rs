@@ -13,6 +13,7 @@ use crate::{
 
 /// What a command line says.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Flags {
     /// `--reset`.
     pub reset: bool,

@@ -126,7 +126,7 @@ pub struct Channels {
     pub telegram: Option<Secret>,
     /// Token of a Discord bot.
     pub discord: Option<Secret>,
-    /// Whether WhatsApp is to be used.
+    /// Whether `WhatsApp` is to be used.
     pub whatsapp: bool,
     /// Who may write to the assistant in private.
     pub dm_policy: Option<String>,

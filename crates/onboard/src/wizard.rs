@@ -16,6 +16,7 @@
 mod applies;
 mod check;
 mod gather;
+mod places;
 mod texts;
 mod wording;
 

@@ -64,6 +64,7 @@ impl Wizard {
     fn applies_to_model(&self, ask: Ask) -> bool {
         let Some(proof) = self.proof() else { return false };
         let has_address = matches!(proof, Proof::Address | Proof::AddressAndKey);
+        #[expect(clippy::wildcard_enum_match_arm, reason = "only questions about models come here")]
         match ask {
             Ask::BaseUrl => has_address,
             Ask::Dialect => proof == Proof::AddressAndKey,

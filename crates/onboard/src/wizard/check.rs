@@ -33,7 +33,7 @@ pub(super) const OTHER_PROVIDER: &str = "provider";
 impl Wizard {
     pub(super) fn check_answer(&self, question: &Question, answer: &Answer) -> Result<(), String> {
         match answer {
-            Answer::Text(text) => self.check_text(question.ask, text).map_err(|it| self.say(it)),
+            Answer::Text(text) => check_text(question.ask, text).map_err(|it| self.say(it)),
             Answer::Secret(secret) => {
                 let text = secret.expose();
                 if text.is_empty() && !Self::is_optional(&question.kind) {
@@ -49,22 +49,6 @@ impl Wizard {
             }
             Answer::Seen | Answer::Yes(_) | Answer::One(_) | Answer::Many(_) => Ok(()),
         }
-    }
-
-    fn check_text(&self, ask: Ask, text: &str) -> Result<(), Text> {
-        if text.is_empty() {
-            return Err(REQUIRED);
-        }
-        let will_do = match ask {
-            Ask::Port if !text.parse::<u16>().is_ok_and(|port| port > 0) => Err(NO_PORT),
-            Ask::Host if text.parse::<IpAddr>().is_err() => Err(NO_ADDRESS),
-            Ask::RemoteUrl => check_gateway_url(text).map_err(|_| NO_GATEWAY),
-            Ask::BaseUrl => check_http_url(text).map_err(|_| NO_SERVER),
-            _ => Ok(()),
-        };
-        // The config would take this for a variable.
-        let is_variable = text.contains("${");
-        if is_variable { Err(NO_VARIABLE) } else { will_do }
     }
 
     /// Takes away what the person wants to answer anew.
@@ -98,3 +82,20 @@ const MODEL_ASKS: [Ask; 8] = [
     Ask::ModelName,
     Ask::CheckFailed,
 ];
+
+fn check_text(ask: Ask, text: &str) -> Result<(), Text> {
+    if text.is_empty() {
+        return Err(REQUIRED);
+    }
+    #[expect(clippy::wildcard_enum_match_arm, reason = "any text will do for the others")]
+    let will_do = match ask {
+        Ask::Port if !text.parse::<u16>().is_ok_and(|port| port > 0) => Err(NO_PORT),
+        Ask::Host if text.parse::<IpAddr>().is_err() => Err(NO_ADDRESS),
+        Ask::RemoteUrl => check_gateway_url(text).map_err(|_| NO_GATEWAY),
+        Ask::BaseUrl => check_http_url(text).map_err(|_| NO_SERVER),
+        _ => Ok(()),
+    };
+    // The config would take this for a variable.
+    let is_variable = text.contains("${");
+    if is_variable { Err(NO_VARIABLE) } else { will_do }
+}

@@ -71,10 +71,9 @@ fn line(text: &str) -> Answer {
 }
 
 fn asked(wizard: &Wizard) -> Ask {
-    match wizard.turn() {
-        Turn::Ask(question) => question.ask,
-        other => panic!("{other:?}"),
-    }
+    let turn = wizard.turn();
+    let Turn::Ask(question) = turn else { panic!("{turn:?}") };
+    question.ask
 }
 
 /// Answers the questions in order; each must be the one that is asked.
@@ -89,10 +88,9 @@ fn answer_all(wizard: &mut Wizard, answers: &[(Ask, Answer)]) {
 }
 
 fn decided(wizard: &Wizard) -> Box<Setup> {
-    match wizard.turn() {
-        Turn::Done(setup) => setup,
-        other => panic!("{other:?}"),
-    }
+    let turn = wizard.turn();
+    let Turn::Done(setup) = turn else { panic!("{turn:?}") };
+    setup
 }
 
 fn refused_key() -> Failed {
@@ -456,6 +454,7 @@ fn meant(kind: &Kind, step: &Move) -> Answer {
 
 /// The simplest answer that will do, to bring a lost person home.
 fn simplest(question: &Question) -> Answer {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the others have a value that will do")]
     match question.ask {
         Ask::CheckFailed => one("keep"),
         Ask::Confirm => one("write"),

@@ -4,7 +4,7 @@ use super::{
     Wizard,
     applies::{FROM_ENV, KEEP, OTHER, PRESENT, TYPED},
     check::{OTHER_ADDRESS, OTHER_KEY, OTHER_MODEL, OTHER_PROVIDER, RETRY},
-    wording::Row,
+    wording::{NONE, Row},
 };
 use crate::{
     language::Text,
@@ -13,7 +13,6 @@ use crate::{
     setup::{Auth, Target},
 };
 
-const NONE: Text = Text("", "");
 const DIALECTS: [Row; 2] = [
     (
         "openai",
@@ -39,6 +38,7 @@ impl Wizard {
     pub(super) fn model_question(&self, ask: Ask) -> Question {
         let provider = self.offer().map_or(NONE, |offer| offer.label);
         let provider = self.say(provider);
+        #[expect(clippy::wildcard_enum_match_arm, reason = "only questions about models come here")]
         let (title, message, kind) = match ask {
             Ask::Provider => (
                 self.say(Text("Which model provider?", "使用哪个模型服务商？")),

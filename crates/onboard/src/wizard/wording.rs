@@ -1,9 +1,9 @@
-//! The questions as people read them: start, gateway, channels. Those about models are
-//! [`super::texts`]'s.
+//! The questions as people read them: which is where, and those of the start and the end.
+//!
+//! Those about models are [`super::texts`]'s, those about gateway and channels [`super::places`]'s.
 
 use super::{Wizard, applies::KEEP};
 use crate::{
-    facts::Token,
     language::Text,
     question::{Ask, Choice, Kind, Question},
 };
@@ -11,7 +11,7 @@ use crate::{
 /// Value, label and hint of a choice.
 pub(super) type Row = (&'static str, Text, Text);
 
-const NONE: Text = Text("", "");
+pub(super) const NONE: Text = Text("", "");
 const FLOWS: [Row; 2] = [
     (
         "quickstart",
@@ -53,56 +53,6 @@ const MODES: [Row; 2] = [
         Text("this machine only talks to it", "本机只与其通信"),
     ),
 ];
-const BINDS: [Row; 5] = [
-    (
-        "loopback",
-        Text("This machine only", "仅本机"),
-        Text("127.0.0.1; safest", "127.0.0.1；最安全"),
-    ),
-    (
-        "lan",
-        Text("The local network", "局域网"),
-        Text("0.0.0.0; clients need the token", "0.0.0.0；客户端需要令牌"),
-    ),
-    ("tailnet", Text("The Tailscale network", "Tailscale 网络"), NONE),
-    ("auto", Text("This machine, else the local network", "优先本机，否则局域网"), NONE),
-    ("custom", Text("One address", "指定地址"), NONE),
-];
-const AUTHS: [Row; 2] = [
-    ("token", Text("Token", "令牌"), Text("recommended", "推荐")),
-    ("password", Text("Password", "密码"), NONE),
-];
-const CHANNELS: [Row; 3] = [
-    (
-        "telegram",
-        Text("Telegram", "Telegram"),
-        Text("needs the token of a bot from @BotFather", "需要 @BotFather 的机器人令牌"),
-    ),
-    ("discord", Text("Discord", "Discord"), Text("needs the token of a bot", "需要机器人令牌")),
-    (
-        "whatsapp",
-        Text("WhatsApp", "WhatsApp"),
-        Text("linked later by a QR code", "稍后用二维码关联"),
-    ),
-];
-const POLICIES: [Row; 4] = [
-    (
-        "pairing",
-        Text("Strangers get a code that you approve", "陌生人需要你批准配对码"),
-        Text("recommended", "推荐"),
-    ),
-    (
-        "allowlist",
-        Text("Only people on a list", "仅限名单中的人"),
-        Text("channels.<name>.allowFrom", "channels.<名称>.allowFrom"),
-    ),
-    (
-        "open",
-        Text("Everybody", "所有人"),
-        Text("anyone may spend your money", "任何人都可能花你的钱"),
-    ),
-    ("disabled", Text("Nobody", "任何人都不行"), NONE),
-];
 const MANAGERS: [Row; 4] = [
     (KEEP, Text("As it is", "保持不变"), NONE),
     ("npm", Text("npm", "npm"), NONE),
@@ -117,7 +67,15 @@ const CONFIRMS: [Row; 2] = [
 impl Wizard {
     /// The question `ask` as things stand.
     pub(super) fn question(&self, ask: Ask) -> Question {
-        let (title, message, kind) = match ask {
+        match ask {
+            Ask::Risk
+            | Ask::Existing
+            | Ask::ResetScope
+            | Ask::Flow
+            | Ask::Mode
+            | Ask::RemoteUrl
+            | Ask::RemoteToken
+            | Ask::Workspace => self.start_question(ask),
             Ask::Provider
             | Ask::BaseUrl
             | Ask::Dialect
@@ -125,17 +83,28 @@ impl Wizard {
             | Ask::Key
             | Ask::Model
             | Ask::ModelName
-            | Ask::CheckFailed => return self.model_question(ask),
+            | Ask::CheckFailed => self.model_question(ask),
             Ask::Port | Ask::Bind | Ask::Host | Ask::Auth | Ask::Token | Ask::Password => {
-                return self.gateway_question(ask);
+                self.gateway_question(ask)
             }
             Ask::Channels
             | Ask::TelegramToken
             | Ask::DiscordToken
             | Ask::WhatsApp
-            | Ask::DmPolicy => {
-                return self.channel_question(ask);
-            }
+            | Ask::DmPolicy => self.channel_question(ask),
+            Ask::WebKey | Ask::NodeManager | Ask::Daemon => self.odd_question(ask),
+            Ask::Confirm => Question {
+                ask,
+                title: self.say(Text("All set?", "确认设置？")),
+                message: self.summary(),
+                kind: self.one_of(&CONFIRMS, "write"),
+            },
+        }
+    }
+
+    fn start_question(&self, ask: Ask) -> Question {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "only questions of the start come here")]
+        let (title, message, kind) = match ask {
             Ask::Risk => (
                 Text("I know this. Go on?", "我已了解，继续？"),
                 Text(
@@ -180,7 +149,7 @@ impl Wizard {
                 ),
                 Kind::Secret { optional: true },
             ),
-            Ask::Workspace => (
+            _ => (
                 Text("Workspace", "工作区"),
                 Text(
                     "The directory in which the agent keeps its notes and works.",
@@ -188,6 +157,13 @@ impl Wizard {
                 ),
                 Kind::Text { initial: self.facts().workspace(), placeholder: String::new() },
             ),
+        };
+        self.asks(ask, title, message, kind)
+    }
+
+    fn odd_question(&self, ask: Ask) -> Question {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "only three questions come here")]
+        let (title, message, kind) = match ask {
             Ask::WebKey => (
                 Text("Brave Search API key", "Brave Search API 密钥"),
                 Text("For web search. Empty: leave it as it is.", "用于网页搜索。留空则保持不变。"),
@@ -198,7 +174,7 @@ impl Wizard {
                 NONE,
                 self.one_of(&MANAGERS, KEEP),
             ),
-            Ask::Daemon => (
+            _ => (
                 Text("Service", "服务"),
                 Text(
                     "This build manages no services. Run `openclaw gateway run` under systemd, \
@@ -207,114 +183,12 @@ impl Wizard {
                 ),
                 Kind::Note,
             ),
-            Ask::Confirm => {
-                let kind = self.one_of(&CONFIRMS, "write");
-                let title = self.say(Text("All set?", "确认设置？"));
-                return Question { ask, title, message: self.summary(), kind };
-            }
         };
-        Question { ask, title: self.say(title), message: self.say(message), kind }
+        self.asks(ask, title, message, kind)
     }
 
-    fn gateway_question(&self, ask: Ask) -> Question {
-        let auth = self.facts().text("/gateway/auth/mode").unwrap_or("token");
-        let (title, message, kind) = match ask {
-            Ask::Port => (
-                Text("Port of the gateway", "网关端口"),
-                NONE,
-                Kind::Text { initial: self.facts().port().to_string(), placeholder: String::new() },
-            ),
-            Ask::Bind => {
-                let present = self.facts().text("/gateway/bind").unwrap_or("loopback");
-                (
-                    Text("Who can reach the gateway?", "谁可以访问网关？"),
-                    NONE,
-                    self.one_of(&BINDS, present),
-                )
-            }
-            Ask::Host => (
-                Text("Address to listen on", "监听地址"),
-                NONE,
-                self.line_of("/gateway/customBindHost", "", "192.168.1.10"),
-            ),
-            Ask::Auth => (
-                Text("How do clients prove themselves?", "客户端如何认证？"),
-                NONE,
-                self.one_of(&AUTHS, if auth == "password" { auth } else { "token" }),
-            ),
-            Ask::Password => {
-                let optional = self.facts().text("/gateway/auth/password").is_some();
-                (Text("Password of the gateway", "网关密码"), NONE, Kind::Secret { optional })
-            }
-            _ => {
-                let message = match self.facts().token() {
-                    Token::Kept => {
-                        Text("Empty: the configured one stays.", "留空：沿用已配置的令牌。")
-                    }
-                    Token::Given(_) | Token::Variable(_) => Text(
-                        "Empty: that of OPENCLAW_GATEWAY_TOKEN.",
-                        "留空：使用 OPENCLAW_GATEWAY_TOKEN。",
-                    ),
-                    Token::Fresh(_) => Text("Empty: a new one is made.", "留空：自动生成。"),
-                };
-                (Text("Token of the gateway", "网关令牌"), message, Kind::Secret { optional: true })
-            }
-        };
-        Question { ask, title: self.say(title), message: self.say(message), kind }
-    }
-
-    fn channel_question(&self, ask: Ask) -> Question {
-        let keeps = Text("Empty: the configured one stays.", "留空：沿用已配置的令牌。");
-        let token = |pointer: &str, how: Text| {
-            let has = self.has_token(pointer);
-            (if has { keeps } else { how }, Kind::Secret { optional: has })
-        };
-        let (title, message, kind) = match ask {
-            Ask::Channels => {
-                let choices = self.choices(&CHANNELS);
-                let has = |it: &&Choice| {
-                    self.facts().written.pointer(&format!("/channels/{}", it.value)).is_some()
-                };
-                let initial = choices.iter().filter(has).map(|it| it.value.clone()).collect();
-                (
-                    Text("Where do you want to write to your assistant?", "想在哪里与助手对话？"),
-                    Text(
-                        "Space chooses, Enter goes on. None is fine: the Control UI always works.",
-                        "空格选择，回车继续。可以不选：控制台界面始终可用。",
-                    ),
-                    Kind::Many { choices, initial },
-                )
-            }
-            Ask::TelegramToken => {
-                let how = Text(
-                    "Write /newbot to @BotFather and paste the token here.",
-                    "向 @BotFather 发送 /newbot，并把令牌粘贴到这里。",
-                );
-                let (message, kind) = token("/channels/telegram/botToken", how);
-                (Text("Token of the Telegram bot", "Telegram 机器人令牌"), message, kind)
-            }
-            Ask::DiscordToken => {
-                let how = Text(
-                    "Developer portal → your app → Bot → Reset Token; turn on the message content intent.",
-                    "开发者门户 → 应用 → Bot → Reset Token；并开启 Message Content Intent。",
-                );
-                let (message, kind) = token("/channels/discord/token", how);
-                (Text("Token of the Discord bot", "Discord 机器人令牌"), message, kind)
-            }
-            Ask::WhatsApp => (
-                Text("WhatsApp", "WhatsApp"),
-                Text(
-                    "It is linked by a QR code: `openclaw channels login` when the gateway is set up.",
-                    "通过二维码关联：设置完成后运行 `openclaw channels login`。",
-                ),
-                Kind::Note,
-            ),
-            _ => (
-                Text("Who may write to it in private?", "谁可以私聊它？"),
-                NONE,
-                self.one_of(&POLICIES, "pairing"),
-            ),
-        };
+    /// A question in the person's language.
+    pub(super) fn asks(&self, ask: Ask, title: Text, message: Text, kind: Kind) -> Question {
         Question { ask, title: self.say(title), message: self.say(message), kind }
     }
 
@@ -334,7 +208,7 @@ impl Wizard {
     }
 
     /// A line whose first value is the configured one.
-    fn line_of(&self, pointer: &str, default: &str, placeholder: &str) -> Kind {
+    pub(super) fn line_of(&self, pointer: &str, default: &str, placeholder: &str) -> Kind {
         Kind::Text {
             initial: self.facts().text(pointer).unwrap_or(default).to_owned(),
             placeholder: placeholder.to_owned(),
