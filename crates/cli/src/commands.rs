@@ -10,11 +10,14 @@ pub(crate) mod completion;
 pub(crate) mod config;
 pub(crate) mod configure;
 pub(crate) mod dashboard;
+pub(crate) mod devices;
 pub(crate) mod doctor;
 pub(crate) mod gateway;
 pub(crate) mod health;
 pub(crate) mod healthz;
 pub(crate) mod logs;
+pub(crate) mod node;
+pub(crate) mod nodes;
 pub(crate) mod onboard;
 pub(crate) mod qr_smoke;
 mod removal;
@@ -41,6 +44,9 @@ pub(crate) enum Command {
     Sandbox(sandbox::Args),
     #[command(alias = "exec-approvals")]
     Approvals(Box<approvals::Args>),
+    Nodes(Box<nodes::Args>),
+    Node(node::Args),
+    Devices(Box<devices::Args>),
     Config(config::Args),
     Logs(logs::Args),
     Doctor(doctor::Args),
@@ -76,6 +82,9 @@ impl Command {
             Self::Sessions(args) => args.json,
             Self::Sandbox(args) => args.wants_json(),
             Self::Approvals(args) => args.wants_json(),
+            Self::Nodes(args) => args.wants_json(),
+            Self::Node(_) => false,
+            Self::Devices(args) => args.wants_json(),
             Self::Config(args) => args.wants_json(),
             Self::Logs(args) => args.json,
             Self::Doctor(args) => args.json,
@@ -94,6 +103,9 @@ impl Command {
             | Self::Logs(_)
             | Self::Dashboard(_)
             | Self::Approvals(_)
+            | Self::Nodes(_)
+            | Self::Node(_)
+            | Self::Devices(_)
             | Self::Reset(_)
             | Self::Uninstall(_) => WhenInvalid::Warn,
             Self::Agent(_) | Self::Sessions(_) | Self::Sandbox(_) => WhenInvalid::Refuse,
@@ -103,7 +115,8 @@ impl Command {
             | Self::Config(_)
             | Self::Doctor(_)
             | Self::Completion(_)
-            | Self::Healthz(_) | Self::QrSmoke(_) => WhenInvalid::OwnBusiness,
+            | Self::Healthz(_)
+            | Self::QrSmoke(_) => WhenInvalid::OwnBusiness,
         }
     }
 }
@@ -132,6 +145,9 @@ pub(crate) fn run(command: Command, program: &mut Program) -> Result<(), Failure
         Command::Sessions(args) => sessions::run(program, &args),
         Command::Sandbox(args) => sandbox::run(program, &args),
         Command::Approvals(args) => approvals::run(program, &args),
+        Command::Nodes(args) => nodes::run(program, &args),
+        Command::Node(args) => node::run(program, &args),
+        Command::Devices(args) => devices::run(program, &args),
         Command::Config(args) => config::run(program, &args),
         Command::Logs(args) => crate::wait_for(logs::run(program, &args)),
         Command::Doctor(args) => doctor::run(program, &args),

@@ -8,6 +8,7 @@ mod args;
 mod commands;
 mod consent;
 mod conversations;
+mod device;
 mod error;
 mod logging;
 mod node_shim;

@@ -2,9 +2,9 @@
 //!
 //! The rules are those of `spec: cli` §1: an explicit address gets explicit proof only.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use client::{CallError, Client, ConnectError, Identity, Options};
+use client::{CallError, Client, ConnectError, Identity, Options, Role};
 use domain::Secret;
 use protocol::handshake::{ClientId, Mode};
 use serde_json::Value;
@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use crate::{
     args::Rpc,
+    device::Own,
     error::{Failure, Kind},
     program::Program,
     tls,
@@ -32,6 +33,7 @@ pub(crate) struct Target {
     pub(crate) source: &'static str,
     pub(crate) token: Option<Secret>,
     pub(crate) password: Option<Secret>,
+    own: Own,
     facts: Vec<String>,
     /// What to do when nobody answers.
     absence_hint: String,
@@ -45,7 +47,7 @@ impl Target {
         let (token, password) = proof(program, flags, source);
         let facts = facts(program, &url, source);
         let absence_hint = absence_hint(program, source);
-        Self { url, source, token, password, facts, absence_hint }
+        Self { url, source, token, password, own: own(program), facts, absence_hint }
     }
 }
 
@@ -85,7 +87,11 @@ pub(crate) fn find(program: &Program, flags: &Rpc) -> Result<Target, Failure> {
         proof(program, flags, source)
     };
     let absence_hint = absence_hint(program, source);
-    Ok(Target { url, source, token, password, facts, absence_hint })
+    Ok(Target { url, source, token, password, own: own(program), facts, absence_hint })
+}
+
+fn own(program: &Program) -> Own {
+    Own { state_dir: program.locations.state_dir.clone(), clock: Arc::clone(&program.clock) }
 }
 
 /// What to do when nobody answers there.
@@ -161,6 +167,8 @@ pub(crate) async fn open(
     if target.url.starts_with("wss:") {
         tls::install();
     }
+    let has_secret = target.token.is_some() || target.password.is_some();
+    let device = target.own.for_gateway(&target.url, has_secret)?;
     let options = Options {
         url: target.url.clone(),
         token: target.token.clone(),
@@ -170,12 +178,24 @@ pub(crate) async fn open(
             mode,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             caps: &[],
+            role: Role::Operator,
         },
+        device: device.clone(),
         events_max: EVENTS_MAX,
     };
     match timeout(patience, Client::connect(options)).await {
-        Ok(Ok((client, _events))) => Ok(client),
-        Ok(Err(error)) => Err(no_connection(target, &error)),
+        Ok(Ok((client, _events))) => {
+            if let Some(device) = &device {
+                target.own.keep_token(device, client.hello());
+            }
+            Ok(client)
+        }
+        Ok(Err(error)) => {
+            if !has_secret && detail(&error) == Some("AUTH_DEVICE_TOKEN_MISMATCH") {
+                target.own.forget_token();
+            }
+            Err(no_connection(target, &error))
+        }
         Err(_) => Err(too_late(target, patience)),
     }
 }
@@ -220,12 +240,25 @@ pub(crate) fn too_late(target: &Target, patience: Duration) -> Failure {
     with_facts(Failure::new(Kind::Timeout, message), target).hint("openclaw doctor")
 }
 
+/// What a refusal is called for programs.
+fn detail(error: &ConnectError) -> Option<&str> {
+    let ConnectError::Refused { refusal, .. } = error else { return None };
+    refusal.error.details.as_ref()?.get("code")?.as_str()
+}
+
+/// How the device of a refused connection is let in.
+fn approval_hint(error: &ConnectError) -> Option<String> {
+    let ConnectError::Refused { refusal, .. } = error else { return None };
+    let request = refusal.error.details.as_ref()?.get("requestId")?.as_str()?;
+    Some(format!("where the gateway runs: openclaw devices approve {request}"))
+}
+
 fn no_connection(target: &Target, error: &ConnectError) -> Failure {
     let mut failure = with_facts(Failure::of(Kind::Connection, error), target);
     failure.is_absence = matches!(error, ConnectError::Unreachable { .. });
     failure.hint = match error {
         ConnectError::Refused { refusal, .. } => {
-            proof_hint(&refusal.error.message).map(str::to_owned)
+            approval_hint(error).or_else(|| proof_hint(&refusal.error.message).map(str::to_owned))
         }
         ConnectError::Unreachable { .. } => Some(target.absence_hint.clone()),
         ConnectError::NotAGateway { .. } => Some("openclaw doctor (it names who listens)".into()),

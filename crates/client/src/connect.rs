@@ -5,8 +5,9 @@ use std::{sync::Arc, time::Duration};
 use domain::Secret;
 use futures_util::{SinkExt, StreamExt};
 use protocol::{
-    Version,
-    handshake::{ClientId, Mode},
+    Scope, Version,
+    device::{self, DeviceKey},
+    handshake::{ClientId, Connect, Mode},
 };
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -40,8 +41,19 @@ pub struct Options {
     pub password: Option<Secret>,
     /// Who connects.
     pub identity: Identity,
+    /// The device to prove; `None` sends none.
+    pub device: Option<Device>,
     /// Events kept for a slow reader.
     pub events_max: usize,
+}
+
+/// A device, and what a gateway gave it.
+#[derive(Clone, Debug)]
+pub struct Device {
+    /// The secret half of its identity.
+    pub key: DeviceKey,
+    /// Its own token, sent when there is no shared secret.
+    pub token: Option<Secret>,
 }
 
 /// Who connects.
@@ -55,6 +67,21 @@ pub struct Identity {
     pub version: String,
     /// Capabilities, such as `tool-events`.
     pub caps: &'static [&'static str],
+    /// What it is there as.
+    pub role: Role,
+}
+
+/// What a connection is there as.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// A person's program, with all scopes.
+    #[default]
+    Operator,
+    /// A device that lends these commands.
+    Node {
+        /// Their names, such as `system.run`.
+        commands: Vec<String>,
+    },
 }
 
 impl Client {
@@ -65,8 +92,9 @@ impl Client {
     /// [`ConnectError`] says whether nobody answered, something else did, or the gateway refused.
     pub async fn connect(options: Options) -> Result<(Self, Events), ConnectError> {
         let mut socket = open(&options.url).await?;
-        wait_for_challenge(&mut socket).await?;
-        let request = call::request(CONNECT_ID, "connect", &connect_params(&options));
+        let challenge = wait_for_challenge(&mut socket).await?;
+        let params = signed(connect_params(&options), &options, &challenge);
+        let request = call::request(CONNECT_ID, "connect", &params);
         send(&mut socket, request).await?;
         let hello = wait_for_hello(&mut socket).await?;
         let (events, queue) = Events::new(options.events_max);
@@ -97,12 +125,12 @@ async fn open(address: &str) -> Result<Socket, ConnectError> {
     }
 }
 
-async fn wait_for_challenge(socket: &mut Socket) -> Result<(), ConnectError> {
+async fn wait_for_challenge(socket: &mut Socket) -> Result<Value, ConnectError> {
     loop {
         if let Inbound::Event(event) = receive(socket).await?
             && event.name == "connect.challenge"
         {
-            return Ok(());
+            return Ok(event.payload);
         }
     }
 }
@@ -168,24 +196,57 @@ fn connect_params(options: &Options) -> Value {
             "platform": std::env::consts::OS,
             "mode": identity.mode,
         },
-        "role": "operator",
-        "scopes": [
-            "operator.admin",
-            "operator.read",
-            "operator.write",
-            "operator.approvals",
-            "operator.pairing",
-        ],
         "caps": identity.caps,
     });
+    match &identity.role {
+        Role::Operator => {
+            params["role"] = "operator".into();
+            params["scopes"] = Scope::OPERATOR.map(Scope::as_str).to_vec().into();
+        }
+        Role::Node { commands } => {
+            params["role"] = "node".into();
+            params["scopes"] = Vec::<String>::new().into();
+            params["commands"] = commands.clone().into();
+        }
+    }
     let mut auth = serde_json::Map::new();
     for (key, secret) in [("token", &options.token), ("password", &options.password)] {
         if let Some(secret) = secret {
             auth.insert(key.to_owned(), Value::from(secret.expose()));
         }
     }
+    if auth.is_empty()
+        && let Some(token) = options.device.as_ref().and_then(|device| device.token.as_ref())
+    {
+        auth.insert("token".to_owned(), Value::from(token.expose()));
+    }
     if !auth.is_empty() {
         params["auth"] = Value::Object(auth);
+    }
+    params
+}
+
+/// The params with the device's proof, if there is a device and a challenge that it can sign.
+///
+/// The second form of the payload is the one that gateways of both versions take.
+fn signed(mut params: Value, options: &Options, challenge: &Value) -> Value {
+    let Some(device) = &options.device else { return params };
+    let (Some(nonce), Some(at)) = (challenge["nonce"].as_str(), challenge["ts"].as_u64()) else {
+        return params;
+    };
+    let unsigned = json!({
+        "id": device.key.device_id(),
+        "publicKey": device.key.public_key(),
+        "signature": "",
+        "signedAt": at,
+        "nonce": nonce,
+    });
+    params["device"] = unsigned;
+    let Ok(connect) = serde_json::from_value::<Connect>(params.clone()) else { return params };
+    if let Some(proof) = &connect.device {
+        let (id, mode) = connect.client.names();
+        let text = device::payload(&connect, proof, (&id, &mode)).v2(nonce);
+        params["device"]["signature"] = device.key.sign(&text).into();
     }
     params
 }

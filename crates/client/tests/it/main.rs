@@ -2,10 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use client::{CallError, Client, ConnectError, Identity, Options};
+use client::{CallError, Client, ConnectError, Device, Identity, Options, Role};
 use domain::Secret;
 use futures_util::{SinkExt, StreamExt};
-use protocol::handshake::{ClientId, Mode};
+use protocol::{
+    device::{DeviceKey, PublicKey},
+    handshake::{ClientId, Mode},
+};
 use serde_json::{Value, json};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -31,7 +34,9 @@ fn options(url: String) -> Options {
             mode: Mode::Cli,
             version: "1".into(),
             caps: &["tool-events"],
+            role: Role::Operator,
         },
+        device: None,
         events_max: 16,
     }
 }
@@ -180,4 +185,42 @@ async fn an_address_of_another_scheme_is_refused() {
     let error = Client::connect(options("http://127.0.0.1:1".to_owned())).await.unwrap_err();
 
     assert_eq!(error.to_string(), "`http://127.0.0.1:1` is not a gateway address");
+}
+
+#[tokio::test]
+async fn a_device_signs_the_challenge_and_shows_its_token_when_there_is_no_secret() {
+    let (listener, url) = listen().await;
+    let key = DeviceKey::from_seed(&[7; 32]);
+    let device = Device { key: key.clone(), token: Some(Secret::new("own")) };
+    let mut options = Options { token: None, device: Some(device), ..options(url) };
+    options.identity.role = Role::Node { commands: vec!["system.run".to_owned()] };
+    let serve = async {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut socket = accept_async(stream).await.unwrap();
+        let challenge = json!({"nonce": "n-1", "ts": 1_700_000_000_000_u64});
+        tell(
+            &mut socket,
+            json!({"type": "event", "event": "connect.challenge", "payload": challenge}),
+        )
+        .await;
+        let connect = hear(&mut socket).await;
+        let hello = json!({"type": "hello-ok"});
+        tell(
+            &mut socket,
+            json!({"type": "res", "id": connect["id"], "ok": true, "payload": hello}),
+        )
+        .await;
+        connect["params"].clone()
+    };
+
+    let (params, client) = tokio::join!(serve, Client::connect(options));
+
+    assert!(client.is_ok());
+    let text = format!("v2|{}|cli|cli|node||1700000000000|own|n-1", key.device_id());
+    let proof = &params["device"];
+    assert_eq!(params["auth"], json!({"token": "own"}));
+    assert_eq!(params["commands"], json!(["system.run"]));
+    assert_eq!((&proof["id"], &proof["nonce"]), (&json!(key.device_id()), &json!("n-1")));
+    let public = PublicKey::parse(proof["publicKey"].as_str().unwrap()).unwrap();
+    assert!(public.verifies(&text, proof["signature"].as_str().unwrap()));
 }
