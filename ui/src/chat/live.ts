@@ -41,7 +41,8 @@ export class Turn {
   isOver = false;
   model = "";
   outputTokens = 0;
-  private readonly tools = new Map<string, Extract<Row, { kind: "tool" }>>();
+  /** Places of tools in `rows`, by the id of the call. */
+  private readonly tools = new Map<string, number>();
   private text: Extract<Row, { kind: "text" }> | null = null;
   private thinking: Extract<Row, { kind: "thinking" }> | null = null;
   private count = 0;
@@ -80,8 +81,8 @@ export class Turn {
     this.isOver = true;
     const whole = textOf(event.message?.content);
     if (whole) this.write(whole, event.message?.timestamp ?? 0);
-    for (const row of this.tools.values()) {
-      if (row.tool.status === "running") this.change(row, { status: "failed" });
+    for (const at of this.tools.values()) {
+      if (this.toolAt(at)?.status === "running") this.change(at, { status: "failed" });
     }
     if (event.state === "error") {
       this.push({ kind: "error", key: "", text: event.errorMessage ?? event.errorKind ?? "" });
@@ -136,22 +137,24 @@ export class Turn {
         pictures: [],
         startedMs: atMs,
       };
-      this.tools.set(id, this.push({ kind: "tool", key: "", tool }));
+      this.tools.set(id, this.rows.length);
+      this.push({ kind: "tool", key: "", tool });
       return "rows";
     }
-    const row = this.tools.get(id);
-    if (!row) return "nothing";
+    const at = this.tools.get(id);
+    const before = this.toolAt(at);
+    if (at === undefined || !before) return "nothing";
     const result = (data.phase === "result" ? data.result : data.partialResult) as
       | { content?: string | Part[]; details?: Record<string, unknown> }
       | undefined;
     const output = textOf(result?.content);
     if (data.phase === "update") {
-      if (output) this.change(row, { output });
+      if (output) this.change(at, { output });
       return "rows";
     }
     this.phase = "working";
-    const tookMs = row.tool.startedMs ? atMs - row.tool.startedMs : undefined;
-    this.change(row, {
+    const tookMs = before.startedMs ? atMs - before.startedMs : undefined;
+    this.change(at, {
       status: data.isError ? "failed" : "done",
       output,
       pictures: picturesOf(result?.content),
@@ -161,9 +164,15 @@ export class Turn {
     return "rows";
   }
 
-  /** A changed tool is a new object, so that what shows it sees the change. */
-  private change(row: Extract<Row, { kind: "tool" }>, change: Partial<ToolState>): void {
-    row.tool = { ...row.tool, ...change };
+  private toolAt(at: number | undefined): ToolState | undefined {
+    const row = at === undefined ? undefined : this.rows[at];
+    return row?.kind === "tool" ? row.tool : undefined;
+  }
+
+  /** A changed row is a new object, so that what shows it sees the change. */
+  private change(at: number, change: Partial<ToolState>): void {
+    const row = this.rows[at];
+    if (row?.kind === "tool") this.rows[at] = { ...row, tool: { ...row.tool, ...change } };
   }
 
   private push<R extends Row>(row: R): R {

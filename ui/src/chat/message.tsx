@@ -1,12 +1,12 @@
 // One row of the conversation.
 
 import { useSignal } from "@preact/signals";
-import { memo } from "preact/compat";
 import { useEffect } from "preact/hooks";
 import { t } from "../i18n";
 import { CopyButton } from "../kit/copy";
 import { clock, count, duration, money } from "../kit/format";
 import { Icon } from "../kit/icons";
+import { memo } from "../kit/memo";
 import { showDirection } from "../markdown/blocks";
 import { Clamped, Markdown } from "../markdown/markdown";
 import { showThinking } from "../state/settings";
@@ -46,21 +46,8 @@ export const RowView = memo(
         return <EndRow row={row} />;
     }
   },
-  (before, after) =>
-    before.row === after.row &&
-    before.isLive === after.isLive &&
-    // A tool's row stays the same object while its state is replaced.
-    (before.row.kind !== "tool" || !isFresh(before.row)),
+  (before, after) => before.row === after.row && before.isLive === after.isLive,
 );
-
-/** Whether a tool has changed since it was last drawn. */
-function isFresh(row: Extract<Row, { kind: "tool" }>): boolean {
-  const isSame = drawn.get(row) === row.tool;
-  drawn.set(row, row.tool);
-  return !isSame;
-}
-
-const drawn = new WeakMap<Row, ToolState>();
 
 function Pictures({ pictures }: { pictures: Picture[] }) {
   if (pictures.length === 0) return null;
@@ -106,19 +93,16 @@ function UserRow({ row }: { row: Extract<Row, { kind: "user" }> }) {
 }
 
 function TextRow({ row, isLive }: { row: Extract<Row, { kind: "text" }>; isLive: boolean }) {
+  if (isLive) tick.value;
   return (
-    <article class={isLive ? "row text live" : "row text"} aria-label={t("chat.agent")}>
-      {isLive ? <LiveMarkdown row={row} /> : <Markdown text={row.text} />}
+    <article class="row text" aria-label={t("chat.agent")}>
+      <Markdown text={row.text} />
     </article>
   );
 }
 
-function LiveMarkdown({ row }: { row: { text: string } }) {
-  tick.value;
-  return <Markdown text={row.text} />;
-}
-
 function ThinkingRow({ row, isLive }: { row: Extract<Row, { kind: "thinking" }>; isLive: boolean }) {
+  if (isLive) tick.value;
   return (
     <details class="row thoughts" open={showThinking.value}>
       <summary>
@@ -126,14 +110,9 @@ function ThinkingRow({ row, isLive }: { row: Extract<Row, { kind: "thinking" }>;
         {isLive ? t("chat.thinking") : t("chat.thought")}
         {isLive && <i class="pulse" />}
       </summary>
-      {isLive ? <LiveText row={row} /> : <p dir="auto">{row.text}</p>}
+      <p dir="auto">{row.text}</p>
     </details>
   );
-}
-
-function LiveText({ row }: { row: { text: string } }) {
-  tick.value;
-  return <p dir="auto">{row.text}</p>;
 }
 
 /** What a call is about, in one line. */

@@ -20,7 +20,6 @@ import {
   rows,
   send,
   sessionKey,
-  tick,
   turns,
 } from "./store";
 
@@ -116,12 +115,6 @@ function Conversation() {
 function isLive(row: Row): boolean {
   if (row.kind !== "text" && row.kind !== "thinking") return false;
   return turns.peek().some((turn) => turn.rows.at(-1) === row);
-}
-
-/** Draws what is inside anew with each new piece of text. */
-export function OnTick({ children }: { children(): preact.ComponentChildren }) {
-  tick.value;
-  return <>{children()}</>;
 }
 
 function Phase({ phase }: { phase: string }) {

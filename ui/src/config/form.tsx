@@ -234,7 +234,7 @@ function Input(props: InputProps) {
     <>
       <input
         id={id}
-        {...{ type: props.isSecret ? "password" : control === "number" ? "number" : "text" }}
+        type={(props.isSecret ? "password" : control === "number" ? "number" : "text") as "text"}
         autocomplete="off"
         spellcheck={false}
         aria-invalid={isBad}

@@ -2,10 +2,10 @@
 
 import { useSignal } from "@preact/signals";
 import type { Tokens } from "marked";
-import { memo } from "preact/compat";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { t } from "../i18n";
 import { CopyButton } from "../kit/copy";
+import { memo } from "../kit/memo";
 import { type Block, Blocks, dropOverrides, showDirection } from "./blocks";
 import { nodesOf } from "./sanitise";
 
