@@ -142,7 +142,8 @@ async fn without_questions_a_program_that_is_not_listed_is_refused() {
     send(&mut ann, "r1", "write it").await;
     ann.turn_end("r1").await.unwrap();
 
-    let told = llm.request(1).result_of("exec");
+    let request = llm.request(1);
+    let told = request.result_of("exec");
     assert!(told.contains("exec denied: allowlist miss"), "{told}");
 }
 

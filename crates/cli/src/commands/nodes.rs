@@ -1,0 +1,358 @@
+//! `nodes`: the other machines that a gateway can use, through that gateway.
+
+use clap::{CommandFactory, Subcommand};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    args::Rpc,
+    error::{Failure, Kind},
+    program::Program,
+    target, ui, wait_for,
+};
+
+/// How long a gateway may take to answer for itself.
+const PATIENCE_MS: u64 = 10_000;
+/// What the gateway's answer may take beyond a node's.
+const GRACE_MS: u64 = 5_000;
+
+/// Show and use the nodes of a gateway
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  openclaw nodes run --node attic uname -a")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// List nodes, connected ones first
+    #[command(alias = "status")]
+    List {
+        /// Only those that are connected
+        #[arg(long)]
+        connected: bool,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Show one node
+    Describe {
+        #[command(flatten)]
+        node: Node,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// List nodes whose commands wait for approval
+    Pending {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Let the commands of a node be called
+    Approve {
+        /// The request, as `nodes pending` shows it
+        id: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Turn a request down
+    Reject {
+        /// The request, as `nodes pending` shows it
+        id: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Give a node a name
+    Rename {
+        #[command(flatten)]
+        node: Node,
+        /// The name
+        #[arg(long)]
+        name: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    Invoke(Box<Invoke>),
+    Run(Box<Run>),
+}
+
+/// Call a command of a node
+#[derive(Debug, clap::Args)]
+struct Invoke {
+    #[command(flatten)]
+    node: Node,
+    /// The command, such as system.which
+    #[arg(long)]
+    command: String,
+    /// Its params as JSON
+    #[arg(long, default_value = "{}")]
+    params: String,
+    /// How long the node may take, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 15_000)]
+    invoke_timeout: u64,
+    /// Names the call, so that a repeat does nothing twice
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Run a command on a node
+#[derive(Debug, clap::Args)]
+struct Run {
+    #[command(flatten)]
+    node: Node,
+    /// Directory to run it in
+    #[arg(long, value_name = "PATH")]
+    cwd: Option<String>,
+    /// Variable to add, as NAME=VALUE
+    #[arg(long, value_name = "NAME=VALUE")]
+    env: Vec<String>,
+    /// A whole shell line instead of words
+    #[arg(long, value_name = "LINE", conflicts_with = "words")]
+    raw: Option<String>,
+    /// The agent whose rules hold on the node
+    #[arg(long, value_name = "ID")]
+    agent: Option<String>,
+    /// Seconds after which it is killed
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    command_timeout: u64,
+    /// The command and its arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    words: Vec<String>,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, clap::Args)]
+struct Node {
+    /// The node, by id or name
+    #[arg(long, value_name = "NODE")]
+    node: String,
+}
+
+#[derive(Debug, clap::Args)]
+struct Common {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    rpc: Rpc,
+}
+
+/// The help of this noun alone.
+#[derive(clap::Parser)]
+#[command(name = "openclaw nodes", disable_help_subcommand = true)]
+struct Help {
+    #[command(flatten)]
+    _args: Args,
+}
+
+impl Args {
+    /// Whether the answer is for a script.
+    pub(crate) fn wants_json(&self) -> bool {
+        self.verb.as_ref().is_some_and(|verb| verb.common().json)
+    }
+}
+
+impl Verb {
+    fn common(&self) -> &Common {
+        match self {
+            Self::List { common, .. }
+            | Self::Describe { common, .. }
+            | Self::Pending { common }
+            | Self::Approve { common, .. }
+            | Self::Reject { common, .. }
+            | Self::Rename { common, .. } => common,
+            Self::Invoke(args) => &args.common,
+            Self::Run(args) => &args.common,
+        }
+    }
+}
+
+pub(crate) fn run(program: &Program, args: &Args) -> Result<(), Failure> {
+    match &args.verb {
+        None => {
+            ui::answer(Help::command().render_help().ansi().to_string().trim_end());
+            Err(Failure::new(Kind::Usage, "say what to do").hint("openclaw nodes list"))
+        }
+        Some(verb) => wait_for(act(program, verb)),
+    }
+}
+
+async fn act(program: &Program, verb: &Verb) -> Result<(), Failure> {
+    let common = verb.common();
+    let ask = async |method: &str, params: Value| common.ask(program, method, params, 0).await;
+    match verb {
+        Verb::List { connected, .. } => {
+            let mut answer = ask("node.list", json!({})).await?;
+            if *connected && let Some(nodes) = answer["nodes"].as_array_mut() {
+                nodes.retain(|node| node["connected"] == true);
+            }
+            common.show(&answer, |answer| lines(&answer["nodes"], "No nodes.", node_line));
+        }
+        Verb::Describe { node, .. } => {
+            let answer = ask("node.describe", json!({ "nodeId": node.node })).await?;
+            common.show(&answer, describe);
+        }
+        Verb::Pending { .. } => {
+            let answer = ask("node.pair.list", json!({})).await?;
+            common.show(&answer, |answer| {
+                lines(&answer["pending"], "Nothing waits for approval.", pending_line)
+            });
+        }
+        Verb::Approve { id, .. } => {
+            let answer = ask("node.pair.approve", json!({ "requestId": id })).await?;
+            common
+                .show(&answer, |answer| format!("Approved: {}", list(&answer["node"]["commands"])));
+        }
+        Verb::Reject { id, .. } => {
+            let answer = ask("node.pair.reject", json!({ "requestId": id })).await?;
+            common.show(&answer, |answer| format!("Rejected: {}", text(&answer["nodeId"])));
+        }
+        Verb::Rename { node, name, .. } => {
+            let params = json!({ "nodeId": node.node, "displayName": name });
+            let answer = ask("node.rename", params).await?;
+            common.show(&answer, |answer| format!("Named: {}", text(&answer["displayName"])));
+        }
+        Verb::Invoke(args) => {
+            let answer = args.call(program).await?;
+            common.show(&answer, |answer| format!("{:#}", answer["payload"]));
+        }
+        Verb::Run(args) => return run_there(program, args).await,
+    }
+    Ok(())
+}
+
+impl Invoke {
+    async fn call(&self, program: &Program) -> Result<Value, Failure> {
+        let params: Value = serde_json::from_str(&self.params)
+            .map_err(|error| Failure::while_doing(Kind::Usage, "--params is not JSON", &error))?;
+        let key = self.idempotency_key.clone();
+        let request = json!({
+            "nodeId": self.node.node,
+            "command": self.command,
+            "params": params,
+            "timeoutMs": self.invoke_timeout,
+            "idempotencyKey": key.unwrap_or_else(|| uuid::Uuid::new_v4().to_string()),
+        });
+        self.common.ask(program, "node.invoke", request, self.invoke_timeout).await
+    }
+}
+
+async fn run_there(program: &Program, args: &Run) -> Result<(), Failure> {
+    let command = match (&args.raw, args.words.as_slice()) {
+        (Some(line), _) => json!(["/bin/sh", "-lc", line]),
+        (None, []) => {
+            return Err(Failure::new(Kind::Usage, "say what to run")
+                .hint("openclaw nodes run --node attic uname -a"));
+        }
+        (None, words) => json!(words),
+    };
+    let mut env = Map::new();
+    for pair in &args.env {
+        let Some((name, value)) = pair.split_once('=') else {
+            return Err(Failure::new(Kind::Usage, format!("`{pair}` is not NAME=VALUE")));
+        };
+        env.insert(name.to_owned(), value.into());
+    }
+    let timeout_ms = args.command_timeout.saturating_mul(1000);
+    let invoke_ms = timeout_ms.saturating_add(GRACE_MS).max(PATIENCE_MS);
+    let request = json!({
+        "nodeId": args.node.node,
+        "command": "system.run",
+        "params": {
+            "command": command,
+            "rawCommand": args.raw,
+            "cwd": args.cwd,
+            "env": env,
+            "timeoutMs": timeout_ms,
+            "agentId": args.agent,
+        },
+        "timeoutMs": invoke_ms,
+        "idempotencyKey": uuid::Uuid::new_v4().to_string(),
+    });
+    let answer = args.common.ask(program, "node.invoke", request, invoke_ms).await?;
+    let payload = &answer["payload"];
+    args.common.show(&answer, |_| {
+        let streams = [text(&payload["stdout"]), text(&payload["stderr"])];
+        streams.map(|it| it.trim_end().to_owned()).join("\n").trim_end().to_owned()
+    });
+    if payload["success"] == true {
+        return Ok(());
+    }
+    let how = match (payload["timedOut"] == true, payload["exitCode"].as_i64()) {
+        (true, _) => "the command was killed for its time".to_owned(),
+        (false, Some(code)) => format!("the command ended with code {code}"),
+        (false, None) => format!("the command failed: {}", text(&payload["error"])),
+    };
+    Err(Failure::new(Kind::Failed, how).answered(args.common.json))
+}
+
+impl Common {
+    async fn ask(
+        &self,
+        program: &Program,
+        method: &str,
+        params: Value,
+        node_ms: u64,
+    ) -> Result<Value, Failure> {
+        let patience = self.rpc.patience(node_ms.saturating_add(GRACE_MS).max(PATIENCE_MS));
+        target::ask(program, &self.rpc, patience, method, params).await
+    }
+
+    fn show(&self, answer: &Value, told: impl FnOnce(&Value) -> String) {
+        if self.json {
+            ui::answer(format!("{answer:#}"));
+        } else {
+            ui::answer(told(answer));
+        }
+    }
+}
+
+fn lines(rows: &Value, none: &str, line: fn(&Value) -> String) -> String {
+    let rows: Vec<String> = rows.as_array().into_iter().flatten().map(line).collect();
+    if rows.is_empty() { none.to_owned() } else { rows.join("\n") }
+}
+
+fn node_line(node: &Value) -> String {
+    let state = match (node["connected"] == true, text(&node["approvalState"]).as_str()) {
+        (false, _) => "offline".to_owned(),
+        (true, "pending-approval") => {
+            format!("connected, approve {}", text(&node["pendingRequestId"]))
+        }
+        (true, _) => "connected".to_owned(),
+    };
+    format!("{}  {state}  {}  {}", name(node), text(&node["platform"]), list(&node["commands"]))
+}
+
+fn pending_line(request: &Value) -> String {
+    let (id, commands) = (text(&request["requestId"]), list(&request["commands"]));
+    format!("{id}  {}  {}  {commands}", name(request), text(&request["platform"]))
+}
+
+fn describe(node: &Value) -> String {
+    let fields = ["nodeId", "displayName", "platform", "version", "approvalState", "remoteIp"];
+    let mut lines: Vec<String> = fields
+        .iter()
+        .filter(|field| !node[**field].is_null())
+        .map(|field| format!("{field}: {}", text(&node[*field])))
+        .collect();
+    lines.push(format!("connected: {}", node["connected"]));
+    lines.push(format!("commands: {}", list(&node["commands"])));
+    lines.join("\n")
+}
+
+fn name(node: &Value) -> String {
+    match node["displayName"].as_str() {
+        Some(name) => format!("{name} ({})", text(&node["nodeId"])),
+        None => text(&node["nodeId"]),
+    }
+}
+
+fn list(values: &Value) -> String {
+    let texts = values.as_array().into_iter().flatten().filter_map(Value::as_str);
+    texts.collect::<Vec<_>>().join(", ")
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
