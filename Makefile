@@ -7,10 +7,10 @@ SHELL := /bin/bash
 export PROFILE
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test bench fmt clean
+.PHONY: help run demo test test-full bench fmt clean
 
 help: ## Print this menu
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: ## Build, choose safe defaults, start the gateway and print its address
 	@scripts/run.sh
@@ -20,6 +20,9 @@ demo: ## See a turn run a real tool, with a scripted model: no API key needed
 
 test: ## Install what the tests need, then run every check
 	@scripts/test.sh
+
+test-full: ## The same, and the image built from its sources alone (takes long)
+	@FULL=1 scripts/test.sh
 
 bench: ## Measure the figures of docs/benchmarks.md and write them down
 	cargo xtask bench --write

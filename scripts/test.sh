@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need, runs every check, and leaves the machine as it found it.
+# With FULL set, the gateway's image is then built from its sources alone, and tested, too.
 #
 # A Docker Engine that had to be started is stopped at the end, whatever the end is; one that
 # was there before stays.
@@ -30,3 +31,4 @@ trap 'exit 143' TERM
 
 scripts/test-setup.sh
 cargo xtask ci "$@"
+if [ -n "${FULL:-}" ]; then scripts/test-from-source.sh; fi
