@@ -9,6 +9,7 @@ mod clients;
 mod commands;
 mod history;
 mod idle;
+mod image;
 mod lab;
 mod latency;
 mod memory;
@@ -25,16 +26,16 @@ use anyhow::bail;
 use self::{lab::Lab, report::Row};
 
 /// The figures, in the order of the table.
-const FIGURES: [&str; 11] = [
+const FIGURES: [&str; 12] = [
     "start", "idle", "commands", "latency", "rpc", "clients", "turns", "memory", "history",
-    "sandbox", "binary",
+    "sandbox", "image", "binary",
 ];
 
 /// Options of `cargo xtask bench`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Measure only these figures: start, idle, commands, latency, rpc, clients, turns, memory,
-    /// history, sandbox, binary
+    /// history, sandbox, image, binary
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
     /// A tenth of the rounds: to see that it works, not what it yields
@@ -90,6 +91,7 @@ async fn measure(name: &str, lab: &Lab) -> anyhow::Result<Vec<Row>> {
         "memory" => memory::measure(lab).await,
         "history" => history::measure(lab).await,
         "sandbox" => sandbox::measure(lab).await,
+        "image" => image::measure(lab),
         _ => binary::measure(lab),
     }
 }

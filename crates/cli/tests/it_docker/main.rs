@@ -13,3 +13,4 @@ mod entries;
 mod life;
 mod owners;
 mod rig;
+mod variants;

@@ -24,20 +24,20 @@ const LABEL: &str = "openclaw.test=image";
 /// The image with the program under test in it.
 pub(crate) fn image() -> &'static str {
     static IMAGE: OnceLock<String> = OnceLock::new();
-    IMAGE.get_or_init(|| {
-        if let Ok(name) = std::env::var("OPENCLAW_TEST_IMAGE") {
-            return name;
-        }
-        let program = Path::new(env!("CARGO_BIN_EXE_openclaw"));
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
-        let servant = program.ancestors().map(|it| it.join("boxd/openclaw-boxd"));
-        let servant = servant.into_iter().find(|it| it.is_file());
-        let servant = servant.expect("no servant: run scripts/build-boxd.sh");
-        let mut command = Command::new(root.join("scripts/test-image.sh"));
-        let ran = Ran::of(&command.arg(program).arg(servant).output().unwrap());
-        assert_eq!(ran.code, Some(0), "no image (run scripts/test-setup.sh): {}", ran.stderr);
-        ran.stdout.trim().to_owned()
-    })
+    IMAGE.get_or_init(|| std::env::var("OPENCLAW_TEST_IMAGE").unwrap_or_else(|_| build(&[])))
+}
+
+/// The same with more options of `docker build`.
+pub(crate) fn build(options: &[&str]) -> String {
+    let program = Path::new(env!("CARGO_BIN_EXE_openclaw"));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
+    let servants = program.ancestors().map(|it| it.join("boxd/openclaw-boxd"));
+    let servant = servants.into_iter().find(|it| it.is_file());
+    let servant = servant.expect("no servant: run scripts/build-boxd.sh");
+    let mut command = Command::new(root.join("scripts/test-image.sh"));
+    let ran = Ran::of(&command.arg(program).arg(servant).args(options).output().unwrap());
+    assert_eq!(ran.code, Some(0), "no image (run scripts/test-setup.sh): {}", ran.stderr);
+    ran.stdout.trim().to_owned()
 }
 
 /// What a command did.
