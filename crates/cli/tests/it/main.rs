@@ -8,6 +8,7 @@ mod approvals;
 mod config;
 mod crash;
 mod dashboard;
+mod devices;
 mod doctor;
 mod faults;
 mod gateway;
