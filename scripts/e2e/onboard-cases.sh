@@ -142,13 +142,13 @@ case_skills() {
 
 # The whole wizard, with a step back, answers that are not the default, and the gateway after it.
 case_wizard() {
-  in_terminal openclaw onboard --auth-choice skip --skip-health
+  in_terminal openclaw onboard --auth-choice skip --skip-health --suppress-gateway-token-output
   answer "Go on" "y$ENTER"
   answer "How much do you want to decide" "$DOWN$ENTER"
   answer "Where does the gateway run" "$ENTER"
-  answer "Workspace" "$CLEAR$HOME/desk$ENTER"
-  answer "Port of the gateway" "$ESCAPE"
   answer "Workspace" "$ENTER"
+  answer "Port of the gateway" "$ESCAPE"
+  answer "Workspace" "$CLEAR$HOME/desk$ENTER"
   answer "Port of the gateway" "$CLEAR$((PORT + 1))$ENTER"
   answer "Who can reach the gateway" "$ENTER"
   answer "How do clients prove" "$ENTER"
