@@ -109,3 +109,49 @@ fn an_invalid_config_is_a_warning_and_the_gateway_is_asked_all_the_same() {
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(ran.stderr.starts_with("warning: Config invalid\n"), "{}", ran.stderr);
 }
+
+#[test]
+fn every_option_of_the_guide_is_taken_and_an_explicit_token_beats_all_others() {
+    let home = quiet(TempHome::minimal().unwrap());
+    let gateway = start(&home);
+    let token = ["health", "--token", TOKEN];
+    let ways: [&[&str]; 5] = [
+        &[],
+        &["--json", "--timeout", "20000"],
+        &["--verbose"],
+        &["--debug"],
+        &["--url", &gateway.ws_url()],
+    ];
+
+    let wrong = [("OPENCLAW_GATEWAY_TOKEN", "of another gateway")];
+    for way in ways {
+        let ran = run_with(&home, &[&token[..], way].concat(), &wrong);
+        assert_eq!(ran.code, Some(0), "{way:?}: {}", ran.stderr);
+    }
+    let alias = run_with(&home, &["gateway", "health", "--token", TOKEN], &wrong);
+    let refused = run_with(&home, &["health"], &wrong);
+    let nonsense = run(&home, &["health", "--timeout", "soon"]);
+
+    assert_eq!(alias.code, Some(0), "{}", alias.stderr);
+    assert_eq!((refused.code, nonsense.code), (Some(1), Some(1)));
+    assert!(refused.stderr.contains("hint: "), "{}", refused.stderr);
+    assert!(nonsense.stderr.starts_with("error: Invalid --timeout value 'soon'"));
+}
+
+#[test]
+fn a_password_is_taken_where_the_gateway_asks_for_one() {
+    let home = quiet(TempHome::minimal().unwrap());
+    let auth = serde_json::json!({"mode": "password", "password": "of the house"});
+    home.merge_config(&serde_json::json!({"gateway": {"auth": auth}})).unwrap();
+    let gateway = start(&home);
+    let stranger = TempHome::new().unwrap();
+    let url = gateway.ws_url();
+
+    let known = run(&stranger, &["health", "--url", &url, "--password", "of the house"]);
+    let (code, guessed) =
+        run(&stranger, &["health", "--url", &url, "--password", "a guess"]).failure();
+
+    assert_eq!(known.code, Some(0), "{}", known.stderr);
+    assert_eq!(code, Some(1));
+    assert!(guessed.contains("password mismatch"), "{guessed}");
+}
