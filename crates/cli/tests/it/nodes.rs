@@ -91,8 +91,14 @@ fn script(line: &str) -> Value {
     json!({ "command": ["/bin/sh", "-c", line] })
 }
 
+/// A home whose gateway does not start anew when [`start`] writes its port down.
 fn plain() -> TempHome {
-    quiet(TempHome::minimal().unwrap())
+    steady(TempHome::minimal().unwrap())
+}
+
+fn steady(home: TempHome) -> TempHome {
+    home.merge_config(&json!({ "gateway": { "reload": { "mode": "off" } } })).unwrap();
+    quiet(home)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -209,7 +215,7 @@ async fn the_nodes_own_file_has_the_last_word() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_model_runs_a_command_on_a_node_after_a_person_agreed() {
     let llm = Llm::script([calls("exec", json!({ "command": "pwd" })), says("There.")]);
-    let home = quiet(TempHome::with_model(&format!("{}/v1", llm.base_url())).unwrap());
+    let home = steady(TempHome::with_model(&format!("{}/v1", llm.base_url())).unwrap());
     let exec = json!({ "host": "node", "security": "full", "ask": "always" });
     home.merge_config(&json!({ "tools": { "exec": exec } })).unwrap();
     let (_gateway, machine, mut client, _id) = joined(&home).await;
