@@ -26,7 +26,8 @@ pub(crate) struct Params {
     limit: Option<u16>,
     agent_id: Option<String>,
     cursor: Option<String>,
-    offset: Option<u64>,
+    /// How many of the newest messages to pass over.
+    offset: Option<usize>,
     #[schemars(range(min = 1, max = 500_000))]
     max_chars: Option<u64>,
     message_id: Option<String>,
@@ -54,6 +55,9 @@ pub(crate) struct Reply {
 #[serde(rename_all = "camelCase")]
 struct Newest {
     has_more: bool,
+    /// Where older messages begin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_offset: Option<usize>,
     defaults: Value,
 }
 
@@ -70,13 +74,15 @@ impl Method for ChatHistory {
         let key = gateway.session_key(&params.session_key, agent.as_ref());
         let index = gateway.sessions_of(&key);
         let entry = index.get(&key);
+        let offset = params.offset.unwrap_or(0);
         let tail = match &entry {
             Some(entry) => {
                 let limit = params.limit.map_or(LIMIT, usize::from);
-                index.tail(entry, limit, BYTES_MAX).await?
+                index.tail_before(entry, offset, limit, BYTES_MAX).await?
             }
             None => store::Tail::default(),
         };
+        let next_offset = tail.truncated.then(|| offset.saturating_add(tail.messages.len()));
         let is_marked = compat::knows_history_marks(cx.caller.version);
         let messages = tail.messages.into_iter().map(|mut line| {
             if let Some(opened) = envelope::opened_json(&line.message) {
@@ -89,6 +95,7 @@ impl Method for ChatHistory {
         let model = gateway.default_model(&owner);
         let newest = is_marked.then(|| Newest {
             has_more: tail.truncated,
+            next_offset,
             defaults: json!({
                 "modelProvider": model.as_ref().map(|model| model.provider.clone()),
                 "model": model.as_ref().map(|model| model.id.clone()),

@@ -40,8 +40,14 @@ struct Line<'a> {
     timestamp: Option<&'a RawValue>,
 }
 
-/// Reads at most `limit` messages with at most `bytes_max` bytes in all.
-pub(crate) fn read(path: &Path, limit: usize, bytes_max: usize) -> Result<Tail, StoreError> {
+/// Reads at most `limit` messages with at most `bytes_max` bytes in all, after passing over the
+/// newest `skip`.
+pub(crate) fn read(
+    path: &Path,
+    mut skip: usize,
+    limit: usize,
+    bytes_max: usize,
+) -> Result<Tail, StoreError> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Tail::default()),
@@ -71,6 +77,10 @@ pub(crate) fn read(path: &Path, limit: usize, bytes_max: usize) -> Result<Tail, 
         }
         for line in lines.rsplit(|byte| *byte == b'\n') {
             let Some(message) = message_of(line) else { continue };
+            if skip > 0 {
+                skip -= 1;
+                continue;
+            }
             let bytes = message.message.get().len();
             if newest_first.len() == limit || bytes > bytes_left {
                 truncated = true;
@@ -127,7 +137,7 @@ mod tests {
             (0..6).map(|n| line(n, if n % 2 == 0 { &long } else { "short" })).collect();
         let file = write(&lines);
 
-        let tail = read(file.path(), 10, usize::MAX).unwrap();
+        let tail = read(file.path(), 0, 10, usize::MAX).unwrap();
 
         assert_eq!((ids(&tail), tail.truncated), (vec![0, 1, 2, 3, 4, 5], false));
         let expected = format!(r#"{{"role":"user","content":"{long}"}}"#);
@@ -140,9 +150,9 @@ mod tests {
         let file = write(&(0..100).map(|n| line(n, "hello")).collect::<Vec<_>>());
         let one = r#"{"role":"user","content":"hello"}"#.len();
 
-        let by_count = read(file.path(), 3, usize::MAX).unwrap();
-        let by_bytes = read(file.path(), 100, one * 5 + 1).unwrap();
-        let all = read(file.path(), 100, usize::MAX).unwrap();
+        let by_count = read(file.path(), 0, 3, usize::MAX).unwrap();
+        let by_bytes = read(file.path(), 0, 100, one * 5 + 1).unwrap();
+        let all = read(file.path(), 0, 100, usize::MAX).unwrap();
 
         assert_eq!((ids(&by_count), by_count.truncated), (vec![97, 98, 99], true));
         assert_eq!((ids(&by_bytes), by_bytes.truncated), (vec![95, 96, 97, 98, 99], true));
@@ -150,11 +160,24 @@ mod tests {
     }
 
     #[test]
+    fn older_pages_join_the_newer_ones() {
+        let file = write(&(0..10).map(|n| line(n, "hello")).collect::<Vec<_>>());
+
+        let newest = read(file.path(), 0, 4, usize::MAX).unwrap();
+        let older = read(file.path(), 4, 4, usize::MAX).unwrap();
+        let oldest = read(file.path(), 8, 4, usize::MAX).unwrap();
+
+        assert_eq!((ids(&newest), newest.truncated), (vec![6, 7, 8, 9], true));
+        assert_eq!((ids(&older), older.truncated), (vec![2, 3, 4, 5], true));
+        assert_eq!((ids(&oldest), oldest.truncated), (vec![0, 1], false));
+    }
+
+    #[test]
     fn garbage_and_other_lines_are_passed_over() {
         let other = r#"{"type":"model_change","id":"b","parentId":null}"#.to_owned();
         let file = write(&[other, line(1, "a"), "{torn".to_owned(), line(2, "b")]);
 
-        assert_eq!(ids(&read(file.path(), 10, 1000).unwrap()), [1, 2]);
-        assert!(read(Path::new("/nonexistent"), 1, 1).unwrap().messages.is_empty());
+        assert_eq!(ids(&read(file.path(), 0, 10, 1000).unwrap()), [1, 2]);
+        assert!(read(Path::new("/nonexistent"), 0, 1, 1).unwrap().messages.is_empty());
     }
 }
