@@ -1,0 +1,206 @@
+//! A copy of the project in a folder of its own, set up for real, and taken down at the end.
+
+use std::{
+    fs,
+    net::{Ipv4Addr, TcpListener},
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+/// Containers of a test carry this, so that a sweep finds what a killed test left.
+const LABEL: &str = "openclaw.test";
+
+/// What is copied of the project.
+const FILES: [&str; 6] = [
+    "docker-setup.sh",
+    "docker-compose.yml",
+    "scripts/sandbox-setup.sh",
+    "Dockerfile",
+    "Dockerfile.sandbox",
+    "scripts/docker/setup.sh",
+];
+
+pub(crate) struct Rig {
+    dir: tempfile::TempDir,
+    image: String,
+    /// The Compose project, and so the start of the names of all that is made.
+    name: String,
+    pub(crate) port: u16,
+    bridge_port: u16,
+}
+
+pub(crate) struct Ran {
+    pub(crate) is_done: bool,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Ran {
+    pub(crate) fn assert_done(&self) {
+        assert!(self.is_done, "{}\n--- and on stderr:\n{}", self.out, self.err);
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            is_done: output.status.success(),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+impl Rig {
+    /// A project in a folder with spaces and letters beyond ASCII, and a home like it.
+    pub(crate) fn new(name: &str) -> Self {
+        let rig = Self {
+            dir: tempfile::Builder::new().prefix("openclaw-setup-").tempdir().unwrap(),
+            image: image(),
+            name: format!("openclaw-test-{name}-{}", std::process::id()),
+            port: free_port(),
+            bridge_port: free_port(),
+        };
+        fs::create_dir_all(rig.project().join("scripts/docker/setup")).unwrap();
+        fs::create_dir_all(rig.home()).unwrap();
+        let mut files: Vec<String> = FILES.map(str::to_owned).into();
+        for entry in fs::read_dir(root().join("scripts/docker/setup")).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            files.push(format!("scripts/docker/setup/{name}"));
+        }
+        for file in files {
+            fs::copy(root().join(&file), rig.project().join(&file)).unwrap();
+        }
+        let labels = format!(
+            "services:\n  openclaw-gateway: &labels\n    labels: {{{LABEL}: setup}}\n  \
+             openclaw-cli: *labels\n"
+        );
+        fs::write(rig.project().join("docker-compose.override.yml"), labels).unwrap();
+        rig
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(crate) fn project(&self) -> PathBuf {
+        self.path("Projekt für Docker")
+    }
+
+    pub(crate) fn home(&self) -> PathBuf {
+        self.path("Heim von Zoë")
+    }
+
+    pub(crate) fn state(&self) -> PathBuf {
+        self.home().join(".openclaw")
+    }
+
+    fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().stdin(Stdio::null()).current_dir(self.project());
+        // The engine, and where the plugins of its command line are.
+        for name in ["PATH", "DOCKER_HOST", "TMPDIR"] {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
+            }
+        }
+        let plugins = std::env::var("DOCKER_CONFIG")
+            .unwrap_or_else(|_| format!("{}/.docker", std::env::var("HOME").unwrap()));
+        command.env("DOCKER_CONFIG", plugins);
+        command.env("HOME", self.home()).env("LANG", "C.UTF-8");
+        command.env("COMPOSE_PROJECT_NAME", &self.name);
+        command
+    }
+
+    /// Runs `docker-setup.sh` on the image of the tests, from another directory.
+    pub(crate) fn set_up(&self, vars: &[(&str, &str)], args: &[&str]) -> Ran {
+        let mut command = self.command(self.project().join("docker-setup.sh"));
+        command
+            .current_dir("/")
+            .env("OPENCLAW_IMAGE", &self.image)
+            .env("OPENCLAW_GATEWAY_PORT", self.port.to_string())
+            .env("OPENCLAW_BRIDGE_PORT", self.bridge_port.to_string())
+            .envs(vars.iter().copied())
+            .arg("--offline")
+            .args(args);
+        command.output().unwrap().into()
+    }
+
+    /// Plain `docker compose` in the project, as a person types it.
+    pub(crate) fn compose(&self, args: &[&str]) -> Ran {
+        self.command("docker").arg("compose").args(args).output().unwrap().into()
+    }
+
+    /// Runs a shell command in the gateway's container.
+    pub(crate) fn inside(&self, script: &str) -> Ran {
+        self.compose(&["exec", "-T", "openclaw-gateway", "sh", "-c", script])
+    }
+
+    /// The value of a key in `.env`.
+    pub(crate) fn env(&self, key: &str) -> String {
+        let start = format!("{key}=");
+        let text = fs::read_to_string(self.project().join(".env")).unwrap();
+        let found = text.lines().find_map(|line| line.strip_prefix(&start).map(str::to_owned));
+        found.unwrap_or_default()
+    }
+
+    /// Where the gateway's container has something of this machine mounted.
+    pub(crate) fn mount_targets(&self) -> Vec<String> {
+        let id = self.compose(&["ps", "-q", "openclaw-gateway"]).out;
+        let format = "{{range .Mounts}}{{println .Destination}}{{end}}";
+        let ran: Ran = self
+            .command("docker")
+            .args(["inspect", "-f", format, id.trim()])
+            .output()
+            .unwrap()
+            .into();
+        ran.assert_done();
+        ran.out.lines().filter(|it| !it.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// Removes sandboxes that the gateway of this test made.
+    fn remove_sandboxes(&self) {
+        let removed = self.inside("openclaw sandbox recreate --all --force");
+        drop(removed);
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        self.remove_sandboxes();
+        drop(self.compose(&["down", "--volumes", "--remove-orphans", "--timeout", "5"]));
+    }
+}
+
+/// The image of the gateway, around the program that cargo built.
+pub(crate) fn image() -> String {
+    let exe = std::env::current_exe().unwrap();
+    let target = exe.ancestors().find(|it| it.join("debug/openclaw").is_file());
+    let target = target.unwrap_or_else(|| panic!("no program: run cargo build -p cli"));
+    let ran: Ran = Command::new(root().join("scripts/test-image.sh"))
+        .arg(target.join("debug/openclaw"))
+        .arg(target.join("boxd/openclaw-boxd"))
+        .output()
+        .unwrap()
+        .into();
+    ran.assert_done();
+    ran.out.trim().to_owned()
+}
+
+/// The address of this machine on the engine's own bridge.
+pub(crate) fn bridge() -> Ipv4Addr {
+    let format = "{{range .IPAM.Config}}{{.Gateway}}{{end}}";
+    let output =
+        Command::new("docker").args(["network", "inspect", "bridge", "-f", format]).output();
+    let ran: Ran = output.unwrap().into();
+    ran.assert_done();
+    ran.out.trim().parse().unwrap()
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap().local_addr().unwrap().port()
+}
+
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
