@@ -29,6 +29,7 @@ const LENIENT: [&str; 3] = ["health", "status", "sessions"];
     subcommand_required = false,
     max_term_width = 100,
     after_help = "Examples:\n  \
+        openclaw onboard                            set everything up\n  \
         openclaw gateway run --allow-unconfigured   start a gateway right now\n  \
         openclaw agent --agent main -m \"Hello\"      say something to the agent\n  \
         openclaw health                             ask whether the gateway is well\n\n\

@@ -173,7 +173,7 @@ fn go_through(
 fn look(program: &Program, prompt: &mut Prompt, language: Language) -> Result<(), Failure> {
     let text = Text("Asking the gateway…", "正在检查网关……").of(language);
     crate::wait_for(async {
-        let answer = prompt.wait(text, health::brief(program)).await;
+        let answer = Box::pin(prompt.wait(text, health::brief(program))).await;
         match answer {
             Ok(Some(Ok(lines))) => prompt.passed(&lines.join("\n")),
             Ok(Some(Err(failure))) => {

@@ -29,10 +29,21 @@ fn no_arguments_print_the_root_help() {
       health      Ask the running gateway how it is
       status      Show gateway, agents, sessions and security at a glance
       agent       Say something to an agent and print its reply
+      onboard     Set up gateway, model, workspace and channels
+      setup       Make the config, the workspace and its starter files
+      configure   Change parts of the setup by answering questions
       sessions    List stored conversations
       sandbox     Show and renew the containers that tools run in
+      approvals   Show and change which commands may run without asking
+      nodes       Show and use the nodes of a gateway
+      node        Lend this machine's commands to a gateway
+      devices     Let devices in, take their tokens back, send them away
       config      Read and change the configuration
       logs        Show the gateway's log
+      doctor      Find out what is wrong, and mend it
+      dashboard   Print the address of the Control UI, and open it
+      reset       Forget the config, or more, and begin anew
+      uninstall   Remove state, workspaces and service; the program itself stays
       completion  Print the completion script for a shell
 
     Options:
@@ -43,6 +54,7 @@ fn no_arguments_print_the_root_help() {
       -h, --help            Print help
 
     Examples:
+      openclaw onboard                            set everything up
       openclaw gateway run --allow-unconfigured   start a gateway right now
       openclaw agent --agent main -m "Hello"      say something to the agent
       openclaw health                             ask whether the gateway is well
@@ -65,6 +77,9 @@ fn every_command_has_help_with_an_example() {
         "health",
         "status",
         "agent",
+        "onboard",
+        "setup",
+        "configure",
         "sessions",
         "sandbox",
         "sandbox list",
@@ -77,6 +92,10 @@ fn every_command_has_help_with_an_example() {
         "config validate",
         "config patch",
         "logs",
+        "doctor",
+        "dashboard",
+        "reset",
+        "uninstall",
         "completion",
     ];
 

@@ -72,6 +72,7 @@ impl Method for WizardStart {
 }
 
 /// What clients are told when the wizard would not.
+#[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` takes")]
 pub(super) fn refusal(refused: Refused) -> RpcError {
     match refused {
         Refused::Running | Refused::Busy => RpcError::unavailable(refused.to_string()),

@@ -43,7 +43,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     keys: Keys,
     #[command(flatten)]
-    gateway: Gateway,
+    gateway: Server,
     #[command(flatten)]
     pub(crate) steps: Steps,
 }
@@ -129,7 +129,7 @@ keys! {
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Gateway")]
-struct Gateway {
+struct Server {
     /// Port of the gateway
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     gateway_port: Option<u16>,

@@ -49,7 +49,7 @@ impl Prompt {
 
     /// Begins with a title.
     pub(crate) fn intro(&mut self, title: &str) {
-        self.say(vec![
+        self.say(&[
             Line::new("┌", MUTED, ACCENT.bold(), title.to_owned()),
             Line::new("│", MUTED, PLAIN, String::new()),
         ]);
@@ -57,12 +57,12 @@ impl Prompt {
 
     /// Ends with a last word.
     pub(crate) fn outro(&mut self, text: &str) {
-        self.say(vec![Line::new("└", MUTED, PLAIN, text.to_owned())]);
+        self.say(&[Line::new("└", MUTED, PLAIN, text.to_owned())]);
     }
 
     /// Says something that is no question.
     pub(crate) fn note(&mut self, text: &str) {
-        self.say(vec![
+        self.say(&[
             Line::new("●", WARN, PLAIN, text.to_owned()),
             Line::new("│", MUTED, PLAIN, String::new()),
         ]);
@@ -78,7 +78,7 @@ impl Prompt {
         let mut entry = Entry::of(&question.kind, last, self.language);
         let mut trouble = rejected.map(str::to_owned);
         loop {
-            let mut lines = self.head(question, trouble.is_some());
+            let mut lines = head(question, trouble.is_some());
             lines.extend(
                 entry
                     .lines(ui_rows())
@@ -142,22 +142,10 @@ impl Prompt {
 
     /// Says that something went well.
     pub(crate) fn passed(&mut self, text: &str) {
-        self.say(vec![
+        self.say(&[
             Line::new("◇", SUCCESS, PLAIN, text.to_owned()),
             Line::new("│", MUTED, PLAIN, String::new()),
         ]);
-    }
-
-    fn head(&self, question: &Question, is_wrong: bool) -> Vec<Line> {
-        let mark_style = if is_wrong { ERROR } else { ACCENT };
-        let title = PLAIN.bold();
-        let mut lines = vec![Line::new("◆", mark_style, title, question.title.clone())];
-        let is_note = question.kind == Kind::Note;
-        for text in question.message.lines() {
-            let style = if is_note { PLAIN } else { MUTED };
-            lines.push(Line::new("│", ACCENT, style, text.to_owned()));
-        }
-        lines
     }
 
     /// Replaces the question by what was said to it.
@@ -167,13 +155,26 @@ impl Prompt {
             lines.push(Line::new("│", MUTED, MUTED, shown.to_owned()));
         }
         lines.push(Line::new("│", MUTED, PLAIN, String::new()));
-        self.say(lines);
+        self.say(&lines);
     }
 
-    fn say(&mut self, lines: Vec<Line>) {
-        self.screen.show(&lines);
+    fn say(&mut self, lines: &[Line]) {
+        self.screen.show(lines);
         self.screen.leave();
     }
+}
+
+/// A question's title and explanation.
+fn head(question: &Question, is_wrong: bool) -> Vec<Line> {
+    let mark_style = if is_wrong { ERROR } else { ACCENT };
+    let title = PLAIN.bold();
+    let mut lines = vec![Line::new("◆", mark_style, title, question.title.clone())];
+    let is_note = question.kind == Kind::Note;
+    for text in question.message.lines() {
+        let style = if is_note { PLAIN } else { MUTED };
+        lines.push(Line::new("│", ACCENT, style, text.to_owned()));
+    }
+    lines
 }
 
 /// Rows that a list of choices may take.

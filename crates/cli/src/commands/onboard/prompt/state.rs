@@ -1,5 +1,7 @@
 //! An answer in the making: what stands there, and what a key does to it. Pure.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "a key that means nothing does nothing")]
+
 use anstyle::Style;
 use domain::Secret;
 use onboard::{Answer, Choice, Kind, Language, Text};
