@@ -83,14 +83,18 @@ impl Command {
             Self::Sandbox(args) => args.wants_json(),
             Self::Approvals(args) => args.wants_json(),
             Self::Nodes(args) => args.wants_json(),
-            Self::Node(_) => false,
             Self::Devices(args) => args.wants_json(),
             Self::Config(args) => args.wants_json(),
             Self::Logs(args) => args.json,
             Self::Doctor(args) => args.json,
             Self::Dashboard(args) => args.json,
-            Self::Reset(_) | Self::Uninstall(_) => false,
-            Self::Configure(_) | Self::Completion(_) | Self::Healthz(_) | Self::QrSmoke(_) => false,
+            Self::Node(_)
+            | Self::Reset(_)
+            | Self::Uninstall(_)
+            | Self::Configure(_)
+            | Self::Completion(_)
+            | Self::Healthz(_)
+            | Self::QrSmoke(_) => false,
         }
     }
 
@@ -126,7 +130,7 @@ pub(crate) fn run(command: Command, program: &mut Program) -> Result<(), Failure
     if let Command::Gateway(args) = &command
         && args.starts_gateway()
     {
-        gateway::bring_up_to_date(program)?;
+        gateway::bring_up_to_date(program);
     }
     match command.when_invalid() {
         WhenInvalid::Warn => program.warn_if_invalid(),

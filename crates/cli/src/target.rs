@@ -191,7 +191,8 @@ pub(crate) async fn open(
             Ok(client)
         }
         Ok(Err(error)) => {
-            if !has_secret && detail(&error) == Some("AUTH_DEVICE_TOKEN_MISMATCH") {
+            let is_stale = detail(&error).is_some_and(|code| code.ends_with("_MISMATCH"));
+            if device.is_some() && !has_secret && is_stale {
                 target.own.forget_token();
             }
             Err(no_connection(target, &error))
@@ -262,7 +263,7 @@ fn no_connection(target: &Target, error: &ConnectError) -> Failure {
         }
         ConnectError::Unreachable { .. } => Some(target.absence_hint.clone()),
         ConnectError::NotAGateway { .. } => Some("openclaw doctor (it names who listens)".into()),
-        _ => None,
+        ConnectError::Address { .. } | ConnectError::Closed(_) | _ => None,
     };
     failure
 }

@@ -199,13 +199,11 @@ pub(crate) fn claimant(path: &Path) -> Option<(Option<u32>, bool)> {
         return None;
     }
     let text = fs::read_to_string(path).ok()?;
-    match serde_json::from_str::<Claim>(&text) {
-        Ok(claim) => Some((Some(claim.pid), !is_alive(claim.pid))),
-        Err(_) => {
-            let is_old = age_ms(path).is_some_and(|age| age > EMPTY_STALE_MS);
-            text.trim().is_empty().then_some((None, is_old))
-        }
+    if let Ok(claim) = serde_json::from_str::<Claim>(&text) {
+        return Some((Some(claim.pid), !is_alive(claim.pid)));
     }
+    let is_old = age_ms(path).is_some_and(|age| age > EMPTY_STALE_MS);
+    text.trim().is_empty().then_some((None, is_old))
 }
 
 fn is_alive(pid: u32) -> bool {

@@ -13,7 +13,6 @@ const READ_BYTES_MAX: u64 = 32 << 20;
 
 /// Something about the files of an agent's conversations.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Flaw {
     /// The index is no JSON object, or cannot be read at all.
     Index {
@@ -141,8 +140,6 @@ pub fn break_stale_lock(path: &Path) -> Result<(), crate::StoreError> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use domain::{AgentId, SystemClock};
 
     use super::*;

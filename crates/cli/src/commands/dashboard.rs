@@ -132,7 +132,8 @@ fn escaped(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             escaped.push(char::from(byte));
         } else {
-            escaped.push_str(&format!("%{byte:02X}"));
+            escaped.push('%');
+            escaped.push_str(&hex::encode_upper([byte]));
         }
     }
     escaped
@@ -184,9 +185,10 @@ fn open(env: &Env, url: &str) -> Opening {
     }
     let name = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
     let opener = find(env, name).filter(|_| has_screen(env));
-    match opener.is_some_and(|opener| start(&opener, url)) {
-        true => Opening::Opened,
-        false => Opening::Elsewhere(Elsewhere::NoBrowser),
+    if opener.is_some_and(|opener| start(&opener, url)) {
+        Opening::Opened
+    } else {
+        Opening::Elsewhere(Elsewhere::NoBrowser)
     }
 }
 

@@ -77,11 +77,10 @@ fn plan(program: &Program, takes_state: bool, takes_workspaces: bool) -> Plan {
     for workspace in removal::workspaces(program) {
         let is_inside = workspace.starts_with(state);
         match (takes_workspaces, takes_state && is_inside) {
-            // Goes with the rest.
-            (true, true) => {}
             (true, false) => plan.add(program, &workspace, "workspace"),
             (false, true) => plan.keep.push(workspace),
-            (false, false) => {}
+            // In the first case it goes with the rest.
+            (true, true) | (false, false) => {}
         }
     }
     plan

@@ -75,9 +75,10 @@ fn down(scene: &Scene<'_>, facts: &EngineFacts<'_>, error: &EngineError) -> Find
     let agents: Vec<&str> = facts.agents.iter().map(|agent: &&Agent| agent.id.as_str()).collect();
     let why = format!("tools of {} cannot run: their sandbox is required", agents.join(", "));
     let (url, from) = facts.endpoint.clone().unwrap_or_default();
-    let said = match error {
-        EngineError::Unreachable { said, .. } => said.clone(),
-        other => other.to_string(),
+    let said = if let EngineError::Unreachable { said, .. } = error {
+        said.clone()
+    } else {
+        error.to_string()
     };
     let name = program(facts.engine);
     let socket = url.strip_prefix("unix://");

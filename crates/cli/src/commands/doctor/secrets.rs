@@ -17,7 +17,8 @@ pub(super) fn look(scene: &Scene<'_>) -> Outcome {
     for path in places(scene) {
         let Ok(meta) = fs::symlink_metadata(&path) else { continue };
         let mode = meta.mode() & 0o777;
-        if meta.is_symlink() || mode & 0o077 == 0 {
+        let for_others = mode & 0o077;
+        if meta.is_symlink() || for_others == 0 {
             continue;
         }
         let wanted = if meta.is_dir() { 0o700 } else { 0o600 };

@@ -26,7 +26,10 @@ pub(super) fn look(scene: &Scene<'_>) -> Outcome {
                     orphan_bytes += bytes;
                 }
                 Flaw::Missing { key } => missing.push(key),
-                other => findings.extend(judge(scene, other)),
+                Flaw::Index { .. }
+                | Flaw::Lock { .. }
+                | Flaw::Unreadable { .. }
+                | Flaw::Damaged { .. } => findings.extend(judge(scene, flaw)),
             }
         }
     }
@@ -88,7 +91,9 @@ fn judge(scene: &Scene<'_>, flaw: Flaw) -> Option<Finding> {
             format!("{} has {lines} lines that make no sense", scene.shown(&path)),
             "they are passed over; the rest of the conversation is used",
         ),
-        _ => return None,
+        Flaw::Lock { is_stale: false, .. } | Flaw::Missing { .. } | Flaw::Orphan { .. } => {
+            return None;
+        }
     })
 }
 

@@ -42,31 +42,26 @@ fn places(scene: &Scene<'_>) -> Vec<(PathBuf, &'static str)> {
 fn unwritable(scene: &Scene<'_>, path: &PathBuf, what: &str, error: &io::Error) -> Finding {
     let ours = rustix::process::geteuid().as_raw();
     let owner = fs::metadata(path).map_or(ours, |meta| meta.uid());
-    let (title, fix) = match error.kind() {
-        io::ErrorKind::ReadOnlyFilesystem => (
-            format!("{} is mounted read-only", scene.shown(path)),
-            format!("mount '{}' writable (drop `:ro`)", path.display()),
-        ),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            let dir = path.display();
-            (format!("the disk of {} is full", scene.shown(path)), format!("df -h '{dir}'"))
-        }
-        _ if owner != ours && scene.in_container => (
-            format!("{} belongs to uid {owner}, and we are uid {ours}", scene.shown(path)),
+    let (shown, dir) = (scene.shown(path), path.display());
+    let is_full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+    let (title, fix) = if error.kind() == io::ErrorKind::ReadOnlyFilesystem {
+        (format!("{shown} is mounted read-only"), format!("mount '{dir}' writable (drop `:ro`)"))
+    } else if is_full {
+        (format!("the disk of {shown} is full"), format!("df -h '{dir}'"))
+    } else if owner != ours {
+        let title = format!("{shown} belongs to uid {owner}, and we are uid {ours}");
+        let fix = if scene.in_container {
             format!(
-                "on the host: sudo chown -R {ours} <the directory mounted at '{}'>, or start the \
-                 container with --user {owner}",
-                path.display()
-            ),
-        ),
-        _ if owner != ours => (
-            format!("{} belongs to uid {owner}, and we are uid {ours}", scene.shown(path)),
-            format!("sudo chown -R {ours} '{}'", path.display()),
-        ),
-        _ => (
-            format!("{} cannot be written: {error}", scene.shown(path)),
-            format!("chmod -R u+rwX '{}'", path.display()),
-        ),
+                "on the host: sudo chown -R {ours} <the directory mounted at '{dir}'>, or start \
+                 the container with --user {owner}"
+            )
+        } else {
+            format!("sudo chown -R {ours} '{dir}'")
+        };
+        (title, fix)
+    } else {
+        let title = format!("{shown} cannot be written: {error}");
+        (title, format!("chmod -R u+rwX '{dir}'"))
     };
     Finding::error("writable.refused", title, format!("{what} cannot be stored there")).fix(fix)
 }

@@ -12,11 +12,11 @@ use crate::{
 };
 
 /// Brings the config up to date, if nothing but old keys is wrong with it.
-pub(crate) fn bring_up_to_date(program: &mut Program) -> Result<(), Failure> {
+pub(crate) fn bring_up_to_date(program: &mut Program) {
     let snapshot = program.snapshot();
     let (false, false, Some(raw)) = (snapshot.valid, snapshot.legacy.is_empty(), &snapshot.raw)
     else {
-        return Ok(());
+        return;
     };
     let editor = Editor {
         locations: &program.locations,
@@ -25,7 +25,7 @@ pub(crate) fn bring_up_to_date(program: &mut Program) -> Result<(), Failure> {
         now: program.clock.now(),
     };
     // What else is wrong is told by the start itself.
-    let Ok((edited, changes)) = editor.migrate(raw) else { return Ok(()) };
+    let Ok((edited, changes)) = editor.migrate(raw) else { return };
     for change in &changes {
         ui::say(format!("config: {change}"));
     }
@@ -41,5 +41,4 @@ pub(crate) fn bring_up_to_date(program: &mut Program) -> Result<(), Failure> {
             program.adopt(edited.loaded);
         }
     }
-    Ok(())
 }
