@@ -12,11 +12,11 @@ use agent::sandboxes;
 use config::{AuthMode, Bind, Config, Mode};
 use domain::{Clock, Secret};
 use protocol::event::Shutdown;
-use tokio::{sync::watch, time::timeout};
+use tokio::{net::TcpListener, sync::watch, time::timeout};
 use tracing::{info, warn};
 
 use crate::{
-    approvals::Approvals,
+    approvals::{self, Approvals},
     auth::Gate,
     bind,
     dedupe::Conflicts,
@@ -108,34 +108,15 @@ impl App {
     pub async fn start(options: Options) -> Result<Running, StartError> {
         let started = options.clock.now();
         let config = Arc::new(admit(&options.loaded, &options)?);
-        let store = store::Store::open(store::OpenOptions {
-            state_dir: options.locations.state_dir.clone(),
-            sessions_template: config.session.store.clone(),
-            clock: Arc::clone(&options.clock),
-        })?;
-        bind::raise_file_limit();
-        let (bind, port) = (&config.gateway.bind, config.gateway.port);
-        let listener =
-            bind::listen(bind, port).await.map_err(|source| StartError::Listen { port, source })?;
-        let addr = listener.local_addr().map_err(|source| StartError::Listen { port, source })?;
+        let (store, listener, addr) = foothold(&options, &config).await?;
         cautions::log(&options, &config);
 
         let host = host_name();
         let boot_id = uuid::Uuid::new_v4().to_string();
         let lifecycle = Lifecycle::default();
-        let loaded = config::Reloader::start(
-            Arc::new(options.loaded.clone()),
-            options.locations.clone(),
-            options.env.clone(),
-            &lifecycle.tasks,
-            lifecycle.soft.clone(),
-        );
+        let loaded = reloader(&options, &lifecycle);
         let (sender, receiver) = watch::channel(Arc::clone(&config));
-        let models = models::Models::new(models::Settings {
-            store: store.clone(),
-            clock: Arc::clone(&options.clock),
-            env: Arc::new(options.loaded.env.vars().clone()),
-        });
+        let models = models(&options, &store);
         let backend = sandbox::Host::new(lifecycle.tasks.clone(), confinement(&config));
         let sandboxes = engines(&options, &lifecycle, &receiver);
         let port = nodes::Port::default();
@@ -155,12 +136,7 @@ impl App {
         });
         let (events, inbox) = Events::new(agent_events);
         let is_contained = config::in_container(&options.env);
-        let files = store::DeviceFiles::new(&options.locations.state_dir);
-        let devices = Devices::open(files, events.clone(), Arc::clone(&options.clock))
-            .map_err(store::OpenError::from)?;
-        let file = store::NodeFile::new(&options.locations.state_dir);
-        let nodes = Nodes::open(file, events.clone(), Arc::clone(&options.clock))
-            .map_err(store::OpenError::from)?;
+        let (devices, nodes) = books(&options, &events).map_err(store::OpenError::from)?;
         let gateway = Arc::new(Gateway {
             health: HealthCache::new(&config, &store, &*options.clock),
             roster: Roster::new(&host, VERSION, &boot_id),
@@ -191,8 +167,7 @@ impl App {
         let tasks = &gateway.lifecycle.tasks;
         tasks.spawn(events::run(Arc::clone(&gateway), inbox));
         tasks.spawn(devices::keep(gateway.devices.clone(), gateway.lifecycle.clone()));
-        let (soft, clock) = (gateway.lifecycle.soft.clone(), Arc::clone(&gateway.clock));
-        tasks.spawn(questions.run(gateway.events.clone(), clock, soft));
+        tasks.spawn(approvals::run(questions, Arc::clone(&gateway)));
         tasks.spawn(http::accept(Arc::clone(&gateway), listener));
         info!(%addr, version = VERSION, "gateway listens");
         tasks.spawn(reload::follow(Arc::clone(&gateway), options.overrides, sender));
@@ -243,6 +218,52 @@ impl Running {
         }
         info!("gateway stopped");
     }
+}
+
+/// The state directory and the port, ours alone from here on.
+async fn foothold(
+    options: &Options,
+    config: &Config,
+) -> Result<(store::Store, TcpListener, SocketAddr), StartError> {
+    let store = store::Store::open(store::OpenOptions {
+        state_dir: options.locations.state_dir.clone(),
+        sessions_template: config.session.store.clone(),
+        clock: Arc::clone(&options.clock),
+    })?;
+    bind::raise_file_limit();
+    let (bind, port) = (&config.gateway.bind, config.gateway.port);
+    let failed = |source| StartError::Listen { port, source };
+    let listener = bind::listen(bind, port).await.map_err(failed)?;
+    let addr = listener.local_addr().map_err(failed)?;
+    Ok((store, listener, addr))
+}
+
+/// What the config file says, as it changes.
+fn reloader(options: &Options, lifecycle: &Lifecycle) -> watch::Receiver<Arc<config::Loaded>> {
+    config::Reloader::start(
+        Arc::new(options.loaded.clone()),
+        options.locations.clone(),
+        options.env.clone(),
+        &lifecycle.tasks,
+        lifecycle.soft.clone(),
+    )
+}
+
+fn models(options: &Options, store: &store::Store) -> models::Models {
+    models::Models::new(models::Settings {
+        store: store.clone(),
+        clock: Arc::clone(&options.clock),
+        env: Arc::new(options.loaded.env.vars().clone()),
+    })
+}
+
+/// Which devices and which nodes are known.
+fn books(options: &Options, events: &Events) -> Result<(Devices, Nodes), store::StoreError> {
+    let (state_dir, clock) = (&options.locations.state_dir, &options.clock);
+    let files = store::DeviceFiles::new(state_dir);
+    let devices = Devices::open(files, events.clone(), Arc::clone(clock))?;
+    let file = store::NodeFile::new(state_dir);
+    Ok((devices, Nodes::open(file, events.clone(), Arc::clone(clock))?))
 }
 
 /// Decides whether the gateway may start at all, and with which config.

@@ -201,6 +201,12 @@ impl Approver for Approvals {
     }
 }
 
+/// Runs the questions' task until the gateway stops.
+pub(crate) async fn run(task: Task, gateway: Arc<Gateway>) {
+    let (events, clock) = (gateway.events.clone(), Arc::clone(&gateway.clock));
+    task.run(events, clock, gateway.lifecycle.soft.clone()).await;
+}
+
 /// Tells a client of version 3, which cannot ask for them, the questions that wait.
 pub(crate) async fn remind(gateway: &Gateway, caller: &Caller) {
     if caller.version != Version::V3 || !caller.principal.may(Scope::Approvals) {
@@ -250,12 +256,7 @@ pub(crate) fn allowed(may_remember: bool) -> &'static [&'static str] {
 impl Task {
     /// Serves until the gateway stops. What waits then is answered with silence, by the drop of
     /// the waiters.
-    pub(crate) async fn run(
-        mut self,
-        events: Events,
-        clock: Arc<dyn Clock>,
-        stop: CancellationToken,
-    ) {
+    async fn run(mut self, events: Events, clock: Arc<dyn Clock>, stop: CancellationToken) {
         let desk = Desk { events, clock };
         let serve = async {
             loop {

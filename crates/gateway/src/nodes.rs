@@ -220,7 +220,7 @@ impl Nodes {
     }
 
     /// Takes a node's answer; says whether anybody waited for it.
-    pub(crate) fn answer(&self, conn: &ConnId, id: &str, outcome: Outcome) -> bool {
+    pub(crate) fn answer(&self, conn: &ConnId, id: &str, outcome: &Outcome) -> bool {
         let state = self.lock();
         let call = state.calls.values().find(|call| call.id == id && call.conn == *conn);
         call.is_some_and(|call| {

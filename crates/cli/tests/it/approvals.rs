@@ -202,3 +202,32 @@ fn the_local_file_is_shown_and_edited_without_a_gateway() {
     assert!(removed.contains("~/bin/rg"), "{removed}");
     assert!(again.1.contains("not on the list"), "{}", again.1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_leaves_the_sandbox_waits_for_a_person_too() {
+    let command = json!({ "command": "echo outside > out", "elevated": true });
+    let llm = Llm::script([calls("exec", command), says("Done.")]);
+    let home = home(&llm, &json!({ "security": "full", "ask": "always" }));
+    home.merge_config(&json!({
+        "tools": { "elevated": { "allowFrom": { "webchat": ["*"] } } },
+        "agents": { "defaults": { "sandbox": { "mode": "all" } } },
+    }))
+    .unwrap();
+    let gateway = Gateway::start(openclaw(), &home).unwrap();
+    let mut ann = gateway.connect(4).await.unwrap();
+
+    send(&mut ann, "r1", "leave").await;
+    let asked = question(&mut ann).await;
+    let out = home.state_dir().join("workspace/out");
+    let before = out.exists();
+    resolve(&mut ann, &asked["id"], "allow-once").await.unwrap();
+    let end = ann.turn_end("r1").await.unwrap();
+
+    assert_eq!(end["state"], "final", "{end}");
+    assert_eq!(
+        (&asked["request"]["host"], &asked["request"]["ask"]),
+        (&json!("gateway"), &json!("always"))
+    );
+    assert!(!before);
+    assert_eq!(std::fs::read_to_string(out).unwrap(), "outside\n");
+}

@@ -9,6 +9,7 @@ use crate::approvals::{Answered, Unfit};
 
 /// How a question ended.
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the wire")]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Decision {
     id: String,

@@ -19,6 +19,7 @@ const CLAIMS: [&str; 3] = ["approved", "approvalDecision", "runId"];
 pub(super) struct NodeInvoke;
 
 #[derive(Deserialize, JsonSchema)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the wire")]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Params {
     /// Id or name.

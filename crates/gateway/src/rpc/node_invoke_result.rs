@@ -64,7 +64,7 @@ impl Method for NodeInvokeResult {
                 message: failure.message.unwrap_or_else(|| "node command failed".to_owned()),
             }
         };
-        let was_awaited = cx.gateway.nodes.answer(&cx.caller.conn, &params.id, outcome);
+        let was_awaited = cx.gateway.nodes.answer(&cx.caller.conn, &params.id, &outcome);
         Ok(Reply { ok: true, ignored: !was_awaited })
     }
 }

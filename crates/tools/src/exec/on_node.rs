@@ -59,10 +59,10 @@ pub(super) async fn run(
         () = cx.cancel.cancelled() => return Err(ToolError::Aborted),
         output = nodes.run(job) => output.map_err(ToolError::Failed)?,
     };
-    told(output, cx.limits.output_chars_max)
+    told(&output, cx.limits.output_chars_max)
 }
 
-fn told(output: NodeOutput, chars_max: usize) -> Result<ToolOutput, ToolError> {
+fn told(output: &NodeOutput, chars_max: usize) -> Result<ToolOutput, ToolError> {
     let texts = [&output.stdout, &output.stderr, output.error.as_ref().unwrap_or(&output.stderr)];
     let text = texts.into_iter().map(|text| text.trim()).find(|text| !text.is_empty());
     let text = text.map_or_else(|| "(no output)".to_owned(), |text| tail(text, chars_max));

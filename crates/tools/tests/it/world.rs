@@ -171,7 +171,7 @@ fn permit(prepared: &tools::Prepared) -> Permit {
     let subject = Subject { tools: Policy::default(), ..Subject::default() };
     match judge(prepared.tool, &prepared.effect, &subject) {
         Judgement::Allow(permit) => permit,
-        Judgement::Host(reach) => on_host(&prepared, reach),
+        Judgement::Host(reach) => on_host(prepared, reach),
         Judgement::Deny(_) => panic!("the default policy allows"),
     }
 }
