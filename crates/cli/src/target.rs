@@ -256,12 +256,14 @@ fn approval_hint(error: &ConnectError) -> Option<String> {
 
 fn no_connection(target: &Target, error: &ConnectError) -> Failure {
     let mut failure = with_facts(Failure::of(Kind::Connection, error), target);
-    failure.is_absence = matches!(error, ConnectError::Unreachable { .. });
+    let absent = matches!(error, ConnectError::Unreachable { .. } | ConnectError::NotReady);
+    failure.is_absence = absent;
     failure.hint = match error {
         ConnectError::Refused { refusal, .. } => {
             approval_hint(error).or_else(|| proof_hint(&refusal.error.message).map(str::to_owned))
         }
         ConnectError::Unreachable { .. } => Some(target.absence_hint.clone()),
+        ConnectError::NotReady => Some("openclaw onboard, if it has no config yet".into()),
         ConnectError::NotAGateway { .. } => Some("openclaw doctor (it names who listens)".into()),
         ConnectError::Address { .. } | ConnectError::Closed(_) | _ => None,
     };

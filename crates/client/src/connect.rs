@@ -121,6 +121,7 @@ async fn open(address: &str) -> Result<Socket, ConnectError> {
     match client_async_tls_with_config(url.as_str(), stream, Some(config), None).await {
         Ok((socket, _)) => Ok(socket),
         Err(WsError::Io(source)) => Err(ConnectError::Unreachable { source }),
+        Err(WsError::Http(reply)) if reply.status().as_u16() == 503 => Err(ConnectError::NotReady),
         Err(other) => Err(ConnectError::NotAGateway { source: Box::new(other) }),
     }
 }

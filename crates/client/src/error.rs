@@ -56,6 +56,9 @@ pub enum ConnectError {
         #[source]
         source: std::io::Error,
     },
+    /// A gateway is there and takes nobody in: it has no config yet, or it stops.
+    #[error("gateway closed (1006): it takes no clients now (status 503)")]
+    NotReady,
     /// Something answers, but it is no gateway.
     #[error("gateway closed (1006): the answer is not a WebSocket upgrade")]
     NotAGateway {

@@ -131,6 +131,12 @@ fn the_probe_says_what_the_endpoint_says_and_believes_no_stranger() {
     let strange_port = stranger.local_addr().unwrap().port().to_string();
     std::thread::spawn(move || {
         let (mut stream, _) = stranger.accept().unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            head.extend(byte);
+        }
         stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n<html>").unwrap();
     });
 

@@ -101,6 +101,34 @@ fn the_command_line_works_before_there_is_a_gateway() {
 }
 
 #[test]
+fn onboarding_works_before_there_is_a_gateway_and_again_when_it_runs() {
+    let project = Project::new(State::empty());
+    let flags = [
+        "onboard",
+        "--non-interactive",
+        "--accept-risk",
+        "--mode",
+        "local",
+        "--auth-choice",
+        "skip",
+        "--gateway-bind",
+        "lan",
+        "--no-install-daemon",
+        "--skip-channels",
+        "--skip-skills",
+        "--skip-ui",
+    ];
+
+    let first = project.cli(&flags);
+    let again = project.cli(&flags);
+
+    assert_eq!(first.code, Some(0), "{}{}", first.stderr, project.log());
+    assert_eq!(again.code, Some(0), "{}{}", again.stderr, project.log());
+    let ask = ["node", "dist/index.js", "health", "--token", TOKEN];
+    assert_eq!(project.exec(&ask).code, Some(0), "{}", project.log());
+}
+
+#[test]
 fn health_is_0_with_the_token_and_1_with_a_reason_without_or_when_it_stopped() {
     let project = Project::new(State::with_config(18789));
     project.compose(&["up", "-d", "openclaw-gateway"]).answer();

@@ -34,7 +34,7 @@ use crate::{
 };
 
 /// How often the file is looked for. Some mounts tell of no changes, so nothing else is relied on.
-const POLL: Duration = Duration::from_millis(500);
+const POLL: Duration = Duration::from_millis(200);
 /// How long a client may take to send the head of a request.
 const HEAD_PATIENCE: Duration = Duration::from_secs(5);
 /// Clients at once; more wait in the listen queue of the system.
