@@ -147,6 +147,7 @@ main() {
   align_token
   set_container_config
   tell_of_channels
+  drop_sandboxes
   heading "Starting gateway"
   start_gateway || fail "The gateway could not be started; see above."
   if ! wait_for_gateway; then

@@ -26,6 +26,15 @@ begin_sandbox() {
   fi
 }
 
+# Removes the containers of sandboxes that will be no more: without the socket, nobody could.
+drop_sandboxes() {
+  if is_true "$OPENCLAW_SANDBOX" || ! is_ours "$SANDBOX_FILE"; then return; fi
+  list_compose_files "$SANDBOX_FILE"
+  one_shot --entrypoint openclaw openclaw-gateway sandbox recreate --all --force >/dev/null ||
+    warn "Containers of sandboxes may be left: docker ps --filter name=openclaw-sbx-"
+  list_compose_files
+}
+
 # The engine's socket and its group: `socket`, DOCKER_GID.
 find_socket() {
   socket=$OPENCLAW_DOCKER_SOCKET

@@ -1,6 +1,6 @@
 //! Sandboxes that a gateway in a container makes beside itself.
 
-use std::fs;
+use std::{fs, process::Command};
 
 use serde_json::json;
 use testkit::llm::{Dialect, Llm, calls, says};
@@ -34,8 +34,11 @@ fn a_turn_runs_its_command_in_a_sibling_container() {
     assert!(result.contains("in-"), "{result}");
     assert!(!result.contains(gateway.trim()), "it ran beside the gateway: {result}");
 
-    // And off again: no socket, no mode.
+    // And off again: no sandboxes, no socket, no mode.
+    let made = result.split_once("in-").unwrap().1.lines().next().unwrap().to_owned();
+    assert!(is_there(&made));
     rig.set_up(&[("OPENCLAW_SANDBOX", "0")], &[]).assert_done();
+    assert!(!is_there(&made));
     assert!(!rig.mount_targets().contains(&SOCKET.to_owned()));
     let mode = rig.inside("openclaw config get agents.defaults.sandbox.mode");
     assert_eq!(mode.out, "off\n");
@@ -67,6 +70,11 @@ fn a_gateway_that_cannot_make_sandboxes_never_gets_the_socket() {
     assert!(!rig.mount_targets().contains(&SOCKET.to_owned()));
     assert!(!rig.project().join("docker-compose.sandbox.yml").exists());
     rig.inside("node dist/index.js health").assert_done();
+}
+
+/// Whether the engine has a container of this host name, which is the start of its id.
+fn is_there(id: &str) -> bool {
+    Command::new("docker").args(["inspect", id]).output().unwrap().status.success()
 }
 
 fn config_with(llm: &Llm) -> String {

@@ -215,8 +215,15 @@ fn only_sandboxes_that_the_script_set_up_are_turned_off() {
     by_hand.assert_done();
     assert_eq!(untouched, [""; 0]);
     off.assert_done();
+    let calls = ready.rig.calls();
+    let removal = format!(
+        "{OVERLAID} run --rm --no-deps -T --entrypoint openclaw openclaw-gateway sandbox recreate \
+         --all --force"
+    );
+    let at = calls.iter().position(|it| it.contains(" up -d ")).unwrap();
+    assert_eq!(calls[at - 1], removal);
     assert_eq!(
-        ready.later_calls(),
+        calls[at + 2..],
         [
             patch(r#"mode:"off""#),
             format!("{FILES} up -d openclaw-gateway"),
