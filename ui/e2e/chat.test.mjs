@@ -32,7 +32,10 @@ test("a tool call shows its command, its output and its exit, and stays after a 
   await card.locator(".tool-state", { hasText: "exit 3" }).waitFor();
   await card.locator(".tool-head").click();
   await card.locator("pre", { hasText: "from the tool" }).last().waitFor();
-  assert.match(await card.locator("pre").first().innerText(), /"command": "echo from the tool; exit 3"/);
+  assert.match(
+    await card.locator("pre").first().innerText(),
+    /"command": "echo from the tool; exit 3"/,
+  );
 
   await page.reload();
   await page.locator(".text", { hasText: "It ran." }).waitFor();
@@ -51,7 +54,8 @@ test("output of a running tool shows while it runs", async () => {
 });
 
 test("finished blocks are made once while text streams in", async () => {
-  const text = "# Head\n\nFirst paragraph.\n\n```js\nlet a = 1;\n```\n\nLast one here with some words";
+  const text =
+    "# Head\n\nFirst paragraph.\n\n```js\nlet a = 1;\n```\n\nLast one here with some words";
   await say(page, script({ text: `${text} and`.concat(" more".repeat(60)), words: true, ms: 15 }));
   await page.locator(".text h1", { hasText: "Head" }).waitFor();
   await page.locator(".text pre", { hasText: "let a = 1;" }).waitFor();
@@ -84,9 +88,9 @@ test("what is sent during a turn waits for it, and is answered in order", async 
   await page.getByText("Waits for the turn before it").waitFor();
 
   await page.getByText("You said: and then this").waitFor();
-  const kinds = await page.locator(".virtual-row > .row").evaluateAll((rows) =>
-    rows.map((row) => row.classList[1]),
-  );
+  const kinds = await page
+    .locator(".virtual-row > .row")
+    .evaluateAll((rows) => rows.map((row) => row.classList[1]));
   assert.deepEqual(kinds, ["user", "text", "end", "user", "text", "end"]);
 });
 
@@ -113,7 +117,8 @@ test("slash commands complete, and are answered", async () => {
 });
 
 test("a picture can be pasted, and goes along", async () => {
-  const png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+  const png =
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
   await page.locator("input[type=file]").setInputFiles([
     { name: "dot.png", mimeType: "image/png", buffer: Buffer.from(png, "base64") },
     { name: "no.txt", mimeType: "text/plain", buffer: Buffer.from("no") },

@@ -12,7 +12,9 @@ import { chromium } from "playwright-core";
 import { startModel } from "./model.mjs";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
-const BIN = process.env.OPENCLAW_BIN ?? join(process.env.CARGO_TARGET_DIR ?? join(ROOT, "target"), "debug/openclaw");
+const BIN =
+  process.env.OPENCLAW_BIN ??
+  join(process.env.CARGO_TARGET_DIR ?? join(ROOT, "target"), "debug/openclaw");
 const BROWSERS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 const PATIENCE_MS = 20_000;
 
@@ -50,15 +52,27 @@ export class Gateway {
     gateway.model = await startModel();
     gateway.port = await freePort();
     mkdirSync(join(gateway.home, ".openclaw"));
-    const model = (id) => ({ id, name: id, contextWindow: 200_000, maxTokens: 8192, input: ["text", "image"],
-      cost: { input: 3, output: 15, cacheRead: 0, cacheWrite: 0 } });
+    const model = (id) => ({
+      id,
+      name: id,
+      contextWindow: 200_000,
+      maxTokens: 8192,
+      input: ["text", "image"],
+      cost: { input: 3, output: 15, cacheRead: 0, cacheWrite: 0 },
+    });
     const config = change({
       gateway: { mode: "local", bind: "loopback", port: gateway.port, auth: { token: TOKEN } },
       agents: { defaults: { model: { primary: "mock/one" }, heartbeat: { every: "0m" } } },
-      models: { providers: { mock: {
-        baseUrl: `${gateway.model.url}/v1`, apiKey: "none", api: "openai-completions",
-        models: [model("one"), model("two")],
-      } } },
+      models: {
+        providers: {
+          mock: {
+            baseUrl: `${gateway.model.url}/v1`,
+            apiKey: "none",
+            api: "openai-completions",
+            models: [model("one"), model("two")],
+          },
+        },
+      },
       tools: { exec: { host: "gateway", security: "full", ask: "off" } },
       logging: { file: join(gateway.home, "gateway.log") },
     });
@@ -109,8 +123,15 @@ export class Gateway {
 export function browser() {
   const executablePath = BROWSERS.find((path) => existsSync(path));
   if (!executablePath) throw new Error("Chromium is not installed");
-  const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+  const args = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+  ];
   return chromium.launch({ executablePath, args });
 }
 
@@ -130,7 +151,10 @@ export async function openPage(from, options = {}) {
   page.on("pageerror", (error) => page.wrongs.push(`error: ${error.message}`));
   page.on("console", (line) => {
     // A gateway that is being restarted refuses connections; that is no fault of the page.
-    if (line.type() === "error" && !/ERR_CONNECTION_REFUSED|WebSocket connection/.test(line.text())) {
+    if (
+      line.type() === "error" &&
+      !/ERR_CONNECTION_REFUSED|WebSocket connection/.test(line.text())
+    ) {
       page.wrongs.push(`console: ${line.text()}`);
     }
   });

@@ -34,18 +34,31 @@ async function told(step) {
 
 async function assertHarmless() {
   assert.deepEqual(await page.evaluate(() => window.harmed), []);
-  assert.deepEqual(page.wrongs, []);
-  const elsewhere = page.requested.filter((url) => !/^(http:\/\/127\.0\.0\.1|ws:|data:|blob:)/.test(url));
-  assert.deepEqual(elsewhere, []);
-  const bad = await page.locator(".text").evaluate((node) =>
-    [...node.querySelectorAll("*")]
-      .filter(
-        (it) =>
-          /^(SCRIPT|IFRAME|OBJECT|EMBED|FORM|STYLE|LINK|META|SVG|MATH|INPUT|BASE|VIDEO|AUDIO)$/i.test(it.tagName) && !it.classList.contains("icon") ||
-          [...it.attributes].some((a) => /^on/i.test(a.name) || a.name === "style" || /javascript:/i.test(a.value)),
-      )
-      .map((it) => it.outerHTML.slice(0, 100)),
+  // The browser tells what its policy stopped while the text was cleaned in a page of no effect.
+  assert.deepEqual(
+    page.wrongs.filter((it) => !it.includes("Content Security Policy")),
+    [],
   );
+  const elsewhere = page.requested.filter(
+    (url) => !/^(http:\/\/127\.0\.0\.1|ws:|data:|blob:)/.test(url),
+  );
+  assert.deepEqual(elsewhere, []);
+  const bad = await page
+    .locator(".text")
+    .evaluate((node) =>
+      [...node.querySelectorAll("*")]
+        .filter(
+          (it) =>
+            (/^(SCRIPT|IFRAME|OBJECT|EMBED|FORM|STYLE|LINK|META|SVG|MATH|INPUT|BASE|VIDEO|AUDIO)$/i.test(
+              it.tagName,
+            ) &&
+              !it.classList.contains("icon")) ||
+            [...it.attributes].some(
+              (a) => /^on/i.test(a.name) || a.name === "style" || /javascript:/i.test(a.value),
+            ),
+        )
+        .map((it) => it.outerHTML.slice(0, 100)),
+    );
   assert.deepEqual(bad, []);
 }
 
@@ -54,7 +67,7 @@ test("markup that would run does not", async () => {
     text: [
       "Hi <script>alert(1)</script><img src=x onerror=alert(2)>",
       '<a href="javascript:alert(3)">a</a> [b](javascript:alert(4)) [c](data:text/html,<script>alert(5)</script>)',
-      '<svg onload=alert(6)><math><mtext></table><img src=x onerror=alert(7)>',
+      "<svg onload=alert(6)><math><mtext></table><img src=x onerror=alert(7)>",
       '<iframe srcdoc="<script>alert(8)</script>"></iframe><form action=/x><input autofocus onfocus=alert(9)></form>',
       '<style>*{display:none}</style><div style="position:fixed;inset:0">cover</div><base href="https://evil.example/">',
       "![far](https://evil.example/pixel.png) <img src=https://evil.example/2.png>",

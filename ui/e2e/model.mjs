@@ -10,7 +10,10 @@ import { createServer } from "node:http";
 
 function textOf(content) {
   if (typeof content === "string") return content;
-  return (content ?? []).filter((part) => part.type === "text").map((part) => part.text).join("\n");
+  return (content ?? [])
+    .filter((part) => part.type === "text")
+    .map((part) => part.text)
+    .join("\n");
 }
 
 function stepFor(messages) {
@@ -19,7 +22,9 @@ function stepFor(messages) {
   const said = textOf(messages[at]?.content).replace(/^\[[^\]]*\] /, "");
   const hasResult = messages.slice(at).some((it) => it.role === "tool");
   const json = said.slice(said.indexOf("SAY ") + 4);
-  const wanted = said.includes("SAY ") ? JSON.parse(json.slice(0, json.lastIndexOf("}") + 1)) : { text: `You said: ${said}` };
+  const wanted = said.includes("SAY ")
+    ? JSON.parse(json.slice(0, json.lastIndexOf("}") + 1))
+    : { text: `You said: ${said}` };
   if (wanted.big) wanted.text = wanted.big.text.repeat(wanted.big.times);
   return wanted.run && !hasResult ? { call: { command: wanted.run } } : wanted;
 }
@@ -36,15 +41,21 @@ export function startModel() {
     const id = `m${requests.length}`;
     const send = (delta, finish = null) => {
       const choices = [{ index: 0, delta, finish_reason: finish }];
-      response.write(`data: ${JSON.stringify({ id, object: "chat.completion.chunk", model: asked.model, choices })}\n\n`);
+      response.write(
+        `data: ${JSON.stringify({ id, object: "chat.completion.chunk", model: asked.model, choices })}\n\n`,
+      );
     };
     let isGone = false;
     response.on("close", () => (isGone = true));
     const rest = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
     if (step.think) send({ reasoning_content: step.think });
     if (step.call) {
-      const call = { index: 0, id: `call_${requests.length}`, type: "function",
-        function: { name: "exec", arguments: JSON.stringify(step.call) } };
+      const call = {
+        index: 0,
+        id: `call_${requests.length}`,
+        type: "function",
+        function: { name: "exec", arguments: JSON.stringify(step.call) },
+      };
       send({ role: "assistant", tool_calls: [call] });
       send({}, "tool_calls");
     } else {
@@ -57,7 +68,9 @@ export function startModel() {
       send({}, "stop");
     }
     const usage = { prompt_tokens: 1200, completion_tokens: 34, total_tokens: 1234 };
-    response.write(`data: ${JSON.stringify({ id, object: "chat.completion.chunk", choices: [], usage })}\n\n`);
+    response.write(
+      `data: ${JSON.stringify({ id, object: "chat.completion.chunk", choices: [], usage })}\n\n`,
+    );
     response.end("data: [DONE]\n\n");
   });
   return new Promise((resolve) => {

@@ -10,7 +10,17 @@ import { after, before, test } from "node:test";
 import { ARTIFACTS, browser, enter, Gateway, openPage, say, until } from "./harness.mjs";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const VIEWS = ["chat", "overview", "sessions", "sandboxes", "agents", "models", "config", "logs", "debug"];
+const VIEWS = [
+  "chat",
+  "overview",
+  "sessions",
+  "sandboxes",
+  "agents",
+  "models",
+  "config",
+  "logs",
+  "debug",
+];
 const LOOKS = [
   { name: "desk-light-en", width: 1280, theme: "light", language: "en" },
   { name: "desk-dark-zh", width: 1280, theme: "dark", language: "zh" },
@@ -25,10 +35,13 @@ before(async () => {
   [gateway, chromium] = await Promise.all([Gateway.start(), browser()]);
   const page = await openPage(chromium);
   await enter(page, gateway);
-  await say(page, `SAY ${JSON.stringify({
-    run: "ls -la /",
-    text: "Here is what I found:\n\n1. A **list** with `code`\n2. A [link](https://example.org)\n\n```sh\necho hello\n```\n\n| file | size |\n|---|---|\n| a.txt | 12 |\n\n> A remark.",
-  })}`);
+  await say(
+    page,
+    `SAY ${JSON.stringify({
+      run: "ls -la /",
+      text: "Here is what I found:\n\n1. A **list** with `code`\n2. A [link](https://example.org)\n\n```sh\necho hello\n```\n\n| file | size |\n|---|---|\n| a.txt | 12 |\n\n> A remark.",
+    })}`,
+  );
   await page.locator(".end").waitFor();
   await page.context().close();
 });
@@ -54,7 +67,9 @@ for (const look of LOOKS) {
       const result = await page.evaluate(() => window.axe.run());
       for (const it of result.violations) {
         if (it.impact !== "serious" && it.impact !== "critical") continue;
-        faults.push(`${view}: ${it.id}: ${it.nodes.map((node) => `${node.target} ${node.failureSummary?.slice(0, 200)}`).join("; ")}`);
+        faults.push(
+          `${view}: ${it.id}: ${it.nodes.map((node) => `${node.target} ${node.failureSummary?.slice(0, 200)}`).join("; ")}`,
+        );
       }
     }
     assert.deepEqual(faults, []);

@@ -7,6 +7,7 @@ import { Chat } from "./chat/view";
 import { Gate } from "./gate";
 import { t } from "./i18n";
 import { Questions } from "./kit/dialog";
+import { Icon } from "./kit/icons";
 import { Empty } from "./kit/load";
 import { Toasts } from "./kit/toast";
 import { LinkBar } from "./link-bar";
@@ -41,6 +42,19 @@ export function App() {
       </a>
       <Nav isOpen={isMenuOpen.value} close={() => (isMenuOpen.value = false)} />
       <div class="stage">
+        {view.value !== "chat" && (
+          <header class="phone-bar only-phone">
+            <button
+              type="button"
+              class="quiet"
+              onClick={() => (isMenuOpen.value = true)}
+              aria-label={t("nav.menu")}
+            >
+              <Icon name="menu" />
+            </button>
+            <b>OpenClaw</b>
+          </header>
+        )}
         <LinkBar />
         <main id="main" tabIndex={-1}>
           <Body />

@@ -145,7 +145,6 @@ function Secret({ code }: { code: string }) {
             onInput={(event) => (typed.value = event.currentTarget.value)}
             aria-invalid={wrong !== ""}
             aria-describedby={wrong ? "gate-wrong" : undefined}
-            // biome-ignore lint/a11y/noAutofocus: it is the one thing to do here
             autofocus
           />
         </label>

@@ -1,11 +1,11 @@
 // The side bar: views, recent conversations, theme and language.
 
 import { batch } from "@preact/signals";
+import { pendingApprovals } from "./approvals";
 import { sessionKey } from "./chat/store";
 import { t } from "./i18n";
 import { Icon } from "./kit/icons";
 import { isPaletteOpen } from "./palette";
-import { pendingApprovals } from "./approvals";
 import { client, hello, mainKey } from "./state/gateway";
 import { href, view } from "./state/route";
 import { nameOf, sessions } from "./state/sessions";
@@ -20,12 +20,23 @@ export function Nav({ isOpen, close }: { isOpen: boolean; close(): void }) {
   const groups = [...new Set(views.map((it) => it.group))];
   return (
     <>
-      <button type="button" class="scrim" aria-label={t("nav.close")} onClick={close} tabIndex={-1} />
+      <button
+        type="button"
+        class="scrim"
+        aria-label={t("nav.close")}
+        onClick={close}
+        tabIndex={-1}
+      />
       <nav class="nav" aria-label={t("nav.main")} data-open={isOpen}>
         <div class="brand">
           <img src="favicon.svg" alt="" width="24" height="24" />
           <b>OpenClaw</b>
-          <button type="button" class="quiet only-phone" onClick={close} aria-label={t("nav.close")}>
+          <button
+            type="button"
+            class="quiet only-phone"
+            onClick={close}
+            aria-label={t("nav.close")}
+          >
             <Icon name="close" />
           </button>
         </div>

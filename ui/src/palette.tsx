@@ -2,10 +2,11 @@
 
 import { signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
+import { newSession } from "./chat/actions";
 import { t } from "./i18n";
 import { Dialog } from "./kit/dialog";
 import { Icon, type IconName } from "./kit/icons";
-import { newSession } from "./chat/actions";
+import { nearness } from "./palette-fit";
 import { go } from "./state/route";
 import { nameOf, sessions } from "./state/sessions";
 import { language, theme } from "./state/settings";
@@ -64,22 +65,6 @@ function choices(): Choice[] {
   ];
 }
 
-/** How well `text` fits `typed`: the letters in order; less is better. */
-export function fit(text: string, typed: string): number | null {
-  const lower = text.toLowerCase();
-  const at = lower.indexOf(typed);
-  if (at >= 0) return at;
-  let from = -1;
-  let gaps = 100;
-  for (const letter of typed) {
-    const next = lower.indexOf(letter, from + 1);
-    if (next < 0) return null;
-    gaps += next - from - 1;
-    from = next;
-  }
-  return gaps;
-}
-
 export function Palette() {
   return isPaletteOpen.value ? <Open /> : null;
 }
@@ -91,7 +76,7 @@ function Open() {
   const close = () => (isPaletteOpen.value = false);
   const wanted = typed.value.trim().toLowerCase();
   const found = choices()
-    .map((choice) => ({ choice, score: fit(`${choice.text} ${choice.hint ?? ""}`, wanted) }))
+    .map((choice) => ({ choice, score: nearness(`${choice.text} ${choice.hint ?? ""}`, wanted) }))
     .filter((it) => it.score !== null);
   if (wanted) found.sort((a, b) => (a.score ?? 0) - (b.score ?? 0));
   const shown = found.slice(0, 40).map((it) => it.choice);
@@ -130,7 +115,6 @@ function Open() {
           typed.value = event.currentTarget.value;
           chosen.value = 0;
         }}
-        // biome-ignore lint/a11y/noAutofocus: it was opened to be typed into
         autofocus
       />
       <div ref={list} id="palette-list" role="listbox" aria-label={t("nav.palette")}>

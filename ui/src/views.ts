@@ -1,8 +1,8 @@
 // Which views there are, what the gateway must be able to do for each, and where their code is.
 
-import { lazy } from "./kit/lazy";
 import type { Key } from "./i18n";
 import type { IconName } from "./kit/icons";
+import { lazy } from "./kit/lazy";
 import { methods } from "./state/gateway";
 
 export interface View {
@@ -16,16 +16,66 @@ export interface View {
 }
 
 export const VIEWS: View[] = [
-  view("overview", "nav.watch", [], lazy(() => import("./views/overview"))),
-  view("sessions", "nav.watch", ["sessions.list"], lazy(() => import("./views/sessions"))),
-  view("sandboxes", "nav.watch", ["sandbox.list"], lazy(() => import("./views/sandboxes"))),
-  view("approvals", "nav.watch", ["exec.approval.resolve"], lazy(() => import("./views/approvals"))),
-  view("agents", "nav.people", ["agents.list"], lazy(() => import("./views/agents"))),
-  view("models", "nav.people", ["models.list"], lazy(() => import("./views/models"))),
-  view("devices", "nav.setup", ["device.pair.list"], lazy(() => import("./views/devices"))),
-  view("config", "nav.setup", ["config.get"], lazy(() => import("./views/config"))),
-  view("logs", "nav.setup", ["logs.tail"], lazy(() => import("./views/logs"))),
-  view("debug", "nav.setup", [], lazy(() => import("./views/debug"))),
+  view(
+    "overview",
+    "nav.watch",
+    [],
+    lazy(() => import("./views/overview")),
+  ),
+  view(
+    "sessions",
+    "nav.watch",
+    ["sessions.list"],
+    lazy(() => import("./views/sessions")),
+  ),
+  view(
+    "sandboxes",
+    "nav.watch",
+    ["sandbox.list"],
+    lazy(() => import("./views/sandboxes")),
+  ),
+  view(
+    "approvals",
+    "nav.watch",
+    ["exec.approval.resolve"],
+    lazy(() => import("./views/approvals")),
+  ),
+  view(
+    "agents",
+    "nav.people",
+    ["agents.list"],
+    lazy(() => import("./views/agents")),
+  ),
+  view(
+    "models",
+    "nav.people",
+    ["models.list"],
+    lazy(() => import("./views/models")),
+  ),
+  view(
+    "devices",
+    "nav.setup",
+    ["device.pair.list"],
+    lazy(() => import("./views/devices")),
+  ),
+  view(
+    "config",
+    "nav.setup",
+    ["config.get"],
+    lazy(() => import("./views/config")),
+  ),
+  view(
+    "logs",
+    "nav.setup",
+    ["logs.tail"],
+    lazy(() => import("./views/logs")),
+  ),
+  view(
+    "debug",
+    "nav.setup",
+    [],
+    lazy(() => import("./views/debug")),
+  ),
 ];
 
 function view(name: string, group: Key, needs: string[], body: View["body"]): View {

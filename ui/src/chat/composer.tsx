@@ -82,7 +82,8 @@ export function Composer({ sessionKey }: { sessionKey: string }) {
         return;
       }
       const picked = offers[at];
-      const completes = event.key === "Tab" || (event.key === "Enter" && picked !== text.value.trim());
+      const completes =
+        event.key === "Tab" || (event.key === "Enter" && picked !== text.value.trim());
       if (completes && picked && !event.shiftKey) {
         event.preventDefault();
         const command = COMMANDS.find((it) => `/${it.name}` === picked);
@@ -186,7 +187,12 @@ export function Composer({ sessionKey }: { sessionKey: string }) {
             </button>
           )}
           {isRunning.value && (
-            <button type="button" class="round stop" onClick={() => void abort()} title={t("chat.stop")}>
+            <button
+              type="button"
+              class="round stop"
+              onClick={() => void abort()}
+              title={t("chat.stop")}
+            >
               <Icon name="stop" />
               <span class="sr">{t("chat.stop")}</span>
             </button>
@@ -213,7 +219,6 @@ function Offers({ offers, at, pick }: { offers: string[]; at: number; pick(text:
   return (
     <div class="offers" id="offers" role="listbox" aria-label={t("chat.commands")}>
       {offers.map((offer, n) => (
-        // biome-ignore lint/a11y/useKeyWithClickEvents: the field takes the keys
         // biome-ignore lint/a11y/useFocusableInteractive: the field keeps the focus
         <div
           key={offer}

@@ -4,10 +4,10 @@ import {
   type Message,
   type Part,
   picturesOf,
-  resultFacts,
   type Row,
-  textOf,
+  resultFacts,
   type ToolState,
+  textOf,
 } from "./rows";
 
 export interface AgentEvent {

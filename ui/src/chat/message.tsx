@@ -101,7 +101,13 @@ function TextRow({ row, isLive }: { row: Extract<Row, { kind: "text" }>; isLive:
   );
 }
 
-function ThinkingRow({ row, isLive }: { row: Extract<Row, { kind: "thinking" }>; isLive: boolean }) {
+function ThinkingRow({
+  row,
+  isLive,
+}: {
+  row: Extract<Row, { kind: "thinking" }>;
+  isLive: boolean;
+}) {
   if (isLive) tick.value;
   return (
     <details class="row thoughts" open={showThinking.value}>
@@ -121,7 +127,16 @@ export function summaryOf(tool: ToolState): string {
   if (typeof args === "string") return args;
   if (typeof args !== "object" || args === null) return "";
   const known = args as Record<string, unknown>;
-  for (const name of ["command", "path", "file_path", "url", "query", "message", "action", "name"]) {
+  for (const name of [
+    "command",
+    "path",
+    "file_path",
+    "url",
+    "query",
+    "message",
+    "action",
+    "name",
+  ]) {
     const value = known[name];
     if (typeof value === "string" && value) return value.split("\n")[0] ?? "";
   }
@@ -173,8 +188,7 @@ function stateOf(tool: ToolState): string {
 }
 
 function ToolBody({ tool }: { tool: ToolState }) {
-  const args =
-    typeof tool.args === "string" ? tool.args : JSON.stringify(tool.args ?? {}, null, 2);
+  const args = typeof tool.args === "string" ? tool.args : JSON.stringify(tool.args ?? {}, null, 2);
   return (
     <div class="tool-body">
       <div class="tool-part">

@@ -54,7 +54,14 @@ export interface ToolState {
 }
 
 export type Row =
-  | { kind: "user"; key: string; text: string; pictures: Picture[]; atMs: number; state?: SendState }
+  | {
+      kind: "user";
+      key: string;
+      text: string;
+      pictures: Picture[];
+      atMs: number;
+      state?: SendState;
+    }
   | { kind: "text"; key: string; text: string; atMs: number }
   | { kind: "thinking"; key: string; text: string }
   | { kind: "tool"; key: string; tool: ToolState }
@@ -160,7 +167,8 @@ function assistantRow(
   atMs: number,
   calls: Map<string, ToolState>,
 ): Row | null {
-  if (part.type === "text" && part.text?.trim()) return { kind: "text", key, text: part.text, atMs };
+  if (part.type === "text" && part.text?.trim())
+    return { kind: "text", key, text: part.text, atMs };
   if (part.type === "thinking" && part.thinking?.trim()) {
     return { kind: "thinking", key, text: part.thinking };
   }

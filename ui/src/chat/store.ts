@@ -10,7 +10,7 @@ import { type AgentEvent, type ChatEvent, Turn } from "./live";
 import { addUsage, type Message, type Row, rowsOf, type Usage } from "./rows";
 
 const FIRST_PAGE = 200;
-const PAGE = 500;
+const PAGE = 250;
 
 interface History {
   sessionId?: string;
@@ -60,7 +60,10 @@ export async function load(): Promise<void> {
     loadedKey = key;
   }
   try {
-    const history = await client.call<History>("chat.history", { sessionKey: key, limit: FIRST_PAGE });
+    const history = await client.call<History>("chat.history", {
+      sessionKey: key,
+      limit: FIRST_PAGE,
+    });
     if (key !== sessionKey.value) return;
     batch(() => {
       offset = history.messages.length;
@@ -224,7 +227,10 @@ function onChat(event: ChatEvent): void {
   if (isEnd) dequeue(event.runId);
   const turn = turnOf(event.runId);
   const change = turn.chat(event);
-  if (!isEnd) return touched(change);
+  if (!isEnd) {
+    touched(change);
+    return;
+  }
   over.add(event.runId);
   const end: Row = {
     kind: "end",

@@ -19,11 +19,7 @@ export function diff(before: string, after: string): DiffLine[] {
   }
   const changed = middle(a.slice(head, a.length - tail), b.slice(head, b.length - tail));
   const same = (text: string): DiffLine => ({ kind: "same", text });
-  return folded([
-    ...a.slice(0, head).map(same),
-    ...changed,
-    ...a.slice(a.length - tail).map(same),
-  ]);
+  return folded([...a.slice(0, head).map(same), ...changed, ...a.slice(a.length - tail).map(same)]);
 }
 
 function middle(a: string[], b: string[]): DiffLine[] {
@@ -48,7 +44,10 @@ function middle(a: string[], b: string[]): DiffLine[] {
       lines.push({ kind: "same", text: a[i]! });
       i += 1;
       j += 1;
-    } else if (j >= b.length || (i < a.length && common[(i + 1) * width + j]! >= common[i * width + j + 1]!)) {
+    } else if (
+      j >= b.length ||
+      (i < a.length && common[(i + 1) * width + j]! >= common[i * width + j + 1]!)
+    ) {
       lines.push(del(a[i++]!));
     } else {
       lines.push(add(b[j++]!));

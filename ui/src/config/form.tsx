@@ -5,7 +5,15 @@ import { useId } from "preact/hooks";
 import { t } from "../i18n";
 import { Icon } from "../kit/icons";
 import type { Path } from "./json5";
-import { type Control, controlOf, dotted, type Hint, humane, problemOf, type Schema } from "./schema";
+import {
+  type Control,
+  controlOf,
+  dotted,
+  type Hint,
+  humane,
+  problemOf,
+  type Schema,
+} from "./schema";
 
 export const MASK = "__OPENCLAW_REDACTED__";
 
@@ -193,7 +201,12 @@ interface InputProps {
 
 function Input(props: InputProps) {
   const { id, control, schema, value, isBad, set, remove } = props;
-  if (control === "raw") return <span class="hint" id={id}>{t("config.rawOnly")}</span>;
+  if (control === "raw")
+    return (
+      <span class="hint" id={id}>
+        {t("config.rawOnly")}
+      </span>
+    );
   if (control === "switch" || control === "choice") {
     const choices: unknown[] = control === "switch" ? [true, false] : (schema.enum ?? []);
     return (

@@ -57,7 +57,11 @@ class Reader {
       return node;
     }
     if (c === '"' || c === "'") return this.leaf(start, this.string());
-    for (const [word, value] of [["true", true], ["false", false], ["null", null]] as const) {
+    for (const [word, value] of [
+      ["true", true],
+      ["false", false],
+      ["null", null],
+    ] as const) {
       if (this.text.startsWith(word, start)) {
         this.at += word.length;
         return this.leaf(start, value);
@@ -127,7 +131,14 @@ class Reader {
   private escape(): string {
     const c = this.text[this.at++] ?? "";
     const plain: Record<string, string> = {
-      b: "\b", f: "\f", n: "\n", r: "\r", t: "\t", v: "\v", "0": "\0", "\n": "",
+      b: "\b",
+      f: "\f",
+      n: "\n",
+      r: "\r",
+      t: "\t",
+      v: "\v",
+      "0": "\0",
+      "\n": "",
     };
     if (c === "\r") {
       if (this.text[this.at] === "\n") this.at += 1;
@@ -168,16 +179,17 @@ function toNumber(text: string): number {
 }
 
 /** The value of a node, as JSON. */
-export function valueOf(node: Node): unknown {
+export function jsonOf(node: Node): unknown {
   if (node.kind === "value") return node.value;
-  if (node.kind === "array") return node.items.map(valueOf);
-  return Object.fromEntries(node.members.map((it) => [it.key, valueOf(it.value)]));
+  if (node.kind === "array") return node.items.map(jsonOf);
+  return Object.fromEntries(node.members.map((it) => [it.key, jsonOf(it.value)]));
 }
 
 export function find(node: Node, path: Path): Node | null {
   let here: Node | null = node;
   for (const step of path) {
-    if (here?.kind === "object") here = here.members.findLast((it) => it.key === step)?.value ?? null;
+    if (here?.kind === "object")
+      here = here.members.findLast((it) => it.key === step)?.value ?? null;
     else if (here?.kind === "array") here = here.items[step as number] ?? null;
     else return null;
   }
@@ -195,7 +207,9 @@ export function set(text: string, path: Path, value: unknown): string {
     const made = print(value, indentAt(text, node.start));
     return text.slice(0, node.start) + made + text.slice(node.end);
   }
-  const missing = path.slice(depth + 1).reduceRight<unknown>((inner, step) => ({ [step]: inner }), value);
+  const missing = path
+    .slice(depth + 1)
+    .reduceRight<unknown>((inner, step) => ({ [step]: inner }), value);
   const step = path[depth];
   if (node.kind === "object") return addMember(text, node, String(step), missing);
   if (node.kind === "array") return addItem(text, node, missing);
@@ -211,7 +225,11 @@ export function remove(text: string, path: Path): string {
   if (!parent || parent.kind === "value") return text;
   const spans =
     parent.kind === "object"
-      ? parent.members.map((it) => ({ key: it.key as string | number, start: it.start, end: it.value.end }))
+      ? parent.members.map((it) => ({
+          key: it.key as string | number,
+          start: it.start,
+          end: it.value.end,
+        }))
       : parent.items.map((it, n) => ({ key: n as string | number, start: it.start, end: it.end }));
   const at = spans.findIndex((it) => it.key === step);
   const span = spans[at];
@@ -220,7 +238,8 @@ export function remove(text: string, path: Path): string {
   let end = span.end + after.length;
   let start = span.start;
   const lineStart = text.lastIndexOf("\n", start - 1) + 1;
-  const isOwnLine = text.slice(lineStart, start).trim() === "" && (text[end] === "\n" || end >= text.length);
+  const isOwnLine =
+    text.slice(lineStart, start).trim() === "" && (text[end] === "\n" || end >= text.length);
   if (isOwnLine) {
     start = lineStart;
     end = Math.min(text.length, end + 1);
@@ -232,7 +251,12 @@ export function remove(text: string, path: Path): string {
   return text.slice(0, start) + text.slice(end);
 }
 
-function addMember(text: string, node: Node & { kind: "object" }, key: string, value: unknown): string {
+function addMember(
+  text: string,
+  node: Node & { kind: "object" },
+  key: string,
+  value: unknown,
+): string {
   const inner = `${indentAt(text, node.start)}  `;
   const name = /^[A-Za-z_$][\w$]*$/.test(key) ? quoteLike(text, node, key) : JSON.stringify(key);
   const made = `${name}: ${print(value, inner)}`;
@@ -245,7 +269,13 @@ function addItem(text: string, node: Node & { kind: "array" }, value: unknown): 
   return insert(text, node, node.items.at(-1)?.end, print(value, inner), inner);
 }
 
-function insert(text: string, node: Node, after: number | undefined, made: string, inner: string): string {
+function insert(
+  text: string,
+  node: Node,
+  after: number | undefined,
+  made: string,
+  inner: string,
+): string {
   const outer = inner.slice(2);
   if (after === undefined) {
     const isBlank = text.slice(node.start + 1, node.end - 1).trim() === "";

@@ -29,8 +29,12 @@ export type Control = "switch" | "choice" | "number" | "text" | "texts" | "group
 export function controlOf(schema: Schema): Control {
   if (schema.enum) return "choice";
   if (schema.anyOf) {
-    const simple = schema.anyOf.find((it) => ["text", "number", "switch", "choice"].includes(controlOf(it)));
-    const isMixed = schema.anyOf.some((it) => ["group", "map", "texts", "raw"].includes(controlOf(it)));
+    const simple = schema.anyOf.find((it) =>
+      ["text", "number", "switch", "choice"].includes(controlOf(it)),
+    );
+    const isMixed = schema.anyOf.some((it) =>
+      ["group", "map", "texts", "raw"].includes(controlOf(it)),
+    );
     return simple && !isMixed ? controlOf(simple) : "raw";
   }
   if (schema.type === "boolean") return "switch";
@@ -58,7 +62,8 @@ export function problemOf(schema: Schema, value: unknown): Problem | null {
     if (schema.type === "integer" && !Number.isInteger(value)) return { code: "integer" };
     const least = schema.minimum ?? schema.exclusiveMinimum;
     if (least !== undefined && value < least) return { code: "min", n: least };
-    if (schema.maximum !== undefined && value > schema.maximum) return { code: "max", n: schema.maximum };
+    if (schema.maximum !== undefined && value > schema.maximum)
+      return { code: "max", n: schema.maximum };
   }
   if (schema.pattern && typeof value === "string" && !new RegExp(schema.pattern).test(value)) {
     return { code: "pattern" };

@@ -120,7 +120,10 @@ export class Client {
     const socket = make(this.options.url);
     this.socket = socket;
     this.lastSeq = 0;
-    this.timer = setTimeout(() => socket.close(4008, "connect failed"), CONNECT_PATIENCE_MS) as never;
+    this.timer = setTimeout(
+      () => socket.close(4008, "connect failed"),
+      CONNECT_PATIENCE_MS,
+    ) as never;
     socket.onmessage = (message) => {
       if (this.socket === socket) this.receive(socket, String(message.data));
     };
@@ -133,7 +136,10 @@ export class Client {
     const frame = parseFrame(text);
     if (!frame) return;
     this.heardMs = Date.now();
-    if (frame.type === "res") return this.settle(frame);
+    if (frame.type === "res") {
+      this.settle(frame);
+      return;
+    }
     if (frame.event === "connect.challenge") {
       void this.introduce(socket, frame.payload as { nonce: string; ts: number });
       return;
@@ -225,14 +231,16 @@ export class Client {
   private refuse(error: CallError, hasDeviceToken: boolean): void {
     const code = String(error.details.code ?? error.code);
     if (code === "TIMEOUT" || code === "OFFLINE" || error.code === "UNAVAILABLE") {
-      return this.lost(error.message);
+      this.lost(error.message);
+      return;
     }
     if (code.endsWith("_MISMATCH") && code.startsWith("AUTH_") && hasDeviceToken) {
       // A paired browser may come in with its own token when the shared one changed.
       if (!this.useDeviceToken && code !== "AUTH_DEVICE_TOKEN_MISMATCH") {
         this.useDeviceToken = true;
         this.drop("trying the token of this browser");
-        return this.open();
+        this.open();
+        return;
       }
     }
     this.drop(error.message);

@@ -15,7 +15,10 @@ export class Offsets {
   private isDirty = true;
   private readonly heights = new Map<string, number>();
 
-  constructor(private readonly guessPx = GUESS_PX, private keys: string[] = []) {}
+  constructor(
+    private readonly guessPx = GUESS_PX,
+    private keys: string[] = [],
+  ) {}
 
   setKeys(keys: string[]): void {
     this.keys = keys;

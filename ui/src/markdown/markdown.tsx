@@ -92,6 +92,7 @@ export function Clamped({ text, label }: { text: string; label?: string }) {
   return (
     <>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable */}
+      {/* biome-ignore lint/a11y/useSemanticElements: its spaces and lines count */}
       <pre tabIndex={0} aria-label={label ?? t("chat.code")} role="region">
         {shown}
       </pre>

@@ -8,7 +8,8 @@ export interface Place {
 }
 
 /** The folder of the page, with a slash at its end. */
-export const base = typeof document === "undefined" ? "/" : new URL("./", document.baseURI).pathname;
+export const base =
+  typeof document === "undefined" ? "/" : new URL("./", document.baseURI).pathname;
 
 export function parsePlace(path: string, search: string, from: string = base): Place {
   const rest = path.startsWith(from) ? path.slice(from.length) : path.replace(/^\//, "");
@@ -53,7 +54,8 @@ export function follow(): void {
     if (event.defaultPrevented || event.button !== 0) return;
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     const link = (event.target as Element | null)?.closest?.("a[href]");
-    if (!(link instanceof HTMLAnchorElement) || link.target || link.origin !== location.origin) return;
+    if (!(link instanceof HTMLAnchorElement) || link.target || link.origin !== location.origin)
+      return;
     if (!link.pathname.startsWith(base) || link.hasAttribute("download")) return;
     event.preventDefault();
     history.pushState(null, "", link.href);

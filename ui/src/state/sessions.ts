@@ -1,6 +1,6 @@
 // The conversations there are, as the side bar, the palette and the chat's head show them.
 
-import { effect, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import { client, epoch, isOpen } from "./gateway";
 
 export interface SessionRow {
@@ -66,6 +66,9 @@ export const sessions = signal<SessionRow[]>([]);
 export const defaults = signal<SessionList["defaults"] | null>(null);
 export const agents = signal<AgentRow[]>([]);
 export const models = signal<ModelRow[]>([]);
+/** Whether the lists were loaded at all. */
+export const areKnown = computed(() => defaults.value !== null && hasModels.value);
+const hasModels = signal(false);
 
 export async function loadSessions(): Promise<void> {
   const params = { limit: SHOWN, includeDerivedTitles: true };
@@ -107,7 +110,7 @@ export function followSessions(): void {
   client.on("sessions.changed", soon);
   effect(() => {
     if (!isOpen.value || epoch.value === 0) return;
-    soon();
+    void loadSessions();
     void client.call<{ agents: AgentRow[] }>("agents.list").then(
       (list) => {
         agents.value = list.agents;
@@ -117,6 +120,7 @@ export function followSessions(): void {
     void client.call<{ models: ModelRow[] }>("models.list").then(
       (list) => {
         models.value = list.models;
+        hasModels.value = true;
       },
       () => {},
     );

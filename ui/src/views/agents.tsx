@@ -68,10 +68,7 @@ function Chosen({ list }: { list: Agents }) {
             <h2>
               <Face agent={agent} /> {name}
             </h2>
-            <a
-              class="button"
-              href={href("chat", { session: `agent:${agent.id}:${list.mainKey}` })}
-            >
+            <a class="button" href={href("chat", { session: `agent:${agent.id}:${list.mainKey}` })}>
               {t("agents.chat")}
             </a>
           </header>
@@ -128,9 +125,7 @@ function Files({ agentId }: { agentId: string }) {
                 >
                   <span class="what">
                     <b>{file.name}</b>
-                    <small>
-                      {file.missing ? t("agents.file.missing") : bytes(file.size ?? 0)}
-                    </small>
+                    <small>{file.missing ? t("agents.file.missing") : bytes(file.size ?? 0)}</small>
                   </span>
                 </a>
               ))}

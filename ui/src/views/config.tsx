@@ -4,7 +4,7 @@ import { signal, useComputed, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { changedCount, diff } from "../config/diff";
 import { type Editing, Fields, matches } from "../config/form";
-import { parse, remove, SyntaxProblem, set, valueOf } from "../config/json5";
+import { jsonOf, parse, remove, SyntaxProblem, set } from "../config/json5";
 import { controlOf, type Hint, humane, type Schema } from "../config/schema";
 import type { CallError } from "../gateway/frames";
 import { t } from "../i18n";
@@ -43,6 +43,7 @@ interface Applied {
 }
 
 const EMPTY = "{\n}\n";
+const NOTES = ["meta", "wizard"];
 
 /** What is typed outlives a look at another view. */
 const text = signal<string | null>(null);
@@ -54,7 +55,11 @@ export default function View() {
   return (
     <Page wide title={t("config.title")} lead={config.value?.path}>
       <Await of={described}>
-        {(it) => <Await of={config}>{(now) => <Editor described={it} now={now} reload={config.reload} />}</Await>}
+        {(it) => (
+          <Await of={config}>
+            {(now) => <Editor described={it} now={now} reload={config.reload} />}
+          </Await>
+        )}
       </Await>
     </Page>
   );
@@ -143,7 +148,11 @@ function Editor({ described, now, reload }: EditorProps) {
 
   return (
     <div class="config" data-mode={mode.value}>
-      <Sections described={described} editing={editing} />
+      <Sections
+        described={described}
+        editing={editing}
+        value={read.value.root ? jsonOf(read.value.root) : {}}
+      />
       <div class="config-form">
         <div class="bar">
           <input
@@ -160,7 +169,7 @@ function Editor({ described, now, reload }: EditorProps) {
           </span>
         </div>
         {read.value.root ? (
-          <Section described={described} value={valueOf(read.value.root)} editing={editing} />
+          <Section described={described} value={jsonOf(read.value.root)} editing={editing} />
         ) : (
           <p class="error-text">{t("config.parse", { text: whereOf(read.value.problem) })}</p>
         )}
@@ -208,7 +217,11 @@ function Editor({ described, now, reload }: EditorProps) {
         />
       </div>
       {isReviewing.value && (
-        <Dialog title={t("config.review.title")} onClose={() => (isReviewing.value = false)} class="review">
+        <Dialog
+          title={t("config.review.title")}
+          onClose={() => (isReviewing.value = false)}
+          class="review"
+        >
           <h2>{t("config.review.title")}</h2>
           {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable */}
           <pre class="diff" tabIndex={0}>
@@ -244,9 +257,15 @@ function whereOf(problem: SyntaxProblem | null): string {
   return `${t("config.line", { n: problem.line })}: ${problem.message}`;
 }
 
-function sectionNames({ schema, uiHints }: Described): string[] {
-  const names = Object.keys(schema.properties ?? {});
-  return names.sort((a, b) => (uiHints[a]?.order ?? 500) - (uiHints[b]?.order ?? 500));
+/** What is set comes first, then what there is besides; what programs note comes last. */
+function sectionNames({ schema, uiHints }: Described, value: unknown): string[] {
+  const whole = (value ?? {}) as Record<string, unknown>;
+  const rank = (name: string) => {
+    if (NOTES.includes(name)) return 2;
+    return whole[name] === undefined ? 1 : 0;
+  };
+  const order = (name: string) => rank(name) * 10_000 + (uiHints[name]?.order ?? 500);
+  return Object.keys(schema.properties ?? {}).sort((a, b) => order(a) - order(b));
 }
 
 function chosenSection(described: Described): string {
@@ -254,11 +273,11 @@ function chosenSection(described: Described): string {
   return described.schema.properties?.[named] ? named : "agents";
 }
 
-function Sections({ described, editing }: { described: Described; editing: Editing }) {
+function Sections({ described, value, editing }: SectionProps) {
   const chosen = chosenSection(described);
   return (
     <nav class="config-sections" aria-label={t("config.sections")}>
-      {sectionNames(described)
+      {sectionNames(described, value)
         .filter((name) => {
           const inner = described.schema.properties?.[name];
           return inner && (!editing.wanted || matches(inner, [name], editing));
@@ -286,7 +305,7 @@ interface SectionProps {
 function Section({ described, value, editing }: SectionProps) {
   const whole = (value ?? {}) as Record<string, unknown>;
   const names = editing.wanted
-    ? sectionNames(described).filter((name) => {
+    ? sectionNames(described, value).filter((name) => {
         const inner = described.schema.properties?.[name];
         return inner && matches(inner, [name], editing);
       })

@@ -1,11 +1,11 @@
 // Calls any method by hand, and shows events as they come.
 
 import { signal, useSignal } from "@preact/signals";
+import type { EventFrame } from "../gateway/frames";
 import { t } from "../i18n";
 import { CopyButton } from "../kit/copy";
 import { duration } from "../kit/format";
 import { Page } from "../kit/load";
-import type { EventFrame } from "../gateway/frames";
 import { client, hello } from "../state/gateway";
 import { go, place } from "../state/route";
 import "../styles/page.css";

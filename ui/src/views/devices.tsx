@@ -88,7 +88,9 @@ export default function View() {
                     <span class="what">
                       <b>{named(it)}</b>
                       <small>
-                        {[it.clientId, it.role, it.remoteIp, it.requestId].filter(Boolean).join(" · ")}
+                        {[it.clientId, it.role, it.remoteIp, it.requestId]
+                          .filter(Boolean)
+                          .join(" · ")}
                       </small>
                     </span>
                     <span class="figures">{t("devices.asked", { when: ago(it.ts) })}</span>
@@ -157,7 +159,11 @@ function Paired({ device, act }: { device: PairedDevice; act: Act }) {
             type="button"
             class="quiet"
             onClick={() =>
-              void act("device.token.rotate", { deviceId, role: token.role }, t("devices.rotate.ask"))
+              void act(
+                "device.token.rotate",
+                { deviceId, role: token.role },
+                t("devices.rotate.ask"),
+              )
             }
           >
             {t("devices.rotate")}
@@ -167,7 +173,11 @@ function Paired({ device, act }: { device: PairedDevice; act: Act }) {
               type="button"
               class="quiet danger"
               onClick={() =>
-                void act("device.token.revoke", { deviceId, role: token.role }, t("devices.revoke.ask"))
+                void act(
+                  "device.token.revoke",
+                  { deviceId, role: token.role },
+                  t("devices.revoke.ask"),
+                )
               }
             >
               {t("devices.revoke")}
@@ -203,7 +213,11 @@ function Nodes() {
                 <li key={it.nodeId}>
                   <span class="what">
                     <b>{showDirection(it.displayName ?? it.nodeId.slice(0, 12))}</b>
-                    <small>{[it.platform, it.version, ...(it.commands ?? [])].filter(Boolean).join(" · ")}</small>
+                    <small>
+                      {[it.platform, it.version, ...(it.commands ?? [])]
+                        .filter(Boolean)
+                        .join(" · ")}
+                    </small>
                   </span>
                   <span class={it.connected ? "tag good" : "tag"}>
                     {it.connected ? t("devices.connected") : t("devices.offline")}

@@ -132,7 +132,8 @@ function Line({ line }: { line: LogLine }) {
       <time>{line.time}</time>
       <b>{line.level}</b>
       <span>
-        <i>{line.subsystem}</i> {showDirection(line.message)} <small>{showDirection(line.rest)}</small>
+        <i>{line.subsystem}</i> {showDirection(line.message)}{" "}
+        <small>{showDirection(line.rest)}</small>
       </span>
     </div>
   );

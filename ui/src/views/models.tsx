@@ -106,7 +106,9 @@ function Keys() {
             <b>{it.displayName ?? it.provider}</b>
             <small>{(it.profiles ?? []).map((profile) => profile.profileId).join(", ")}</small>
           </span>
-          <span class={it.status === "ok" ? "tag good" : "tag"}>{it.status ?? t("ui.unknown")}</span>
+          <span class={it.status === "ok" ? "tag good" : "tag"}>
+            {it.status ?? t("ui.unknown")}
+          </span>
         </li>
       ))}
     </ul>

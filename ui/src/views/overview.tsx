@@ -5,10 +5,10 @@ import { useEffect } from "preact/hooks";
 import { t } from "../i18n";
 import { ago, count, duration } from "../kit/format";
 import { Icon } from "../kit/icons";
-import { Page, useCall } from "../kit/load";
+import { Page, Skeleton, useCall } from "../kit/load";
 import { health, hello, methods, presence, startedMs } from "../state/gateway";
 import { href } from "../state/route";
-import { defaults, models, nameOf, sessions } from "../state/sessions";
+import { areKnown, defaults, models, nameOf, sessions } from "../state/sessions";
 import type { SandboxList } from "./sandboxes";
 import "../styles/page.css";
 
@@ -22,7 +22,9 @@ export default function Overview() {
   const isWell = known?.ok !== false;
   const usual = defaults.value;
   const hasModel = models.value.some((it) => it.available !== false) && !!usual?.model;
-  const clients = presence.value.filter((it) => it.mode !== "gateway" && it.reason !== "disconnect");
+  const clients = presence.value.filter(
+    (it) => it.mode !== "gateway" && it.reason !== "disconnect",
+  );
   return (
     <Page title={t("overview.title")}>
       <p class={isWell ? "verdict good" : "verdict bad"} role="status">
@@ -41,7 +43,9 @@ export default function Overview() {
       </div>
       <section class="section">
         <h2>{t("overview.model")}</h2>
-        {hasModel ? (
+        {!areKnown.value ? (
+          <Skeleton />
+        ) : hasModel ? (
           <a class="list" href={href("models")}>
             <span class="item">
               <Icon name="models" />
@@ -69,7 +73,7 @@ export default function Overview() {
       </section>
       <section class="section">
         <h2>{t("overview.recent")}</h2>
-        <Recent />
+        {areKnown.value ? <Recent /> : <Skeleton />}
       </section>
       <section class="section">
         <h2>{t("overview.presence")}</h2>
@@ -78,7 +82,9 @@ export default function Overview() {
             <li key={`${it.instanceId ?? it.deviceId ?? it.host}${it.ts}`}>
               <span class="what">
                 <b>{it.host ?? t("ui.unknown")}</b>
-                <small>{[it.mode, it.platform, it.version, it.ip].filter(Boolean).join(" · ")}</small>
+                <small>
+                  {[it.mode, it.platform, it.version, it.ip].filter(Boolean).join(" · ")}
+                </small>
               </span>
               <span class="figures">{ago(it.ts)}</span>
             </li>

@@ -1,6 +1,5 @@
 // The containers that tools run in, and what holds for a conversation's tools.
 
-import { useSignal } from "@preact/signals";
 import { t } from "../i18n";
 import { ask } from "../kit/dialog";
 import { ago, bytes } from "../kit/format";
@@ -39,7 +38,12 @@ interface Report {
     workspaceAccess: string;
     runtimeWorkdir: string;
     effectiveHostWorkspaceRoot?: string;
-    workspaceMounts: { hostPath?: string; containerPath?: string; source?: string; target?: string }[];
+    workspaceMounts: {
+      hostPath?: string;
+      containerPath?: string;
+      source?: string;
+      target?: string;
+    }[];
     sessionIsSandboxed: boolean;
     tools: {
       allow: string[];
@@ -47,7 +51,11 @@ interface Report {
       sources: Record<"allow" | "deny", { source: string; key: string }>;
     };
   };
-  elevated: { enabled: boolean; allowedByConfig: boolean; failures: { gate: string; key: string }[] };
+  elevated: {
+    enabled: boolean;
+    allowedByConfig: boolean;
+    failures: { gate: string; key: string }[];
+  };
   fixIt: string[];
 }
 
@@ -87,7 +95,8 @@ export default function Sandboxes() {
         {({ containers }) =>
           containers.length === 0 ? (
             <div class="card muted">
-              <b>{t("sandboxes.none")}.</b> {t("sandboxes.none.text")}
+              <b>{t("sandboxes.none")}</b>
+              <p>{t("sandboxes.none.text")}</p>
             </div>
           ) : (
             <ul class="list">
@@ -97,7 +106,8 @@ export default function Sandboxes() {
                   box={it}
                   recreate={
                     canRecreate
-                      ? () => void recreate({ sessionKey: it.sessionKey }, t("sandboxes.recreate.ask"))
+                      ? () =>
+                          void recreate({ sessionKey: it.sessionKey }, t("sandboxes.recreate.ask"))
                       : undefined
                   }
                 />
@@ -172,12 +182,11 @@ function Memory({ stats }: { stats: NonNullable<Sandbox["stats"]> }) {
 
 function Policy() {
   const asked = place.value.params.session || mainKey.value;
-  const isOpen = useSignal(true);
   const report = useCall<Report>("sandbox.explain", { sessionKey: asked });
   const keys = new Set([asked, mainKey.value, ...sessions.value.map((row) => row.key)]);
   const named = (key: string) => sessions.value.find((row) => row.key === key);
   return (
-    <section class="section" hidden={!isOpen.value}>
+    <section class="section">
       <h2>{t("sandboxes.policy")}</h2>
       <label class="bar">
         <span class="muted">{t("sandboxes.policy.for")}</span>
@@ -220,8 +229,16 @@ function Explained({ report }: { report: Report }) {
         )}
         {sandbox.sessionIsSandboxed && (
           <>
-            <Tools name={t("sandboxes.allow")} list={sandbox.tools.allow} of={sandbox.tools.sources.allow} />
-            <Tools name={t("sandboxes.deny")} list={sandbox.tools.deny} of={sandbox.tools.sources.deny} />
+            <Tools
+              name={t("sandboxes.allow")}
+              list={sandbox.tools.allow}
+              of={sandbox.tools.sources.allow}
+            />
+            <Tools
+              name={t("sandboxes.deny")}
+              list={sandbox.tools.deny}
+              of={sandbox.tools.sources.deny}
+            />
           </>
         )}
         <Fact name={t("sandboxes.elevated")}>

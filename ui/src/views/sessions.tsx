@@ -97,7 +97,12 @@ function Item({ row, edit, remove }: { row: SessionRow; edit(): void; remove(): 
       </span>
       <span class="buttons">
         {methods.value.has("sessions.patch") && (
-          <button type="button" class="quiet" onClick={edit} aria-label={t("sessions.edit", { name })}>
+          <button
+            type="button"
+            class="quiet"
+            onClick={edit}
+            aria-label={t("sessions.edit", { name })}
+          >
             <Icon name="edit" />
           </button>
         )}
@@ -141,7 +146,8 @@ function Edit({ row, close, changed }: EditProps) {
     if (model.value !== `${row.modelProvider}/${row.model}`) params.model = model.value;
     if (thinking.value !== (row.thinkingLevel ?? "off")) params.thinkingLevel = thinking.value;
     if (verbose.value !== (row.verboseLevel ?? "")) params.verboseLevel = verbose.value || null;
-    if (reasoning.value !== (row.reasoningLevel ?? "")) params.reasoningLevel = reasoning.value || null;
+    if (reasoning.value !== (row.reasoningLevel ?? ""))
+      params.reasoningLevel = reasoning.value || null;
     if ((await trying(client.call("sessions.patch", params))) === undefined) return;
     say(t("ui.saved"));
     close();
@@ -162,7 +168,10 @@ function Edit({ row, close, changed }: EditProps) {
         </label>
         <label>
           <span>{t("sessions.model")}</span>
-          <select value={model.value} onChange={(event) => (model.value = event.currentTarget.value)}>
+          <select
+            value={model.value}
+            onChange={(event) => (model.value = event.currentTarget.value)}
+          >
             {[...names].map((name) => (
               <option key={name}>{name}</option>
             ))}
@@ -174,7 +183,11 @@ function Edit({ row, close, changed }: EditProps) {
           choices={(known?.thinkingLevels ?? [{ id: "off" }]).map((it) => it.id)}
         />
         <Choice name={t("sessions.verbose")} of={verbose} choices={["", ...LEVELS.verboseLevel]} />
-        <Choice name={t("sessions.reasoning")} of={reasoning} choices={["", ...LEVELS.reasoningLevel]} />
+        <Choice
+          name={t("sessions.reasoning")}
+          of={reasoning}
+          choices={["", ...LEVELS.reasoningLevel]}
+        />
         <div class="buttons">
           <button type="button" onClick={close}>
             {t("ui.cancel")}

@@ -116,14 +116,11 @@ fn source(ui: &ControlUi) -> Source {
 async fn file(ui: &ControlUi, name: &str, head: &Parts) -> Option<Reply> {
     let (source, takes) = (source(ui), Encodings::of(&head.headers));
     let wanted = name.to_owned();
-    let found = blocking(move || {
-        let found = source.find(&wanted, takes);
-        (found.is_none() && source.is_empty()).then_some(None).unwrap_or(Some(found))
-    });
-    match found.await? {
-        Some(Some(asset)) => Some(whole(asset, name, &head.headers)),
-        Some(None) => None,
-        None => page::file(name),
+    let look = move || (source.find(&wanted, takes), source.is_empty());
+    match blocking(look).await? {
+        (Some(asset), _) => Some(whole(asset, name, &head.headers)),
+        (None, true) => page::file(name),
+        (None, false) => None,
     }
 }
 

@@ -30,7 +30,7 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap()
     }
 
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| {
             let (key, value) = line.split_once(':')?;
             key.eq_ignore_ascii_case(name).then(|| value.trim())
@@ -81,7 +81,7 @@ fn unchunked(mut text: &str) -> String {
     body
 }
 
-async fn get(server: &Server, path: &str) -> Answer {
+pub(crate) async fn get(server: &Server, path: &str) -> Answer {
     ask(server, &format!("GET {path} HTTP/1.1"), "").await
 }
 
@@ -135,7 +135,8 @@ async fn strangers_learn_no_more_than_yes_from_a_probe() {
 #[tokio::test]
 async fn the_page_speaks_two_languages_and_runs_nothing() {
     let home = TempHome::minimal().unwrap();
-    home.merge_config(&json!({"gateway": {"controlUi": {"basePath": "/ui"}}})).unwrap();
+    let nothing = json!({"basePath": "/ui", "root": home.path().join("nothing")});
+    home.merge_config(&json!({"gateway": {"controlUi": nothing}})).unwrap();
     let server = Server::at(home).await;
 
     let page = get(&server, "/ui/").await;
