@@ -158,16 +158,17 @@ fn who_cannot_reach_the_gateway_hears_where_why_and_what_next() {
     assert!(by_env.stderr.ends_with(hint), "{}", by_env.stderr);
 }
 
-/// The agents of the running gateway, asked until `wanted` is one of them.
-fn until_agent_is_known(home: &TempHome, wanted: &str) {
+/// Asks the running gateway for its agents until `wanted` is one of them. It may be away for a
+/// moment: some changes restart it.
+fn until_agent_is_known(home: &TempHome, wanted: &str, vars: &[(&str, &str)]) {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let answer = run(home, &["gateway", "call", "agents.list", "--json"]).json();
-        let agents = answer["agents"].as_array().unwrap().clone();
-        if agents.iter().any(|agent| agent["id"] == wanted) {
+        let ran = run_with(home, &["gateway", "call", "agents.list", "--json"], vars);
+        let agents = ran.json()["agents"].clone();
+        if agents.as_array().is_some_and(|all| all.iter().any(|agent| agent["id"] == wanted)) {
             return;
         }
-        assert!(Instant::now() < deadline, "{answer:#}");
+        assert!(Instant::now() < deadline, "{ran:?}");
     }
 }
 
@@ -183,13 +184,13 @@ fn a_changed_config_is_taken_however_the_file_is_written() {
     let _gateway = start(&home);
 
     fs::write(home.config_path(), with_agent(&home, "in-place")).unwrap();
-    until_agent_is_known(&home, "in-place");
+    until_agent_is_known(&home, "in-place", &[]);
     let beside = home.path().join("new.json");
     fs::write(&beside, with_agent(&home, "renamed")).unwrap();
     fs::rename(&beside, home.config_path()).unwrap();
-    until_agent_is_known(&home, "renamed");
+    until_agent_is_known(&home, "renamed", &[]);
     run(&home, &["config", "set", "agents.list", "[{id: 'main'}, {id: 'by-command'}]"]).answer();
-    until_agent_is_known(&home, "by-command");
+    until_agent_is_known(&home, "by-command", &[]);
 }
 
 /// As Kubernetes mounts a config: a link to a link to a directory that is swapped.
@@ -213,15 +214,7 @@ fn a_changed_config_is_taken_when_the_directory_behind_a_link_is_swapped() {
     symlink("second", mount.join("data.new")).unwrap();
     fs::rename(mount.join("data.new"), mount.join("data")).unwrap();
 
-    let deadline = Instant::now() + PATIENCE;
-    let vars = [("OPENCLAW_GATEWAY_PORT", port.as_str())];
-    loop {
-        let ran = run_with(&home, &["gateway", "call", "agents.list", "--json"], &vars);
-        if ran.stdout.contains("swapped") {
-            break;
-        }
-        assert!(Instant::now() < deadline, "{ran:?}");
-    }
+    until_agent_is_known(&home, "swapped", &[("OPENCLAW_GATEWAY_PORT", &port)]);
 }
 
 #[test]
