@@ -14,6 +14,13 @@ build() {
     echo "hint: apt-get install build-essential" >&2
     exit 1
   }
+  # The page is built in; without it the gateway shows a plain one.
+  case " $* " in
+    *" cli "*)
+      scripts/build-ui.sh ||
+        echo "notice: the Control UI was not built; the gateway shows a plain page instead" >&2
+      ;;
+  esac
   cargo build --locked --profile "$profile" "$@" >&2
   local folder=$profile
   [ "$profile" = dev ] && folder=debug

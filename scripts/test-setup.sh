@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-NODE_MIN=18           # for npm and the page test
+NODE_MIN=20           # for npm, the page and its tests
 NODE_PEER_MIN=22.19   # what the published client of the reference asks for
 
 fail() {
@@ -88,6 +88,9 @@ if ! cmp -s tests/python/requirements.txt "$venv/.installed"; then
   "$venv/bin/pip" install -q --disable-pip-version-check -r tests/python/requirements.txt </dev/null
   cp tests/python/requirements.txt "$venv/.installed"
 fi
+
+# The page, for the tests that look at it.
+scripts/build-ui.sh
 
 # The sandboxes' servant, the engine's plugins, an engine, and the images.
 scripts/build-boxd.sh

@@ -102,7 +102,6 @@ export function ApprovalCard({ approval, takesKeys }: { approval: Approval; take
         <h2>{t("approvals.ask")}</h2>
         <span class="muted">{t("approvals.left", { n: left })}</span>
       </header>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable */}
       <pre tabIndex={0}>{showDirection(request.command)}</pre>
       <dl class="facts">
         {fact(t("approvals.for"), request.sessionKey ?? request.agentId)}

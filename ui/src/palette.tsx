@@ -119,8 +119,6 @@ function Open() {
       />
       <div ref={list} id="palette-list" role="listbox" aria-label={t("nav.palette")}>
         {shown.map((choice, n) => (
-          // biome-ignore lint/a11y/useKeyWithClickEvents: the field above takes the keys
-          // biome-ignore lint/a11y/useFocusableInteractive: as in every combobox, the field keeps the focus
           <div
             key={choice.id}
             id={`palette-${n}`}

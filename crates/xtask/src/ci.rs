@@ -14,7 +14,7 @@ use crate::{
 
 type Step = (&'static str, fn() -> anyhow::Result<()>);
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     ("format", format),
     ("tidy", tidy::run),
     ("licences", licences::run),
@@ -24,13 +24,14 @@ const STEPS: [Step; 10] = [
     ("python", python),
     ("doctests", doctests),
     ("tests", tests),
+    ("page", page),
     ("docker", docker),
 ];
 
 /// Options of `cargo xtask ci`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Only these steps: format, tidy, licences, clippy, rustdoc, npm, python, doctests, tests, docker
+    /// Only these steps: format, tidy, licences, clippy, rustdoc, npm, python, doctests, tests, page, docker
     #[arg(value_name = "STEP")]
     steps: Vec<String>,
 }
@@ -102,6 +103,13 @@ fn docker() -> anyhow::Result<()> {
     } else {
         cargo(&["test", "--workspace", "--test", "it_docker*", "--locked"])
     }
+}
+
+/// Looks at the page in a browser, with the real gateway behind it.
+fn page() -> anyhow::Result<()> {
+    finish(&mut command("scripts/build-ui.sh"))?;
+    cargo(&["build", "-p", "cli", "--bins", "--locked"])?;
+    finish(command("npm").args(["run", "--silent", "e2e", "--prefix", "ui"]))
 }
 
 fn has_nextest() -> bool {

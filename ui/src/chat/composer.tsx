@@ -107,7 +107,6 @@ export function Composer({ sessionKey }: { sessionKey: string }) {
   };
 
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: pictures may be dropped anywhere here
     <div
       class={isDropping.value ? "composer dropping" : "composer"}
       onDragOver={(event) => {
@@ -219,7 +218,6 @@ function Offers({ offers, at, pick }: { offers: string[]; at: number; pick(text:
   return (
     <div class="offers" id="offers" role="listbox" aria-label={t("chat.commands")}>
       {offers.map((offer, n) => (
-        // biome-ignore lint/a11y/useFocusableInteractive: the field keeps the focus
         <div
           key={offer}
           id={`offer-${n}`}

@@ -21,7 +21,6 @@ export function Dialog({ title, onClose, children, class: name }: Props) {
     return () => it?.close();
   }, []);
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: the browser closes it with Escape
     <dialog
       ref={dialog}
       class={name}

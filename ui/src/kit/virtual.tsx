@@ -188,7 +188,6 @@ export function VirtualList<R extends { key: string }>(props: Props<R>) {
   }, [id]);
 
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable
     <div class="virtual" ref={box} onScroll={look} tabIndex={0} role="log" aria-label={props.label}>
       {props.head}
       <div style={{ height: `${offsets.top(start)}px` }} />

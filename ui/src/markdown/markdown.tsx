@@ -51,7 +51,6 @@ function TableBlock({ token }: { token: Tokens.Table }) {
   const shown = isCut ? { ...token, rows: token.rows.slice(0, TABLE_ROWS_SHOWN) } : token;
   return (
     // Wide tables scroll by themselves, also with the keyboard.
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable
     <section class="scroll-x" tabIndex={0} aria-label={t("chat.table")}>
       <Nodes make={() => nodesOf(shown)} of={`${isCut}${token.raw}`} />
       {isCut && (
@@ -91,8 +90,6 @@ export function Clamped({ text, label }: { text: string; label?: string }) {
   const shown = showDirection(isCut ? text.slice(0, PLAIN_CHARS_SHOWN) : text);
   return (
     <>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable */}
-      {/* biome-ignore lint/a11y/useSemanticElements: its spaces and lines count */}
       <pre tabIndex={0} aria-label={label ?? t("chat.code")} role="region">
         {shown}
       </pre>

@@ -223,7 +223,6 @@ function Editor({ described, now, reload }: EditorProps) {
           class="review"
         >
           <h2>{t("config.review.title")}</h2>
-          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable */}
           <pre class="diff" tabIndex={0}>
             {changes.value.map((line, n) => (
               <div key={n} class={line.kind}>

@@ -98,7 +98,6 @@ export default function Debug() {
             <span class="muted">{duration(took.value)}</span>
             <CopyButton text={answer.value} />
           </header>
-          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable */}
           <pre class={isBad.value ? "output error-text" : "output"} tabIndex={0} aria-live="polite">
             {answer.value.slice(0, 500_000)}
           </pre>
@@ -121,7 +120,6 @@ export default function Debug() {
       </section>
       <details class="section">
         <summary>{t("debug.snapshot")}</summary>
-        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable */}
         <pre class="output" tabIndex={0}>
           {JSON.stringify(hello.value, null, 2)}
         </pre>
