@@ -179,7 +179,12 @@ impl Flags {
                 "--custom-base-url https://host/v1 --custom-model-id <model>",
             ));
         }
-        let model = self.model.clone().or_else(|| Some(offer.model.to_owned()));
+        // A token of another provider than the offer's wants that one's model.
+        let other = self.token_provider.as_deref().filter(|_| offer.proof == Proof::Token);
+        let of_provider =
+            |id| OFFERS.iter().find(|it| it.provider == config::normalise_provider(id));
+        let usual = other.and_then(of_provider).unwrap_or(offer).model;
+        let model = self.model.clone().or_else(|| Some(usual.to_owned()));
         let model = model.filter(|it| !it.trim().is_empty());
         if model.is_none() {
             return Err(Refusal::new(

@@ -61,7 +61,7 @@ impl Plan {
             add(model_patch(model, facts));
         }
         if let Some(gateway) = &setup.gateway {
-            add(gateway_patch(gateway));
+            add(gateway_patch(gateway, facts));
         }
         add(channels_patch(&setup.channels));
         if let Some(key) = &setup.web_key {
@@ -187,7 +187,7 @@ fn profile_of(setup: &ModelSetup) -> Option<(String, AuthProfile)> {
     Some((setup.profile.clone(), profile))
 }
 
-fn gateway_patch(setup: &GatewaySetup) -> Value {
+fn gateway_patch(setup: &GatewaySetup, facts: &Facts) -> Value {
     let mut auth = json!({"mode": setup.auth.mode()});
     match &setup.auth {
         Auth::Token(Token::Given(token) | Token::Fresh(token)) => {
@@ -209,6 +209,13 @@ fn gateway_patch(setup: &GatewaySetup) -> Value {
     });
     if let Some(host) = &setup.host {
         merge(&mut gateway, json!({"customBindHost": host}));
+    }
+    let has_origins = facts.written.pointer("/gateway/controlUi/allowedOrigins").is_some();
+    if setup.bind != "loopback" && !has_origins {
+        // Else the Control UI would be refused from this very machine.
+        let origins =
+            ["localhost", "127.0.0.1"].map(|host| format!("http://{host}:{}", setup.port));
+        merge(&mut gateway, json!({"controlUi": {"allowedOrigins": origins}}));
     }
     json!({"gateway": gateway})
 }

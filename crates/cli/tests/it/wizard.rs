@@ -242,11 +242,13 @@ fn a_container_setup_asks_little_and_shows_no_token() {
 }
 
 #[test]
-fn an_existing_setup_is_kept_with_one_key() {
+fn an_existing_setup_is_kept_and_completed() {
     let home = TempHome::minimal().unwrap();
     let mut terminal = Terminal::run(&home, &["onboard", "--accept-risk"], &[]);
 
     terminal.answer("This machine is already set up", ENTER);
+    // What is missing is asked for; the last choice is none.
+    terminal.answer("Which model provider?", "\x1b[A\r");
     terminal.answer("Write these settings", ENTER);
     let (code, screen) = terminal.end();
 

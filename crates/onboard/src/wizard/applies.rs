@@ -26,14 +26,14 @@ impl Wizard {
             Ask::Mode => self.is_whole() && !self.keeps() && self.is_advanced(),
             Ask::RemoteUrl | Ask::RemoteToken => self.is_remote(),
             Ask::Workspace => self.in_detail(Section::Workspace),
-            Ask::Provider => self.goes_through(Section::Model),
+            Ask::Provider => self.asks_for_model(),
             Ask::BaseUrl
             | Ask::Dialect
             | Ask::KeySource
             | Ask::Key
             | Ask::Model
             | Ask::ModelName
-            | Ask::CheckFailed => self.goes_through(Section::Model) && self.applies_to_model(ask),
+            | Ask::CheckFailed => self.asks_for_model() && self.applies_to_model(ask),
             Ask::Port | Ask::Bind | Ask::Auth => self.in_detail(Section::Gateway),
             Ask::Host => {
                 let is_known = self.facts().text("/gateway/customBindHost").is_some();
@@ -83,7 +83,7 @@ impl Wizard {
 
     /// The model as decided, when its key was not tried yet.
     pub(super) fn untried(&self) -> Option<ModelSetup> {
-        let is_asked = self.goes_through(Section::Model) && self.offer().is_some();
+        let is_asked = self.asks_for_model() && self.offer().is_some();
         let is_kept = self.answers.contains_key(&Ask::CheckFailed);
         self.model_setup().filter(|it| is_asked && !is_kept && it.model.is_some())
     }
@@ -117,6 +117,14 @@ impl Wizard {
             return !self.keeps() && !self.is_remote();
         }
         self.sections.contains(&section)
+    }
+
+    /// Whether a model is asked for: also where the rest is kept, if there is none.
+    fn asks_for_model(&self) -> bool {
+        let completes = self.keeps()
+            && self.facts.text("/gateway/mode") != Some("remote")
+            && self.facts.written.pointer("/agents/defaults/model").is_none();
+        self.goes_through(Section::Model) || completes
     }
 
     /// Whether this part is asked about in all detail.

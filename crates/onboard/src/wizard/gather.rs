@@ -5,7 +5,7 @@ use super::{
     applies::{FROM_ENV, KEEP, OTHER, PRESENT},
 };
 use crate::{
-    facts::{Facts, Token},
+    facts::{Facts, TOKEN_VARIABLE, Token},
     flags::Flags,
     question::{Answer, Ask},
     setup::{Auth, Channels, GatewaySetup, ModelSetup, Reset, Setup, Target},
@@ -107,10 +107,10 @@ impl Wizard {
 
     fn gateway(&self) -> Option<GatewaySetup> {
         let is_asked = self.applies(Ask::Port);
-        if !is_asked && (!self.is_whole() || self.is_remote() || self.keeps()) {
+        let facts = self.facts();
+        if !is_asked && (!self.is_whole() || self.is_remote() || self.keeps_gateway(facts)) {
             return None;
         }
-        let facts = self.facts();
         let mut flags = self.flags.clone();
         let text = |ask: Ask| self.one(ask).map(str::to_owned);
         flags.port = self.line(Ask::Port).and_then(|it| it.parse().ok()).or(flags.port);
@@ -120,6 +120,15 @@ impl Wizard {
         flags.gateway_password = self.secret(Ask::Password).or(flags.gateway_password);
         flags.gateway_token = self.secret(Ask::Token).or(flags.gateway_token);
         flags.gateway(facts).ok().or_else(|| Some(plain_gateway(facts)))
+    }
+
+    /// Whether the gateway stays as it is, which it cannot without anything to prove.
+    fn keeps_gateway(&self, facts: &Facts) -> bool {
+        let places = ["/gateway/auth/token", "/gateway/auth/password"];
+        let has_proof = places.iter().any(|it| facts.text(it).is_some())
+            || facts.env.first(&[TOKEN_VARIABLE, "OPENCLAW_GATEWAY_PASSWORD"]).is_some()
+            || matches!(facts.text("/gateway/auth/mode"), Some("none" | "trusted-proxy"));
+        self.keeps() && (has_proof || facts.text("/gateway/mode") == Some("remote"))
     }
 
     /// Whether the Telegram or Discord token in the config stays when none is typed.

@@ -127,8 +127,10 @@ impl Wizard {
                 (
                     Text("Where do you want to write to your assistant?", "想在哪里与助手对话？"),
                     Text(
-                        "Space chooses, Enter goes on. None is fine: the Control UI always works.",
-                        "空格选择，回车继续。可以不选：控制台界面始终可用。",
+                        "Space chooses, Enter goes on. None is fine: the Control UI always works.\n\
+                         This build keeps these settings for the version that brings the channels.",
+                        "空格选择，回车继续。可以不选：控制台界面始终可用。\n\
+                         本版本只保存这些设置，频道功能将在后续版本提供。",
                     ),
                     Kind::Many { choices, initial },
                 )
@@ -152,8 +154,8 @@ impl Wizard {
             Ask::WhatsApp => (
                 Text("WhatsApp", "WhatsApp"),
                 Text(
-                    "It is linked by a QR code: `openclaw channels login` when the gateway is set up.",
-                    "通过二维码关联：设置完成后运行 `openclaw channels login`。",
+                    "It is linked by a QR code once this build has the channel; the setting is kept until then.",
+                    "待本版本支持该频道后通过二维码关联，此设置会先保存。",
                 ),
                 Kind::Note,
             ),

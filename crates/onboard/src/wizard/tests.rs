@@ -1,3 +1,5 @@
+//! The law of the wizard: what is asked when, and that any person gets to a valid end.
+
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use config::{Env, Locations};
@@ -241,6 +243,49 @@ fn an_existing_setup_can_be_kept_changed_or_set_aside() {
     let gateway = reset.setup().gateway.unwrap();
     assert_eq!(gateway.port, crate::facts::PORT_DEFAULT);
     assert!(matches!(gateway.auth, Auth::Token(Token::Fresh(_))));
+}
+
+#[test]
+fn what_is_kept_is_completed_where_it_could_not_work() {
+    let machine = Machine::new(&json!({"gateway": {"mode": "local"}}), &[]);
+    let mut wizard = machine.wizard(Flags::default());
+
+    answer_all(
+        &mut wizard,
+        &[(Ask::Existing, one("keep")), (Ask::Provider, one("skip")), (Ask::Confirm, one("write"))],
+    );
+
+    let config = machine.written(&wizard.plan(&decided(&wizard)));
+    assert_eq!(config["gateway"]["auth"]["token"], json!("f".repeat(48)));
+}
+
+#[test]
+fn a_gateway_that_others_reach_lets_the_control_ui_of_this_machine_in() {
+    let machine = Machine::empty();
+    let flags = Flags { bind: Some("lan".to_owned()), port: Some(4711), ..Flags::default() };
+
+    let setup = flags.setup(&machine.facts).unwrap();
+
+    let config = machine.written(&Plan::of(&setup, &machine.facts, None));
+    let expected = json!(["http://localhost:4711", "http://127.0.0.1:4711"]);
+    assert_eq!(config["gateway"]["controlUi"]["allowedOrigins"], expected);
+}
+
+#[test]
+fn a_pasted_token_is_of_the_provider_that_was_named() {
+    let machine = Machine::empty();
+    let flags = Flags {
+        auth_choice: Some("token".to_owned()),
+        token_provider: Some("openrouter".to_owned()),
+        token: Some(Secret::new("t")),
+        token_expires: Some(5),
+        ..Flags::default()
+    };
+
+    let model = flags.setup(&machine.facts).unwrap().model.unwrap();
+
+    assert_eq!(model.reference().unwrap(), "openrouter/auto");
+    assert_eq!((model.profile.as_str(), model.expires), ("openrouter:manual", Some(5)));
 }
 
 #[test]

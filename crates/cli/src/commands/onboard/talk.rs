@@ -165,7 +165,12 @@ fn next(
                 .to_owned(),
         );
     } else {
-        add(Text("Start it:", "启动："), format!("{command} gateway run"));
+        let start = if config::in_container(program.env()) {
+            "docker compose up -d openclaw-gateway".to_owned()
+        } else {
+            format!("{command} gateway run")
+        };
+        add(Text("Start it:", "启动："), start);
     }
     if !args.steps.skip_ui {
         let path = done
@@ -188,12 +193,6 @@ fn next(
         add(Text("Talk to it:", "对话："), format!("{command} agent --agent main -m \"Hello\""));
     } else {
         add(Text("Add a model:", "添加模型："), format!("{command} configure --section model"));
-    }
-    if setup.channels.telegram.is_some() || setup.channels.discord.is_some() {
-        add(Text("Let you in:", "配对："), format!("{command} pairing list"));
-    }
-    if setup.channels.whatsapp {
-        add(Text("WhatsApp:", "WhatsApp："), format!("{command} channels login"));
     }
     add(Text("Change it:", "修改："), format!("{command} configure"));
     lines
