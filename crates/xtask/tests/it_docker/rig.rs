@@ -114,16 +114,34 @@ impl Rig {
 
     /// Runs `docker-setup.sh` on the image of the tests, from another directory.
     pub(crate) fn set_up(&self, vars: &[(&str, &str)], args: &[&str]) -> Ran {
-        let mut command = self.command(self.project().join("docker-setup.sh"));
+        let mut command = self.with_settings(self.project().join("docker-setup.sh"));
+        command.envs(vars.iter().copied()).arg("--offline").args(args);
+        command.output().unwrap().into()
+    }
+
+    /// Runs it in a terminal; `answers` is what [`terminal.sh`](scripts/e2e) types and when.
+    pub(crate) fn set_up_in_a_terminal(&self, args: &str, answers: &str) -> Ran {
+        let terminal = root().join("scripts/e2e/terminal.sh");
+        let program = self.project().join("docker-setup.sh");
+        let script = format!(
+            "set -eu\nfail() {{ echo \"$1\" >&2; cat \"$screen\" >&2; exit 1; }}\n. '{}'\n\
+             TERMINAL_PATIENCE_TENTHS=600\nin_terminal '{}' --offline {args}\n{answers}\n\
+             wait_for_end\ncat \"$screen\"\n",
+            terminal.display(),
+            program.display(),
+        );
+        let mut command = self.with_settings("bash");
+        command.env("TERM", "xterm").args(["-c", &script]).output().unwrap().into()
+    }
+
+    fn with_settings(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = self.command(program);
         command
             .current_dir("/")
             .env("OPENCLAW_IMAGE", &self.image)
             .env("OPENCLAW_GATEWAY_PORT", self.port.to_string())
-            .env("OPENCLAW_BRIDGE_PORT", self.bridge_port.to_string())
-            .envs(vars.iter().copied())
-            .arg("--offline")
-            .args(args);
-        command.output().unwrap().into()
+            .env("OPENCLAW_BRIDGE_PORT", self.bridge_port.to_string());
+        command
     }
 
     /// Plain `docker compose` in the project, as a person types it.

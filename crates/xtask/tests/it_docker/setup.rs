@@ -54,6 +54,32 @@ fn a_clean_machine_has_a_healthy_gateway_afterwards_and_a_rerun_changes_nothing(
 }
 
 #[test]
+fn the_wizard_asks_in_the_terminal_in_which_the_script_was_started() {
+    let rig = Rig::new("wizard");
+    let answers = r#"
+answer "Go on" "y$ENTER"
+answer "How much do you want to decide" "$ENTER"
+answer "write to your assistant" "$ENTER"
+answer "All set" "$ENTER"
+"#;
+
+    let ran = rig.set_up_in_a_terminal("-- --auth-choice skip", answers);
+
+    ran.assert_done();
+    assert!(ran.out.contains("==> Gateway running"), "{}", ran.out);
+    let config = fs::read_to_string(rig.state().join("openclaw.json")).unwrap();
+    let config: serde_json::Value = serde_json::from_str(&config).unwrap();
+    assert_eq!(config["gateway"]["mode"], "local");
+    assert_eq!(config["gateway"]["bind"], "lan");
+    assert_eq!(config["gateway"]["auth"]["token"], "${OPENCLAW_GATEWAY_TOKEN}");
+    assert_eq!(
+        config["gateway"]["controlUi"]["allowedOrigins"][1],
+        format!("http://127.0.0.1:{}", rig.port)
+    );
+    rig.inside("node dist/index.js health").assert_done();
+}
+
+#[test]
 fn mounts_and_home_are_in_both_services_and_plain_compose_knows_them() {
     let rig = Rig::new("mounts");
     let shared = rig.path("geteilte Dateien");
