@@ -329,6 +329,7 @@ impl Server {
         }
         if self.commands.is_empty() && self.transfers.is_empty() {
             self.scratch = Vec::new();
+            self.wire.narrow();
         }
     }
 

@@ -19,13 +19,15 @@ use rustix::{
 use crate::{
     failure::failure,
     files::{Landing, landing, open_regular},
-    wire::Wire,
+    wire::{PIPE_BYTES, Wire},
 };
 
 /// A file that is read.
 #[derive(Debug)]
 pub(crate) struct Read {
     fd: OwnedFd,
+    /// As it was when it was opened, which is no promise.
+    bytes: u64,
     at: u64,
     left: u64,
     /// The whole file was asked for, so more than was asked for is a failure.
@@ -39,7 +41,12 @@ impl Read {
             return Err(Failure::TooLarge { bytes });
         }
         let at = offset.unwrap_or(0);
-        Ok(Self { fd, at, left: bytes_max, is_whole: offset.is_none() })
+        Ok(Self { fd, bytes, at, left: bytes_max, is_whole: offset.is_none() })
+    }
+
+    /// Whether more will be sent than a pipe usually takes.
+    pub(crate) fn is_large(&self) -> bool {
+        self.bytes.saturating_sub(self.at).min(self.left) > PIPE_BYTES as u64
     }
 
     /// Sends one piece; says whether there may be more.

@@ -8,6 +8,7 @@ use rustix::{
     buffer::spare_capacity,
     fs::{OFlags, fcntl_getfl, fcntl_setfl},
     io::{Errno, Result, read, write},
+    pipe::fcntl_setpipe_size,
 };
 
 /// Bytes that may wait to be written before nothing more is read from anywhere.
@@ -15,6 +16,13 @@ const OUT_BYTES_MAX: usize = 2 * CHUNK_BYTES_MAX;
 
 /// Bytes that are read at once, if not more are missing from a frame.
 const READ_BYTES: usize = 2 * CHUNK_BYTES_MAX;
+
+/// Room in the output's pipe while a large file leaves, which then takes half the time. Not for
+/// longer, for the kernel counts the pipes of all sandboxes together.
+const PIPE_BYTES_WIDE: usize = 1024 * 1024;
+
+/// Room in a pipe as the kernel makes it.
+pub(crate) const PIPE_BYTES: usize = 64 * 1024;
 
 /// Room that buffers keep when they are empty.
 const KEPT_BYTES: usize = 16 * 1024;
@@ -28,6 +36,7 @@ pub(crate) struct Wire {
     pub(crate) inbox: Vec<u8>,
     out: Vec<u8>,
     written: usize,
+    is_wide: bool,
 }
 
 impl Wire {
@@ -35,7 +44,7 @@ impl Wire {
         for end in [&input, &output] {
             fcntl_setfl(end, fcntl_getfl(end)? | OFlags::NONBLOCK)?;
         }
-        Ok(Self { input, output, inbox: Vec::new(), out: Vec::new(), written: 0 })
+        Ok(Self { input, output, inbox: Vec::new(), out: Vec::new(), written: 0, is_wide: false })
     }
 
     pub(crate) fn input(&self) -> BorrowedFd<'_> {
@@ -61,6 +70,20 @@ impl Wire {
         inbox.drain(..used.min(inbox.len()));
         inbox.shrink_to(KEPT_BYTES);
         self.inbox = inbox;
+    }
+
+    /// Has the output's pipe take a large file at once. One that may not grow stays as it is.
+    pub(crate) fn widen(&mut self) {
+        if !self.is_wide {
+            self.is_wide = fcntl_setpipe_size(&self.output, PIPE_BYTES_WIDE).is_ok();
+        }
+    }
+
+    /// Makes the pipe what it was. One that is still full is tried again next time.
+    pub(crate) fn narrow(&mut self) {
+        if self.is_wide && fcntl_setpipe_size(&self.output, PIPE_BYTES).is_ok() {
+            self.is_wide = false;
+        }
     }
 
     /// Says something. Replies fit into frames by their makers' limits; a path that does not

@@ -56,8 +56,14 @@ impl Server {
             Request::Commit => return self.finish_write(id),
             _ if is_known => return Err(Broken),
             Request::Exec(exec) => self.exec(id, &exec, &nonce),
-            Request::Read { offset, bytes_max, path } => Read::begin(path, offset, bytes_max)
-                .map(|read| self.carry_later(id, Transfer::Read(read))),
+            Request::Read { offset, bytes_max, path } => {
+                Read::begin(path, offset, bytes_max).map(|read| {
+                    if read.is_large() {
+                        self.wire.widen();
+                    }
+                    self.carry_later(id, Transfer::Read(read))
+                })
+            }
             Request::Write { path } => Write::begin(path, &format!("{nonce}-{id}"))
                 .map(|write| self.carry_later(id, Transfer::Write(Box::new(write)))),
             Request::List { entries_max, path } => List::begin(path, entries_max)
