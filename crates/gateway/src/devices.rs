@@ -22,7 +22,7 @@ use crate::{
     conn::Caller,
     events::Events,
     lifecycle::Lifecycle,
-    pairing::{Ask, Book, Fate, Outcome, Refused},
+    pairing::{Ask, Book, Fate, Outcome, Progress, Refused},
     rpc::RpcError,
 };
 
@@ -160,17 +160,22 @@ impl Devices {
     pub(crate) async fn fate(&self, request: &str, device: &str) -> Option<Fate> {
         let mut changed = self.shared.wanted.subscribe();
         loop {
-            let fate = {
+            let progress = {
                 let mut state = self.lock();
                 state.book.expire(self.shared.clock.now());
-                state.book.fate(request, device)?
+                state.book.progress(request, device)?
             };
-            if let Some(fate) = fate {
+            if let Progress::Answered(fate) = progress {
                 return Some(fate);
             }
             // A request that merely grows old changes nothing that could be waited for.
             let _may_be_over = timeout(EXPIRY_LOOK, changed.changed()).await;
         }
+    }
+
+    /// Whether `sent` was a device's token for a role until it was taken back.
+    pub(crate) fn revoked(&self, device: &str, role: &str, sent: &str) -> bool {
+        self.lock().book.is_revoked(device, role, sent)
     }
 
     /// Whether a device has a token for a role that would be taken.

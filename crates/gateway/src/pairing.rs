@@ -44,6 +44,15 @@ struct Answered {
     fate: Fate,
 }
 
+/// How a request stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// Nobody answered yet.
+    Waits,
+    /// It is over.
+    Answered(Fate),
+}
+
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -117,14 +126,13 @@ impl Book {
         !old.is_empty()
     }
 
-    /// What became of a request of `device`: `None` when there never was one, and no fate while
-    /// it waits.
-    pub(crate) fn fate(&self, request: &str, device: &str) -> Option<Option<Fate>> {
+    /// How a request of `device` stands; `None` when there never was one.
+    pub(crate) fn progress(&self, request: &str, device: &str) -> Option<Progress> {
         if self.records.pending.get(request).is_some_and(|it| it.device_id == device) {
-            return Some(None);
+            return Some(Progress::Waits);
         }
         let is_it = |it: &&Answered| it.request_id == request && it.device_id == device;
-        self.answered.iter().find(is_it).map(|it| Some(it.fate.clone()))
+        self.answered.iter().find(is_it).map(|it| Progress::Answered(it.fate.clone()))
     }
 
     /// Lets the device of a request in. `held` is what the approver may do: nobody gives away
@@ -182,11 +190,19 @@ impl Book {
         Ok(())
     }
 
-    /// The token of a device for a role, if `sent` is it and it covers `scopes`.
+    /// The token of a device for a role, if `sent` is it.
     pub(crate) fn verify(&self, device: &str, role: &str, sent: &str) -> Option<&DeviceToken> {
+        self.sent(device, role, sent).filter(|token| token.revoked_at_ms.is_none())
+    }
+
+    /// Whether `sent` was a device's token for a role until it was taken back.
+    pub(crate) fn is_revoked(&self, device: &str, role: &str, sent: &str) -> bool {
+        self.sent(device, role, sent).is_some_and(|token| token.revoked_at_ms.is_some())
+    }
+
+    fn sent(&self, device: &str, role: &str, sent: &str) -> Option<&DeviceToken> {
         let token = self.paired(device)?.tokens.get(role)?;
-        let is_same = bool::from(token.token.as_bytes().ct_eq(sent.as_bytes()));
-        (is_same && token.revoked_at_ms.is_none()).then_some(token)
+        bool::from(token.token.as_bytes().ct_eq(sent.as_bytes())).then_some(token)
     }
 
     /// Notes that somebody proved themselves by a token.

@@ -42,6 +42,54 @@ fn the_published_gateway_client_runs_a_turn_and_reads_history() {
     );
 }
 
+#[test]
+fn the_published_gateway_client_pairs_as_a_device_and_comes_back_with_its_token() {
+    let home = TempHome::minimal().unwrap();
+    let gateway = Gateway::start(Path::new(env!("CARGO_BIN_EXE_openclaw")), &home).unwrap();
+
+    let output = Command::new(node())
+        .args(["--test", "--test-reporter=spec", "devices.test.mjs"])
+        .current_dir(peers())
+        .env("OPENCLAW_TEST_URL", gateway.ws_url())
+        .env("OPENCLAW_TEST_TOKEN", gateway.token())
+        .output()
+        .unwrap();
+
+    assert!(
+        output.status.success(),
+        "{}\n{}\ngateway:\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+        gateway.stderr()
+    );
+}
+
+#[test]
+fn the_published_gateway_client_answers_a_question_about_a_command() {
+    let command = "echo asked";
+    let llm = Llm::script([calls("exec", json!({ "command": command })), says("Done.")]);
+    let home = TempHome::with_model(&format!("{}/v1", llm.base_url())).unwrap();
+    home.merge_config(&json!({ "tools": { "exec": { "ask": "always" } } })).unwrap();
+    let gateway = Gateway::start(Path::new(env!("CARGO_BIN_EXE_openclaw")), &home).unwrap();
+
+    let output = Command::new(node())
+        .args(["--test", "--test-reporter=spec", "approvals.test.mjs"])
+        .current_dir(peers())
+        .env("OPENCLAW_TEST_URL", gateway.ws_url())
+        .env("OPENCLAW_TEST_TOKEN", gateway.token())
+        .env("OPENCLAW_TEST_COMMAND", command)
+        .output()
+        .unwrap();
+
+    assert!(
+        output.status.success(),
+        "{}\n{}\ngateway:\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+        gateway.stderr()
+    );
+}
+
 fn peers() -> PathBuf {
     // At run time: checkouts may share a build folder.
     let own = env::var_os("CARGO_MANIFEST_DIR").unwrap();

@@ -14,6 +14,7 @@ use self::{
 };
 
 mod compare;
+mod device;
 mod http;
 mod recording;
 mod replay;

@@ -81,7 +81,9 @@ fn by_token(
         .flatten()
         .find_map(|sent| door.devices.verify(&key.id, role.as_str(), sent));
     let Some(held) = held else {
-        return Err(if named.is_some() { Refused::DeviceTokenMismatch } else { refused });
+        let is_revoked = plain.is_some_and(|it| door.devices.revoked(&key.id, role.as_str(), it));
+        let is_own = named.is_some() || is_revoked;
+        return Err(if is_own { Refused::DeviceTokenMismatch } else { refused });
     };
     if connect.scopes.as_deref().unwrap_or_default().is_empty() && role == Role::Operator {
         // Who names no scopes gets those of the token, in either version.

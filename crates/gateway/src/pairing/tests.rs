@@ -57,8 +57,8 @@ fn a_stranger_waits_and_is_let_in_when_approved() {
 
     let admitted = Outcome::Admitted { approved: None, is_changed: false };
     assert_eq!(book.ask(&asks, "q3", UnixMillis(3)), admitted);
-    assert_eq!(book.fate("q1", "d"), Some(Some(Fate::Approved { scopes })));
-    assert_eq!(book.fate("q1", "other"), None);
+    assert_eq!(book.progress("q1", "d"), Some(Progress::Answered(Fate::Approved { scopes })));
+    assert_eq!(book.progress("q1", "other"), None);
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn a_request_expires_after_five_minutes() {
     let late = UnixMillis(5 * MINUTE_MS + 1);
 
     assert_eq!(book.approve("q1", None, late), Err(Refused::UnknownRequest));
-    assert_eq!(book.fate("q1", "d"), Some(Some(Fate::Expired)));
+    assert_eq!(book.progress("q1", "d"), Some(Progress::Answered(Fate::Expired)));
     assert_eq!(waits(book.ask(&ask("d", &scopes, &about, false), "q2", late)).0, "q2");
 }
 

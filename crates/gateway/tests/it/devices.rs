@@ -1,6 +1,8 @@
 //! Devices: signatures, pairing, tokens, and what becomes of those that lose them.
 
+use domain::UnixMillis;
 use serde_json::{Value, json};
+use store::DeviceFiles;
 use testkit::home::TempHome;
 
 use crate::{
@@ -10,6 +12,9 @@ use crate::{
 };
 
 const ALL: &[&str] = &["admin", "read", "write", "approvals", "pairing"];
+
+/// Makes `connect` params for a challenge.
+type Make<'a> = Box<dyn Fn(&Value) -> Value + 'a>;
 
 fn signed_at(challenge: &Value) -> u64 {
     challenge["payload"]["ts"].as_u64().unwrap()
@@ -57,15 +62,15 @@ async fn a_device_on_this_machine_is_let_in_at_once_and_knows_its_token() {
         ])
     );
     let home = server.stop().await;
-    let file = std::fs::read_to_string(home.state_dir().join("devices/paired.json")).unwrap();
-    let file: Value = serde_json::from_str(&file).unwrap();
-    let record = &file[&device.id()];
-    assert_eq!(record["tokens"]["operator"]["token"], auth["deviceToken"]);
-    assert_eq!((&record["clientId"], &record["roles"]), (&json!("cli"), &json!(["operator"])));
-    assert_eq!(record["publicKey"], device.key.public_key());
+    let records = DeviceFiles::new(&home.state_dir()).read(UnixMillis(0)).unwrap();
+    let record = &records.paired[&device.id()];
+    assert_eq!(record.tokens["operator"].token, auth["deviceToken"]);
+    assert_eq!(record.about.client_id.as_deref(), Some("cli"));
+    assert_eq!(record.public_key, device.key.public_key());
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 async fn a_proof_that_is_not_right_in_every_part_is_refused() {
     let server = Server::plain().await;
     let device = Device::new(1);
@@ -86,7 +91,7 @@ async fn a_proof_that_is_not_right_in_every_part_is_refused() {
         }
     };
     let first = |challenge: &Value| device.sign(&params(4, ALL), challenge, Form::First);
-    let cases: Vec<(Box<dyn Fn(&Value) -> Value>, &str, &str)> = vec![
+    let cases: Vec<(Make<'_>, &str, &str)> = vec![
         (
             Box::new(patched("/device/id", json!(Device::new(2).id()))),
             "device identity mismatch",
@@ -161,11 +166,11 @@ async fn a_proof_that_was_overheard_is_good_on_no_other_connection() {
     let other = forger.frame().await;
     let mut renamed = signed.clone();
     renamed["device"]["nonce"] = other["payload"]["nonce"].clone();
-    let forged = forger.call_raw("connect", &renamed).await;
+    let signed_over = forger.call_raw("connect", &renamed).await;
 
     assert_ne!(fresh["payload"]["nonce"], challenge["payload"]["nonce"]);
     assert_eq!(replayed["error"]["message"], "device nonce mismatch");
-    assert_eq!(forged["error"]["message"], "device signature invalid");
+    assert_eq!(signed_over["error"]["message"], "device signature invalid");
     server.stop().await;
 }
 

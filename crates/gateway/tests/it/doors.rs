@@ -1,7 +1,5 @@
 //! The other doors: proxies, no secret at all, and those who guess.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use testkit::home::TempHome;
 use tokio::{
@@ -139,10 +137,10 @@ async fn a_tailscale_login_is_not_believed_for_its_header() {
         ("tailscale-user-login", "mo@example"),
         ("x-forwarded-for", "100.64.0.1"),
     ];
-    let served = [login, &[("x-forwarded-proto", "https"), ("x-forwarded-host", "box.example")]];
+    let complete = [login, &[("x-forwarded-proto", "https"), ("x-forwarded-host", "box.example")]];
 
     let partial = connect(&server, login, &asks).await;
-    let whole = connect(&server, &served.concat(), &asks).await;
+    let whole = connect(&server, &complete.concat(), &asks).await;
 
     let code = |answer: &Value| answer["error"]["details"]["code"].clone();
     assert_eq!(code(&partial), "AUTH_TAILSCALE_PROXY_MISSING");
@@ -151,11 +149,10 @@ async fn a_tailscale_login_is_not_believed_for_its_header() {
 }
 
 #[tokio::test]
-async fn ten_thousand_wrong_tokens_cost_little_and_keep_nobody_else_out() {
+async fn wrong_tokens_by_the_hundred_keep_nobody_else_out() {
     let server = Server::plain().await;
     let mut guess = connect_params(4);
     guess["auth"]["token"] = json!("guess");
-    let began = std::time::Instant::now();
 
     for _ in 0..10 {
         let mut burst = tokio::task::JoinSet::new();
@@ -172,7 +169,6 @@ async fn ten_thousand_wrong_tokens_cost_little_and_keep_nobody_else_out() {
         }
     }
 
-    assert!(began.elapsed() < Duration::from_secs(60));
     assert_eq!(connect(&server, &[], &connect_params(4)).await["ok"], true);
     server.stop().await;
 }

@@ -48,7 +48,7 @@ pub(super) fn pending(requests: &[Value], now_ms: i64) -> String {
             vec![
                 text(&request["requestId"]),
                 short(request),
-                format!("{}: {}", text(&request["role"]), names(&request["scopes"])),
+                text(&request["role"]),
                 text(&request["remoteIp"]),
                 age(u64::try_from(since).unwrap_or(0)),
                 set.collect::<Vec<_>>().join(", "),
@@ -56,7 +56,11 @@ pub(super) fn pending(requests: &[Value], now_ms: i64) -> String {
         })
         .collect();
     let table = ui::table(&["Request", "Device", "Role", "IP", "Age", "Flags"], rows);
-    format!("Pending ({})\n{table}", requests.len())
+    // Beside the table, since a narrow terminal breaks what is to be copied.
+    let asks = requests.iter().map(|request| {
+        format!("{} asks for: {}", text(&request["requestId"]), names(&request["scopes"]))
+    });
+    format!("Pending ({})\n{table}\n{}", requests.len(), asks.collect::<Vec<_>>().join("\n"))
 }
 
 fn paired_table(devices: &[Value]) -> String {

@@ -9,7 +9,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use testkit::gateway::{Gateway, WsClient};
 
-use super::recording::{Line, Trace, with_token};
+use super::{
+    device,
+    recording::{Line, Trace, with_token},
+};
 
 /// How long something may take that the recording has.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -39,6 +42,10 @@ pub(crate) async fn replay(gateway: &Gateway, home: &str, trace: &Trace) -> Hear
         home: home.to_owned(),
         patience: if takes_its_time(trace) { LONG_PATIENCE } else { PATIENCE },
     };
+    let recorded = challenge_of(trace.lines.iter().filter_map(|line| match line {
+        Line::Receive(frame) => Some(frame),
+        Line::Send(_) | Line::Close(..) | Line::Note(_) => None,
+    }));
     let mut connected = !is_handshake(trace);
     let mut closes = false;
     for line in &trace.lines {
@@ -55,7 +62,11 @@ pub(crate) async fn replay(gateway: &Gateway, home: &str, trace: &Trace) -> Hear
                 replay.catch_up().await;
                 let text = match frame.as_str() {
                     Some(text) => text.to_owned(),
-                    None => with_token(frame, gateway.token()).to_string(),
+                    None => {
+                        let frame = with_token(frame, gateway.token());
+                        let heard = replay.challenge();
+                        device::signed(&trace.name, frame, &recorded, &heard).to_string()
+                    }
                 };
                 replay.client.send_text(text).await.unwrap();
             }
@@ -109,6 +120,11 @@ async fn connect(gateway: &Gateway, trace: &Trace) -> WsClient {
     WsClient::connect_with(&gateway.ws_url(), params).await.unwrap()
 }
 
+/// The challenge among frames; null when there is none.
+fn challenge_of<'a>(mut frames: impl Iterator<Item = &'a Value>) -> Value {
+    frames.find(|frame| frame["event"] == "connect.challenge").cloned().unwrap_or_default()
+}
+
 struct Replay {
     client: WsClient,
     heard: Heard,
@@ -120,6 +136,10 @@ struct Replay {
 }
 
 impl Replay {
+    fn challenge(&self) -> Value {
+        challenge_of(self.heard.frames.iter())
+    }
+
     /// Adds a landmark, unless it was heard already or is one of many like it.
     fn want(&mut self, landmark: Landmark) {
         let again = matches!(landmark, Landmark::Delta(_) | Landmark::LifecycleEnd(_));

@@ -38,6 +38,16 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
         "entries of nodes come with pairing",
     ),
     row(
+        "*/device.pair.list",
+        "*.payload.paired[].{role,tokens[].role,deviceFamily,pendingNodeSurface}",
+        "the newest device of the recording was a node",
+    ),
+    row(
+        "v4/device.pair.list",
+        "*.payload.paired[].{approvedVia,lastSeenAtMs,lastSeenReason}",
+        "who let a device in and when it was last seen is in the log",
+    ),
+    row(
         "v4/config.schema",
         "*.payload.uiHints[].{docsUrl,help,advanced}",
         "hints name and order fields; help texts come with the Control UI",
@@ -107,7 +117,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     ),
     row(
         "v4/connect-*",
-        "*.payload.{snapshot.suspension,snapshot.appliedConfigHash,auth.recoveryScope,policy.allowedSessionVisibilities,policy.hasMultipleSessionSharingIdentities,policy.attachments}",
+        "*.payload.{snapshot.suspension,snapshot.appliedConfigHash,auth.recoveryScope,auth.recoveryMigrationAllowed,policy.allowedSessionVisibilities,policy.hasMultipleSessionSharingIdentities,policy.attachments}",
         "no suspension, no recovery, no sharing of sessions",
     ),
     row(
@@ -224,7 +234,7 @@ const fn row(file: &'static str, path: &'static str, why: &'static str) -> Delib
 }
 
 /// What is replayed, in an order in which it makes sense on one gateway.
-pub(crate) const REPLAYED: [&str; 41] = [
+pub(crate) const REPLAYED: [&str; 47] = [
     "connect-token-no-device",
     "connect-token-backend",
     "connect-token-webchat-no-device",
@@ -238,6 +248,12 @@ pub(crate) const REPLAYED: [&str; 41] = [
     "connect-invalid-params",
     "connect-garbage-frame",
     "connect-read-scope-only",
+    "connect-token-device",
+    "connect-token-device-again",
+    "connect-device-no-token",
+    "connect-device-nonce-mismatch",
+    "connect-token-device-bad-signature",
+    "device.pair.list",
     "connect-timeout-no-frame",
     "health",
     "status",
@@ -270,16 +286,13 @@ pub(crate) const REPLAYED: [&str; 41] = [
 
 /// What waits for features of later versions, by the beginning of its name. `http` is replayed
 /// beside the others.
-pub(crate) const LATER: [(&str, &str); 25] = [
+pub(crate) const LATER: [(&str, &str); 22] = [
     ("agents.files.", "editing of workspace files"),
     ("channels.", "channels"),
     ("chat-send-tool-exec-sandbox", "the sandbox"),
     ("commands.", "slash commands as data"),
-    ("connect-device-", "device identity"),
     ("connect-node-role", "nodes"),
-    ("connect-token-device", "device identity"),
     ("cron", "cron"),
-    ("device.", "device identity"),
     ("diagnostics.", "diagnostics"),
     ("doctor.", "memory search"),
     ("environments.", "remote environments"),
