@@ -25,8 +25,12 @@ use crate::{conn::Caller, state::Gateway};
 pub(crate) mod error;
 
 mod agent;
+mod agent_files;
 mod agent_identity_get;
 mod agent_wait;
+mod agents_files_get;
+mod agents_files_list;
+mod agents_files_set;
 mod agents_list;
 mod change;
 mod chat_abort;
@@ -61,6 +65,8 @@ mod exec_approvals_get;
 mod exec_approvals_node;
 mod exec_approvals_set;
 mod health;
+mod last_heartbeat;
+mod later;
 mod levels;
 mod logs_tail;
 mod models_list;
@@ -91,10 +97,14 @@ mod sessions_usage_logs;
 mod sessions_usage_timeseries;
 mod status;
 mod submission;
+mod system_event;
 mod system_presence;
+mod update_run;
+mod update_status;
 mod usage_cost;
 mod usage_span;
 mod usage_status;
+mod wake;
 mod wizard_cancel;
 mod wizard_next;
 mod wizard_start;
@@ -190,6 +200,11 @@ pub(crate) fn router() -> Router {
         .with::<health::Health>()
         .with::<status::Status>()
         .with::<system_presence::SystemPresence>()
+        .with::<system_event::SystemEvent>()
+        .with::<last_heartbeat::LastHeartbeat>()
+        .with::<wake::Wake>()
+        .with::<update_status::UpdateStatus>()
+        .with::<update_run::UpdateRun>()
         .with::<agent::Agent>()
         .with::<agent_wait::AgentWait>()
         .with::<chat_history::ChatHistory>()
@@ -198,6 +213,9 @@ pub(crate) fn router() -> Router {
         .with::<chat_inject::ChatInject>()
         .with::<agents_list::AgentsList>()
         .with::<agent_identity_get::AgentIdentityGet>()
+        .with::<agents_files_list::AgentsFilesList>()
+        .with::<agents_files_get::AgentsFilesGet>()
+        .with::<agents_files_set::AgentsFilesSet>()
         .with::<models_list::ModelsList>()
         .with::<sessions_list::SessionsList>()
         .with::<sessions_preview::SessionsPreview>()
@@ -305,6 +323,7 @@ impl Router {
     ) -> Result<(Invoke, Value), RpcError> {
         let caller = &cx.caller;
         let entry = self.entries.get(method);
+        let later = if entry.is_none() { later::of(method) } else { None };
         if method != connect::Connect::NAME {
             let role = caller.principal.role;
             if role != entry.map_or(Role::Operator, |entry| entry.role) {
@@ -313,6 +332,7 @@ impl Router {
             let needed = match entry {
                 Some(entry) if entry.role == Role::Node => None,
                 Some(entry) => Some(entry.scope),
+                None if later.is_some() => later.map(|it| it.scope),
                 None if caller.version == Version::V3 => Some(Scope::Admin),
                 None => None,
             };
@@ -321,6 +341,10 @@ impl Router {
             {
                 return Err(RpcError::from(protocol::Error::missing_scope(scope)));
             }
+        }
+        if let Some(later) = later {
+            let text = format!("{method}: {} are not part of this version yet", later.feature);
+            return Err(RpcError::unavailable(text));
         }
         let Some(entry) = entry else {
             return Err(RpcError::invalid(format!("unknown method: {method}")));

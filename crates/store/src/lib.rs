@@ -61,4 +61,6 @@ pub use transcript::{
 };
 pub use trash::set_aside;
 pub use upkeep::{Cleared, clear, make_private_dir, protect, try_writing};
-pub use workspace::{PromptContent, PromptFile, Seeded, Workspace, seed as seed_workspace};
+pub use workspace::{
+    FileFacts, PromptContent, PromptFile, Seeded, Workspace, WorkspaceFile, seed as seed_workspace,
+};

@@ -14,6 +14,10 @@ use std::{
 
 use crate::{StoreError, error::At, lock_file::lock};
 
+mod edit;
+
+pub use edit::{FileFacts, WorkspaceFile};
+
 /// A workspace without any of these is brand-new.
 const USUAL: [&str; 6] =
     ["AGENTS.md", "SOUL.md", "TOOLS.md", "IDENTITY.md", "USER.md", "HEARTBEAT.md"];

@@ -235,6 +235,7 @@ impl Unproven {
             scopes: Some(admitted.principal.scopes.clone()).filter(|scopes| !scopes.is_empty()),
             instance_id: client.instance_id.clone(),
             ts: self.gateway.clock.now().0,
+            ..PresenceEntry::default()
         }
     }
 

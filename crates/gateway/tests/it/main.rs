@@ -11,6 +11,7 @@ mod handshake;
 mod http;
 mod load;
 mod methods;
+mod operations;
 mod page;
 mod recorded;
 mod reload;

@@ -1,0 +1,26 @@
+//! `last-heartbeat`: what the last heartbeat brought.
+
+use protocol::Scope;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Cx, Kind, Method, RpcError};
+
+/// Tells it. No heartbeat runs yet, so there was none.
+pub(super) struct LastHeartbeat;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Params {}
+
+impl Method for LastHeartbeat {
+    const NAME: &'static str = "last-heartbeat";
+    const SCOPE: Scope = Scope::Read;
+    const KIND: Kind = Kind::Read;
+    type Params = Params;
+    type Reply = Option<()>;
+
+    async fn call(_: Cx, _: Params) -> Result<Self::Reply, RpcError> {
+        Ok(None)
+    }
+}
