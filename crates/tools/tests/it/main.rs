@@ -8,4 +8,5 @@ mod patch;
 mod process;
 mod sessions;
 mod specs;
+mod understood;
 mod world;
