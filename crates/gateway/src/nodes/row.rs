@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::UnixMillis;
+use protocol::Version;
 use serde::Serialize;
 use store::{NodeRecord, PairedDevice};
 
@@ -35,7 +36,8 @@ pub(crate) struct Row {
     path_env: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     permissions: Option<BTreeMap<String, bool>>,
-    approval_state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approval_state: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pending_request_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -44,6 +46,12 @@ pub(crate) struct Row {
     pending_declared_commands: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     connected_at_ms: Option<UnixMillis>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_connected_at_ms: Option<UnixMillis>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_seen_at_ms: Option<UnixMillis>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_seen_reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     approved_at_ms: Option<UnixMillis>,
     paired: bool,
@@ -88,6 +96,26 @@ impl Nodes {
 }
 
 impl Row {
+    /// The same as `version` knows it.
+    pub(crate) fn shaped(self, version: Version) -> Self {
+        if version >= Version::V4 {
+            return self;
+        }
+        Self {
+            client_id: None,
+            client_mode: None,
+            approval_state: None,
+            pending_request_id: None,
+            pending_declared_caps: None,
+            pending_declared_commands: None,
+            last_connected_at_ms: None,
+            last_seen_at_ms: None,
+            last_seen_reason: None,
+            approved_at_ms: None,
+            ..self
+        }
+    }
+
     fn fill_known(&mut self, device: Option<&PairedDevice>) {
         let Some(about) = device.map(|device| device.about.clone()) else { return };
         self.display_name = about.display_name;
@@ -129,18 +157,21 @@ impl Row {
         self.connected = true;
         // Connected it is, so its device was let in.
         self.paired = true;
-        self.approval_state = "approved";
+        self.approval_state = Some("approved");
+        self.last_connected_at_ms = Some(live.since);
+        self.last_seen_at_ms = Some(live.since);
+        self.last_seen_reason = Some("connect");
     }
 
     fn fill_pending(&mut self, pending: Option<&PairRequest>, record: Option<&NodeRecord>) {
         if let Some(pending) = pending {
-            self.approval_state = "pending-approval";
+            self.approval_state = Some("pending-approval");
             self.pending_request_id = Some(pending.request_id.clone());
             self.pending_declared_caps = Some(pending.caps.clone());
             self.pending_declared_commands = Some(pending.commands.clone());
-        } else if self.approval_state.is_empty() {
+        } else if self.approval_state.is_none() {
             let is_approved = record.is_some_and(|it| it.approved_at_ms.is_some());
-            self.approval_state = if is_approved { "approved" } else { "unapproved" };
+            self.approval_state = Some(if is_approved { "approved" } else { "unapproved" });
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `exec.approvals.get`: what this machine's approvals file says.
 
 use config::{ExecAsk, ExecSecurity};
-use protocol::Scope;
+use protocol::{Scope, Version};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{ApprovalsError, ApprovalsSnapshot};
@@ -22,7 +22,8 @@ pub(super) struct Reply {
     exists: bool,
     hash: String,
     file: domain::ExecApprovals,
-    resolved_defaults: Resolved,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resolved_defaults: Option<Resolved>,
 }
 
 /// What holds where the file and its agents say nothing; version 4.
@@ -67,7 +68,7 @@ pub(super) fn reply(cx: &Cx, snapshot: ApprovalsSnapshot) -> Reply {
         exists: snapshot.exists,
         hash: snapshot.hash,
         file: snapshot.file.redacted(),
-        resolved_defaults,
+        resolved_defaults: (cx.caller.version >= Version::V4).then_some(resolved_defaults),
     }
 }
 

@@ -34,5 +34,6 @@ impl Method for NodeList {
 
 pub(super) fn rows(cx: &Cx) -> Vec<Row> {
     let (_, devices) = cx.gateway.devices.list();
-    cx.gateway.nodes.rows(&devices, &cx.gateway.config().gateway.nodes)
+    let rows = cx.gateway.nodes.rows(&devices, &cx.gateway.config().gateway.nodes);
+    rows.into_iter().map(|row| row.shaped(cx.caller.version)).collect()
 }
