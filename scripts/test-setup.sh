@@ -38,6 +38,7 @@ have node || packages+=(nodejs)
 have npm || packages+=(npm)
 [ -e /etc/ssl/certs/ca-certificates.crt ] || packages+=(ca-certificates)
 have curl || packages+=(curl)
+have shellcheck || packages+=(shellcheck)
 python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3 python3-venv)
 PATH=$PATH:/usr/sbin:/sbin
 has_engine() { scripts/docker-engine.sh check; }

@@ -1,5 +1,5 @@
 //! The script's text: nothing in it needs more than Bash 3.2, which macOS has, and `shellcheck`
-//! has nothing to say where it is installed.
+//! has nothing to say.
 
 use std::{fs, path::PathBuf, process::Command};
 
@@ -27,13 +27,14 @@ const NEWER: [(&str, &str); 17] = [
 fn scripts() -> Vec<(PathBuf, String)> {
     let root = super::root();
     let mut paths = vec![root.join("docker-setup.sh"), root.join("scripts/docker/setup.sh")];
-    for entry in fs::read_dir(root.join("scripts/docker/setup")).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|it| it == "sh") {
-            paths.push(path);
-        }
-    }
+    paths.extend(in_folder("scripts/docker/setup"));
     paths.into_iter().map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
+}
+
+fn in_folder(name: &str) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(super::root().join(name)).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.extension().is_some_and(|it| it == "sh"))
 }
 
 /// What of a line is newer than Bash 3.2.
@@ -104,4 +105,16 @@ fn every_part_parses() {
         let output = Command::new("bash").arg("-n").arg(&path).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
+}
+
+#[test]
+fn shellcheck_has_nothing_to_say() {
+    let paths = scripts().into_iter().map(|(path, _)| path).chain(in_folder("scripts/e2e"));
+    let output = Command::new("shellcheck")
+        .args(["--external-sources", "--exclude=SC1091"])
+        .args(paths)
+        .output()
+        .unwrap_or_else(|error| panic!("no shellcheck ({error}): run scripts/test-setup.sh"));
+
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
 }
