@@ -90,6 +90,29 @@ fn the_published_gateway_client_answers_a_question_about_a_command() {
     );
 }
 
+#[test]
+fn answers_are_what_the_published_schemas_say() {
+    let llm = Llm::respond_with(|_| says("Hello."));
+    let home = TempHome::with_model(&format!("{}/v1", llm.base_url())).unwrap();
+    let gateway = Gateway::start(Path::new(env!("CARGO_BIN_EXE_openclaw")), &home).unwrap();
+
+    let output = Command::new(node())
+        .args(["--test", "--test-reporter=spec", "answers.test.mjs"])
+        .current_dir(peers())
+        .env("OPENCLAW_TEST_URL", gateway.ws_url())
+        .env("OPENCLAW_TEST_TOKEN", gateway.token())
+        .output()
+        .unwrap();
+
+    assert!(
+        output.status.success(),
+        "{}\n{}\ngateway:\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+        gateway.stderr()
+    );
+}
+
 fn peers() -> PathBuf {
     // At run time: checkouts may share a build folder.
     let own = env::var_os("CARGO_MANIFEST_DIR").unwrap();

@@ -1,0 +1,101 @@
+// Our answers, held against the schemas of the published protocol package.
+//
+// A Rust test (crates/cli/tests/it/peers.rs) starts the gateway and a scripted model, then this
+// file with OPENCLAW_TEST_URL and OPENCLAW_TEST_TOKEN in its environment. Every method that we
+// have and that has a published schema of its answer must be in the table below.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { GatewayClient } from "@openclaw/gateway-client";
+import * as schemas from "@openclaw/gateway-protocol/schema";
+import { PROTOCOL_VERSION } from "@openclaw/gateway-protocol/version";
+import { Check, Errors } from "typebox/value";
+
+const env = (name) => {
+  const value = process.env[name];
+  assert.ok(value, `${name} is not set`);
+  return value;
+};
+
+const FILE = { agentId: "main", name: "SOUL.md" };
+const KEY = "agent:main:answers";
+
+/** Method, name of the schema of its answer, what to ask with. In this order. */
+const TABLE = [
+  ["agents.list", "AgentsListResult", {}],
+  ["agent.identity.get", "AgentIdentityResult", {}],
+  ["agents.files.set", "AgentsFilesSetResult", { ...FILE, content: "calm" }],
+  ["agents.files.get", "AgentsFilesGetResult", FILE],
+  ["agents.files.list", "AgentsFilesListResult", { agentId: "main" }],
+  ["models.list", "ModelsListResult", {}],
+  ["logs.tail", "LogsTailResult", { limit: 5 }],
+  ["sessions.resolve", "SessionsResolveResult", { key: KEY }],
+  ["update.status", "UpdateStatusResult", {}],
+  ["exec.approvals.get", "ExecApprovalsSnapshot", {}],
+  ["wizard.start", "WizardStartResult", { mode: "local" }],
+  ["sessions.delete", "SessionsDeleteResult", { key: KEY }],
+];
+
+/** Answers whose params hang on other answers; tests beside this one look at them. */
+const ELSEWHERE = ["wizard.next", "wizard.status", "device.token.rotate", "node.event"];
+
+/** Fields that the reference itself sends beyond its published, closed schemas. */
+const BEYOND_SCHEMA = { "agent.identity.get": ["nameSource"] };
+
+let client;
+let hello;
+
+const pascal = (method) =>
+  method.replace(/(^|[.\-_])([a-z])/g, (_, _dot, letter) => letter.toUpperCase());
+
+before(async () => {
+  hello = await new Promise((resolve, reject) => {
+    client = new GatewayClient({
+      url: env("OPENCLAW_TEST_URL"),
+      token: env("OPENCLAW_TEST_TOKEN"),
+      minProtocol: PROTOCOL_VERSION,
+      maxProtocol: PROTOCOL_VERSION,
+      onHelloOk: resolve,
+      onConnectError: reject,
+    });
+    client.start();
+  });
+  const idempotencyKey = "answers-1";
+  await client.request("agent", { sessionKey: KEY, message: "hi", idempotencyKey });
+  await client.request("agent.wait", { runId: idempotencyKey });
+});
+
+after(() => client?.stopAndWait());
+
+for (const [method, name, params] of TABLE) {
+  test(`the answer of ${method} is what the published schema says`, async () => {
+    const schema = schemas[`${name}Schema`];
+    assert.ok(schema, `there is no ${name}Schema`);
+    const answer = await client.request(method, params);
+    for (const field of BEYOND_SCHEMA[method] ?? []) delete answer[field];
+    const problems = [...Errors(schema, answer)].map((it) => `${it.instancePath} ${it.message}`);
+    assert.ok(Check(schema, answer), `${problems.join("\n")}\n${JSON.stringify(answer)}`);
+  });
+}
+
+test("no method with a published schema of its answer is left out", () => {
+  const checked = new Set([...TABLE.map(([method]) => method), ...ELSEWHERE]);
+  const published = hello.features.methods.filter((it) => schemas[`${pascal(it)}ResultSchema`]);
+  const left = published.filter((method) => !checked.has(method));
+  assert.deepEqual(left, []);
+});
+
+test("params that a published schema refuses are refused here, too", async () => {
+  const closed = hello.features.methods.filter(
+    (method) => schemas[`${pascal(method)}ParamsSchema`]?.additionalProperties === false,
+  );
+  assert.ok(closed.length > 20, `only ${closed.length}`);
+  for (const method of closed) {
+    await assert.rejects(
+      client.request(method, { noSuchField: 1 }),
+      (error) => (error.gatewayCode ?? error.code) === "INVALID_REQUEST",
+      method,
+    );
+  }
+});
