@@ -309,6 +309,21 @@ mod tests {
     }
 
     #[test]
+    fn what_one_agents_boxes_write_to_is_exposed_to_all() {
+        let config = config(
+            r#"{ agents: { list: [
+                 { id: "a", workspace: "/a", sandbox: { mode: "all", workspaceAccess: "rw" } },
+                 { id: "b", workspace: "/b", sandbox: { mode: "all", workspaceRoot: "/boxes" } },
+                 { id: "c", workspace: "/c", sandbox: { workspaceAccess: "rw" } }] } }"#,
+        );
+        let session = SessionKey::stored("agent:b:main");
+
+        let settings = settings(&config, &config.agents.list[1], &session, Seed::default());
+
+        assert_eq!(*settings.exposed, [PathBuf::from("/a"), PathBuf::from("/boxes")]);
+    }
+
+    #[test]
     fn the_full_example_of_the_guide_reaches_the_container() {
         let config = config(
             r#"{ agents: { defaults: { workspace: "/work", sandbox: {
