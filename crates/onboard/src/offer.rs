@@ -96,26 +96,6 @@ pub const OFFERS: &[Offer] = &[
     key("openai-api-key", ["openai", "OpenAI", "OPENAI_API_KEY"], "gpt-5.2", Some("gpt")),
     key("openrouter-api-key", ["openrouter", "OpenRouter", "OPENROUTER_API_KEY"], "auto", Some("OpenRouter")),
     key("gemini-api-key", ["google", "Google Gemini", "GEMINI_API_KEY"], "gemini-3-pro-preview", Some("gemini")),
-    key("deepseek-api-key", ["deepseek", "DeepSeek", "DEEPSEEK_API_KEY"], "deepseek-chat", Some("DeepSeek")),
-    key("moonshot-api-key", ["moonshot", "Moonshot Kimi", "MOONSHOT_API_KEY"], "kimi-k2.5", Some("Kimi")),
-    Offer {
-        label: Text("Moonshot Kimi (China)", "Moonshot Kimi（国内）"),
-        base_url: Some("https://api.moonshot.cn/v1"),
-        ..key("moonshot-api-key-cn", ["moonshot", "", "MOONSHOT_API_KEY"], "kimi-k2.5", Some("Kimi"))
-    },
-    key("kimi-code-api-key", ["kimi-coding", "Kimi Coding", "KIMI_API_KEY"], "k2p5", Some("Kimi Coding")),
-    key("zai-api-key", ["zai", "Z.AI GLM", "ZAI_API_KEY"], "glm-4.7", Some("GLM")),
-    key("minimax-api", ["minimax", "MiniMax", "MINIMAX_API_KEY"], "MiniMax-M2.1", Some("Minimax")),
-    key("minimax-api-lightning", ["minimax", "MiniMax Lightning", "MINIMAX_API_KEY"], "MiniMax-M2.1-lightning", Some("Minimax")),
-    key("qianfan-api-key", ["qianfan", "Baidu Qianfan", "QIANFAN_API_KEY"], "deepseek-v3.2", Some("Qianfan")),
-    key("xiaomi-api-key", ["xiaomi", "Xiaomi MiMo", "XIAOMI_API_KEY"], "mimo-v2-flash", Some("Xiaomi")),
-    key("xai-api-key", ["xai", "xAI Grok", "XAI_API_KEY"], "grok-4", Some("Grok")),
-    key("mistral-api-key", ["mistral", "Mistral", "MISTRAL_API_KEY"], "mistral-large-latest", Some("Mistral")),
-    key("groq-api-key", ["groq", "Groq", "GROQ_API_KEY"], "openai/gpt-oss-120b", None),
-    key("synthetic-api-key", ["synthetic", "Synthetic", "SYNTHETIC_API_KEY"], "hf:MiniMaxAI/MiniMax-M2.1", None),
-    key("venice-api-key", ["venice", "Venice", "VENICE_API_KEY"], "llama-3.3-70b", None),
-    key("opencode-zen", ["opencode", "OpenCode Zen", "OPENCODE_API_KEY"], "claude-opus-4-6", None),
-    key("ai-gateway-api-key", ["vercel-ai-gateway", "Vercel AI Gateway", "AI_GATEWAY_API_KEY"], "anthropic/claude-opus-4.6", None),
     Offer {
         choice: OLLAMA,
         provider: "ollama",
@@ -136,6 +116,26 @@ pub const OFFERS: &[Offer] = &[
         alias: None,
         base_url: None,
     },
+    key("deepseek-api-key", ["deepseek", "DeepSeek", "DEEPSEEK_API_KEY"], "deepseek-chat", Some("DeepSeek")),
+    key("moonshot-api-key", ["moonshot", "Moonshot Kimi", "MOONSHOT_API_KEY"], "kimi-k2.5", Some("Kimi")),
+    Offer {
+        label: Text("Moonshot Kimi (China)", "Moonshot Kimi（国内）"),
+        base_url: Some("https://api.moonshot.cn/v1"),
+        ..key("moonshot-api-key-cn", ["moonshot", "", "MOONSHOT_API_KEY"], "kimi-k2.5", Some("Kimi"))
+    },
+    key("kimi-code-api-key", ["kimi-coding", "Kimi Coding", "KIMI_API_KEY"], "k2p5", Some("Kimi Coding")),
+    key("zai-api-key", ["zai", "Z.AI GLM", "ZAI_API_KEY"], "glm-4.7", Some("GLM")),
+    key("minimax-api", ["minimax", "MiniMax", "MINIMAX_API_KEY"], "MiniMax-M2.1", Some("Minimax")),
+    key("minimax-api-lightning", ["minimax", "MiniMax Lightning", "MINIMAX_API_KEY"], "MiniMax-M2.1-lightning", Some("Minimax")),
+    key("qianfan-api-key", ["qianfan", "Baidu Qianfan", "QIANFAN_API_KEY"], "deepseek-v3.2", Some("Qianfan")),
+    key("xiaomi-api-key", ["xiaomi", "Xiaomi MiMo", "XIAOMI_API_KEY"], "mimo-v2-flash", Some("Xiaomi")),
+    key("xai-api-key", ["xai", "xAI Grok", "XAI_API_KEY"], "grok-4", Some("Grok")),
+    key("mistral-api-key", ["mistral", "Mistral", "MISTRAL_API_KEY"], "mistral-large-latest", Some("Mistral")),
+    key("groq-api-key", ["groq", "Groq", "GROQ_API_KEY"], "openai/gpt-oss-120b", None),
+    key("synthetic-api-key", ["synthetic", "Synthetic", "SYNTHETIC_API_KEY"], "hf:MiniMaxAI/MiniMax-M2.1", None),
+    key("venice-api-key", ["venice", "Venice", "VENICE_API_KEY"], "llama-3.3-70b", None),
+    key("opencode-zen", ["opencode", "OpenCode Zen", "OPENCODE_API_KEY"], "claude-opus-4-6", None),
+    key("ai-gateway-api-key", ["vercel-ai-gateway", "Vercel AI Gateway", "AI_GATEWAY_API_KEY"], "anthropic/claude-opus-4.6", None),
 ];
 
 /// What a name given to `--auth-choice` means.

@@ -12,10 +12,8 @@ use crate::{
 
 /// Set up gateway, model, workspace and channels
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  \
-        openclaw onboard\n  \
-        openclaw onboard --non-interactive --accept-risk --auth-choice openai-api-key \
-        --openai-api-key <key> --skip-health")]
+#[command(after_help = "Example:\n  openclaw onboard\n  \
+        openclaw onboard --non-interactive --accept-risk --auth-choice skip --skip-health")]
 pub(crate) struct Args {
     /// Ask nothing; needs --accept-risk
     #[arg(long)]

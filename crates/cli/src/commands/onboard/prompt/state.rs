@@ -90,7 +90,10 @@ impl Entry {
                 Key::Char('n' | 'N') => *yes = false,
                 _ => {}
             },
-            Form::One { choices, at } => move_in(choices.len(), at, key),
+            Form::One { choices, at } => match key {
+                Key::Char(char) => jump(choices, at, char),
+                _ => move_in(choices.len(), at, key),
+            },
             Form::Many { choices, at, on } => match (key, on.get_mut(*at)) {
                 (Key::Char(' '), Some(it)) => *it = !*it,
                 _ => move_in(choices.len(), at, key),
@@ -208,6 +211,21 @@ fn move_in(count: usize, at: &mut usize, key: Key) {
     };
 }
 
+/// Goes to the next choice that begins with `char`.
+fn jump(choices: &[Choice], at: &mut usize, char: char) {
+    let begins = |choice: &Choice| {
+        choice
+            .label
+            .chars()
+            .next()
+            .is_some_and(|first| first.to_lowercase().eq(char.to_lowercase()))
+    };
+    let mut round = (*at + 1..choices.len()).chain(0..=*at);
+    if let Some(next) = round.find(|index| choices.get(*index).is_some_and(begins)) {
+        *at = next;
+    }
+}
+
 fn edit(text: &mut Vec<char>, at: &mut usize, key: Key) {
     match key {
         Key::Char(char) => {
@@ -310,6 +328,22 @@ mod tests {
         assert!(lines.iter().any(|(_, text)| text == "● 29"));
         let Step::Done(Answer::One(value)) = entry.on(Key::Enter) else { panic!() };
         assert_eq!(value, "29");
+    }
+
+    #[test]
+    fn a_letter_goes_to_the_next_choice_that_begins_with_it() {
+        let choices = ["Anthropic", "Groq", "Mistral", "Gemini"].map(choice).into();
+        let kind = Kind::One { choices, initial: "Anthropic".to_owned() };
+        let mut entry = Entry::of(&kind, None, Language::English);
+        let chosen = |entry: &mut Entry, letters: &str| {
+            typed(entry, letters);
+            entry.shown()
+        };
+
+        assert_eq!(chosen(&mut entry, "g"), "Groq");
+        assert_eq!(chosen(&mut entry, "G"), "Gemini");
+        assert_eq!(chosen(&mut entry, "x"), "Gemini");
+        assert_eq!(chosen(&mut entry, "ag"), "Groq");
     }
 
     #[test]
