@@ -1,5 +1,5 @@
 //! The sandbox images' Dockerfiles stand under two names, one of each generation, and must not
-//! drift apart.
+//! drift apart; the gateway's image says which version it holds.
 
 use super::Problem;
 use crate::workspace::Tree;
@@ -10,17 +10,42 @@ const SAME: [(&str, &str); 2] = [
     ("Dockerfile.sandbox-common", "scripts/docker/sandbox/Dockerfile.common"),
 ];
 
-/// Compares the files of each pair.
+/// Compares the files of each pair, and the image's version with the workspace's.
 pub(super) fn check(tree: &Tree) -> Vec<Problem> {
     let differ = SAME.iter().filter(|(used, copy)| tree.get(used) != tree.get(copy));
-    differ
+    let mut problems: Vec<Problem> = differ
         .map(|(used, copy)| Problem::new(copy, 0, format!("is not the same as `{used}`")))
-        .collect()
+        .collect();
+    let ours = value(tree, "Cargo.toml", "version = \"").map(|it| it.trim_end_matches('"'));
+    let labelled = value(tree, "Dockerfile", "ARG OPENCLAW_VERSION=");
+    if ours != labelled {
+        let message = format!("OPENCLAW_VERSION is not `{}`", ours.unwrap_or_default());
+        problems.push(Problem::new("Dockerfile", 0, message));
+    }
+    problems
+}
+
+/// What follows `start` in the first line of a file that begins so.
+fn value<'a>(tree: &'a Tree, path: &str, start: &str) -> Option<&'a str> {
+    tree.get(path)?.lines().find_map(|line| line.strip_prefix(start))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_image_that_says_another_version_is_told() {
+        let files = [
+            ("Cargo.toml", "[workspace.package]\nversion = \"2026.12.0\"\n"),
+            ("Dockerfile", "FROM a\nARG OPENCLAW_VERSION=2026.11.0\n"),
+        ];
+
+        let problems = check(&Tree::of(&files));
+
+        let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(shown, ["Dockerfile: OPENCLAW_VERSION is not `2026.12.0`"]);
+    }
 
     #[test]
     fn a_copy_that_drifted_is_told() {
