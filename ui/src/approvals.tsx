@@ -6,6 +6,7 @@ import { t } from "./i18n";
 import { say, trying } from "./kit/toast";
 import { showDirection } from "./markdown/blocks";
 import { client, epoch, isOpen, methods } from "./state/gateway";
+import { view } from "./state/route";
 
 export interface Approval {
   id: string;
@@ -22,6 +23,8 @@ export interface Approval {
     ask?: string | null;
   };
 }
+
+const EARLY_MS = 400;
 
 export type Decision = "allow-once" | "allow-always" | "deny";
 
@@ -64,7 +67,8 @@ export function ApprovalWatch() {
     if (at > 0) load().catch((error: Error) => say(error.message, "bad"));
   }, [at]);
   const first = pendingApprovals.value[0];
-  if (!first || !canAnswer) return null;
+  // The view of all questions shows it anyway.
+  if (!first || !canAnswer || view.value === "approvals") return null;
   return (
     <div class="approval-watch" role="alert">
       <ApprovalCard key={first.id} approval={first} takesKeys />
@@ -85,13 +89,18 @@ export function ApprovalCard({ approval, takesKeys }: { approval: Approval; take
   }, [id]);
   useEffect(() => {
     if (!takesKeys) return;
+    const shownMs = Date.now();
     const onKey = (event: KeyboardEvent) => {
+      // A key that was on its way when the question came is no answer to it.
+      if (Date.now() - shownMs < EARLY_MS || event.ctrlKey || event.metaKey) return;
+      // Who is typing answers with Alt.
       const at = event.target as HTMLElement | null;
-      if (at?.closest("input, textarea, select, [contenteditable], dialog")) return;
-      if (event.ctrlKey || event.metaKey || event.altKey) return;
-      const key = event.key.toLowerCase();
-      if (key === "a") void decide(id, event.shiftKey ? "allow-always" : "allow-once");
-      else if (key === "d") void decide(id, "deny");
+      const isTyping = at?.closest("input, textarea, select, [contenteditable], dialog");
+      if (isTyping && !event.altKey) return;
+      if (event.code === "KeyA") void decide(id, event.shiftKey ? "allow-always" : "allow-once");
+      else if (event.code === "KeyD") void decide(id, "deny");
+      else return;
+      event.preventDefault();
     };
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);

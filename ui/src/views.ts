@@ -40,6 +40,7 @@ export const VIEWS: View[] = [
     ["exec.approval.resolve"],
     lazy(() => import("./views/approvals")),
   ),
+  view("usage", "nav.watch", ["usage.cost", "sessions.usage"], lazy(() => import("./views/usage"))),
   view(
     "agents",
     "nav.people",
@@ -79,7 +80,7 @@ export const VIEWS: View[] = [
 ];
 
 function view(name: string, group: Key, needs: string[], body: View["body"]): View {
-  return { name, title: `nav.${name}` as Key, group, icon: name as IconName, needs, body };
+  return { name, title: `nav.${name}` as Key, group, icon: (name === "wizard" ? "skills" : name) as IconName, needs, body };
 }
 
 /** The views that this gateway can fill. */

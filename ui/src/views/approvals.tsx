@@ -12,7 +12,7 @@ export default function Approvals() {
       {open.length === 0 ? (
         <Empty icon="approvals" title={t("approvals.none")} text={t("approvals.none.text")} />
       ) : (
-        open.map((it) => <ApprovalCard key={it.id} approval={it} />)
+        open.map((it, n) => <ApprovalCard key={it.id} approval={it} takesKeys={n === 0} />)
       )}
     </Page>
   );

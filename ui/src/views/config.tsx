@@ -1,7 +1,7 @@
 // The configuration: a form and the text of the file beside each other. Both edit the same text.
 
 import { signal, useComputed, useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useMemo } from "preact/hooks";
 import { changedCount, diff } from "../config/diff";
 import { type Editing, Fields, matches } from "../config/form";
 import { jsonOf, parse, remove, SyntaxProblem, set } from "../config/json5";
@@ -78,14 +78,13 @@ function Editor({ described, now, reload }: EditorProps) {
   const hasConflict = useSignal(false);
   const mode = useSignal<"form" | "raw">("form");
 
-  useEffect(() => {
+  // Before the first look, so that the text is there at once.
+  useMemo(() => {
     const raw = now.raw ?? EMPTY;
-    const isUntouched = text.value === null || text.value === base.value?.raw;
-    if (isUntouched) {
+    if (text.peek() === null || text.peek() === base.peek()?.raw) {
       text.value = raw;
       base.value = { raw, hash: now.hash };
-      issues.value = now.issues;
-    } else if (base.value?.hash !== now.hash) hasConflict.value = true;
+    } else if (base.peek()?.hash !== now.hash) hasConflict.value = true;
   }, [now.hash]);
 
   const read = useComputed(() => {

@@ -126,6 +126,7 @@ export default function View() {
           </>
         )}
       </Await>
+      {methods.value.has("node.pair.list") && <PendingNodes act={act} />}
       {methods.value.has("node.list") && <Nodes />}
     </Page>
   );
@@ -195,6 +196,58 @@ function Paired({ device, act }: { device: PairedDevice; act: Act }) {
         </button>
       )}
     </li>
+  );
+}
+
+interface NodePairing {
+  pending: { requestId: string; nodeId: string; displayName?: string; platform?: string; ts?: number }[];
+}
+
+function PendingNodes({ act }: { act: Act }) {
+  const list = useCall<NodePairing>("node.pair.list", {}, 15_000);
+  useEffect(() => {
+    const again = () => void list.reload();
+    const stops = [client.on("node.pair.requested", again), client.on("node.pair.resolved", again)];
+    return () => {
+      for (const stop of stops) stop();
+    };
+  }, []);
+  const pending = list.value?.pending ?? [];
+  if (pending.length === 0) return null;
+  const answer = async (method: string, requestId: string) => {
+    await act(method, { requestId });
+    await list.reload();
+  };
+  return (
+    <section class="section">
+      <h2>{t("devices.nodes.pending")}</h2>
+      <ul class="list">
+        {pending.map((it) => (
+          <li key={it.requestId}>
+            <span class="what">
+              <b>{showDirection(it.displayName ?? it.nodeId.slice(0, 12))}</b>
+              <small>{[it.platform, it.requestId].filter(Boolean).join(" · ")}</small>
+            </span>
+            <span class="buttons">
+              <button
+                type="button"
+                class="primary"
+                onClick={() => void answer("node.pair.approve", it.requestId)}
+              >
+                {t("devices.approve")}
+              </button>
+              <button
+                type="button"
+                class="danger"
+                onClick={() => void answer("node.pair.reject", it.requestId)}
+              >
+                {t("devices.reject")}
+              </button>
+            </span>
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }
 

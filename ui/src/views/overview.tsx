@@ -60,8 +60,13 @@ export default function Overview() {
             <b>{t("overview.noModel")}</b>
             <p class="muted">{t("overview.noModel.text")}</p>
             <div class="buttons">
-              <a class="button primary" href={href("config", { section: "models" })}>
-                {t("overview.setModel")}
+              {methods.value.has("wizard.start") && (
+                <a class="button primary" href={href("wizard")}>
+                  {t("overview.setModel")}
+                </a>
+              )}
+              <a class="button" href={href("config", { section: "models" })}>
+                {t("nav.config")}
               </a>
             </div>
           </div>
