@@ -1,3 +1,5 @@
+//! Secrets, proxies and lock-outs, without a socket.
+
 use super::*;
 use crate::remote::Vouched;
 

@@ -1,3 +1,5 @@
+//! The book of devices, without a disk and a clock.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Keys, payloads and signatures against those of another implementation.
+
 use proptest::prelude::*;
 use serde_json::json;
 
