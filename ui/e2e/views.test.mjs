@@ -12,6 +12,10 @@ import { ARTIFACTS, browser, enter, Gateway, openPage, say, until } from "./harn
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const VIEWS = [
   "chat",
+  "usage",
+  "devices",
+  "approvals",
+  "wizard",
   "overview",
   "sessions",
   "sandboxes",

@@ -16,71 +16,23 @@ export interface View {
 }
 
 export const VIEWS: View[] = [
-  view(
-    "overview",
-    "nav.watch",
-    [],
-    lazy(() => import("./views/overview")),
-  ),
-  view(
-    "sessions",
-    "nav.watch",
-    ["sessions.list"],
-    lazy(() => import("./views/sessions")),
-  ),
-  view(
-    "sandboxes",
-    "nav.watch",
-    ["sandbox.list"],
-    lazy(() => import("./views/sandboxes")),
-  ),
-  view(
-    "approvals",
-    "nav.watch",
-    ["exec.approval.resolve"],
-    lazy(() => import("./views/approvals")),
-  ),
-  view("usage", "nav.watch", ["usage.cost", "sessions.usage"], lazy(() => import("./views/usage"))),
-  view(
-    "agents",
-    "nav.people",
-    ["agents.list"],
-    lazy(() => import("./views/agents")),
-  ),
-  view(
-    "models",
-    "nav.people",
-    ["models.list"],
-    lazy(() => import("./views/models")),
-  ),
-  view(
-    "devices",
-    "nav.setup",
-    ["device.pair.list"],
-    lazy(() => import("./views/devices")),
-  ),
-  view(
-    "config",
-    "nav.setup",
-    ["config.get"],
-    lazy(() => import("./views/config")),
-  ),
-  view(
-    "logs",
-    "nav.setup",
-    ["logs.tail"],
-    lazy(() => import("./views/logs")),
-  ),
-  view(
-    "debug",
-    "nav.setup",
-    [],
-    lazy(() => import("./views/debug")),
-  ),
+  view("overview", "nav.watch", [], () => import("./views/overview")),
+  view("sessions", "nav.watch", ["sessions.list"], () => import("./views/sessions")),
+  view("sandboxes", "nav.watch", ["sandbox.list"], () => import("./views/sandboxes")),
+  view("approvals", "nav.watch", ["exec.approval.resolve"], () => import("./views/approvals")),
+  view("usage", "nav.watch", ["usage.cost", "sessions.usage"], () => import("./views/usage")),
+  view("agents", "nav.people", ["agents.list"], () => import("./views/agents")),
+  view("models", "nav.people", ["models.list"], () => import("./views/models")),
+  view("wizard", "nav.setup", ["wizard.start"], () => import("./views/setup")),
+  view("devices", "nav.setup", ["device.pair.list"], () => import("./views/devices")),
+  view("config", "nav.setup", ["config.get"], () => import("./views/config")),
+  view("logs", "nav.setup", ["logs.tail"], () => import("./views/logs")),
+  view("debug", "nav.setup", [], () => import("./views/debug")),
 ];
 
-function view(name: string, group: Key, needs: string[], body: View["body"]): View {
-  return { name, title: `nav.${name}` as Key, group, icon: (name === "wizard" ? "skills" : name) as IconName, needs, body };
+function view(name: string, group: Key, needs: string[], load: Parameters<typeof lazy>[0]): View {
+  const icon = (name === "wizard" ? "skills" : name) as IconName;
+  return { name, title: `nav.${name}` as Key, group, icon, needs, body: lazy(load) };
 }
 
 /** The views that this gateway can fill. */
