@@ -91,6 +91,8 @@ pub struct Wizard {
     answers: BTreeMap<Ask, Answer>,
     /// Answers that flags gave; going back passes over them.
     given: BTreeSet<Ask>,
+    /// What was said to questions that are asked again, to propose it.
+    previous: BTreeMap<Ask, Answer>,
     flags: Flags,
     checked: Option<Result<(), Failed>>,
     command: &'static str,
@@ -134,6 +136,7 @@ impl Wizard {
             sections: BTreeSet::new(),
             answers: BTreeMap::new(),
             given: BTreeSet::new(),
+            previous: BTreeMap::new(),
             flags,
             checked: None,
             command,
@@ -161,7 +164,7 @@ impl Wizard {
                 return Turn::Check(Box::new((model, plan)));
             }
             if self.applies(ask) && !self.answers.contains_key(&ask) {
-                return Turn::Ask(self.question(ask));
+                return Turn::Ask(self.recalled(self.question(ask)));
             }
         }
         Turn::Done(Box::new(self.setup()))
@@ -198,7 +201,7 @@ impl Wizard {
     pub fn back(&mut self) -> bool {
         let last = self.answers.keys().rev().find(|ask| !self.given.contains(ask)).copied();
         let Some(last) = last else { return false };
-        self.answers.remove(&last);
+        self.take(last);
         if last <= Ask::CheckFailed {
             self.checked = None;
         }
@@ -232,10 +235,41 @@ impl Wizard {
 
     fn forget(&mut self, asks: &[Ask]) {
         for ask in asks {
-            self.answers.remove(ask);
+            self.take(*ask);
             self.given.remove(ask);
         }
         self.checked = None;
+    }
+
+    fn take(&mut self, ask: Ask) {
+        if let Some(answer) = self.answers.remove(&ask) {
+            self.previous.insert(ask, answer);
+        }
+    }
+
+    /// The question with what was said to it before as its first value; never a secret.
+    fn recalled(&self, mut question: Question) -> Question {
+        let proposes = !matches!(question.ask, Ask::CheckFailed | Ask::Confirm);
+        let previous = self.previous.get(&question.ask).filter(|_| proposes);
+        match (&mut question.kind, previous) {
+            (Kind::Text { initial, .. }, Some(Answer::Text(text))) => initial.clone_from(text),
+            (Kind::One { choices, initial }, Some(Answer::One(value)))
+                if choices.iter().any(|it| it.value == *value) =>
+            {
+                initial.clone_from(value);
+            }
+            (Kind::Many { initial, .. }, Some(Answer::Many(values))) => initial.clone_from(values),
+            (
+                Kind::Note
+                | Kind::Confirm { .. }
+                | Kind::One { .. }
+                | Kind::Many { .. }
+                | Kind::Text { .. }
+                | Kind::Secret { .. },
+                _,
+            ) => {}
+        }
+        question
     }
 
     /// Puts what the flags say in the place of answers.

@@ -97,6 +97,9 @@ fn menu(program: &mut Program, language: Language, prompt: &mut Prompt) -> Resul
         let said = prompt.ask(&question, None, None).map_err(|error| {
             Failure::while_doing(Sort::Failed, "the terminal cannot be used", &error)
         })?;
+        if let Said::Answer(answer) = &said {
+            prompt.take(&question, answer);
+        }
         let chosen = match said {
             Said::Answer(Answer::One(chosen)) if chosen != GO_ON => chosen,
             Said::Answer(_) => return Ok(()),

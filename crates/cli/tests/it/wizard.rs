@@ -191,7 +191,8 @@ fn escape_goes_back_and_a_wrong_answer_can_be_mended() {
 
     terminal.answer("How much do you want to decide?", &format!("{DOWN}{ENTER}"));
     terminal.answer("Where does the gateway run?", ESCAPE);
-    terminal.answer("How much do you want to decide?", &format!("{DOWN}{ENTER}"));
+    // What was said before is proposed.
+    terminal.answer("● Advanced", ENTER);
     terminal.answer("Where does the gateway run?", ENTER);
     terminal.answer("The directory in which", ENTER);
     terminal.answer("Port of the gateway", "x\r");

@@ -216,6 +216,38 @@ fn going_back_asks_the_question_before_and_passes_over_what_flags_said() {
 }
 
 #[test]
+fn a_question_that_is_asked_again_proposes_what_was_said_but_no_secret() {
+    let machine = Machine::empty();
+    let mut wizard = machine.wizard(Flags::default());
+    let url = "http://10.0.0.2:8000/v1";
+    answer_all(
+        &mut wizard,
+        &[
+            (Ask::Flow, one("quickstart")),
+            (Ask::Provider, one("custom-api-key")),
+            (Ask::BaseUrl, line(url)),
+            (Ask::Dialect, one("anthropic")),
+            (Ask::Key, secret("k")),
+        ],
+    );
+    let proposed = |wizard: &Wizard| {
+        let Turn::Ask(question) = wizard.turn() else { panic!("no question") };
+        question.kind.read(None)
+    };
+
+    let mut seen = Vec::new();
+    while wizard.back() {
+        seen.push(proposed(&wizard));
+    }
+
+    let [key, dialect, address, provider, _] = seen.as_slice() else { panic!("{seen:?}") };
+    assert!(matches!(key, Some(Answer::Secret(it)) if it.expose().is_empty()));
+    assert!(matches!(dialect, Some(Answer::One(it)) if it == "anthropic"));
+    assert!(matches!(address, Some(Answer::Text(it)) if it == url));
+    assert!(matches!(provider, Some(Answer::One(it)) if it == "custom-api-key"));
+}
+
+#[test]
 fn an_existing_setup_can_be_kept_changed_or_set_aside() {
     let config = json!({
         "gateway": {"mode": "local", "port": 4711, "auth": {"token": "mine"}},

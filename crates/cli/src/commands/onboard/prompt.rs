@@ -68,7 +68,14 @@ impl Prompt {
         ]);
     }
 
-    /// Asks. `rejected` says why the last answer, which is still there, would not do.
+    /// Leaves the question with its answer on the screen: it was taken.
+    pub(crate) fn take(&mut self, question: &Question, answer: &Answer) {
+        let shown = Entry::of(&question.kind, Some(answer), self.language).shown();
+        self.settle(question, &shown);
+    }
+
+    /// Asks; what was said stays in sight until the next question, or [`Prompt::take`].
+    /// `rejected` says why the last answer, which is still there, would not do.
     pub(crate) fn ask(
         &mut self,
         question: &Question,
@@ -95,10 +102,7 @@ impl Prompt {
             trouble = None;
             match entry.on(key) {
                 Step::Stay => {}
-                Step::Done(answer) => {
-                    self.settle(question, &entry.shown());
-                    return Ok(Said::Answer(answer));
-                }
+                Step::Done(answer) => return Ok(Said::Answer(answer)),
                 Step::Back => {
                     self.screen.show(&[]);
                     return Ok(Said::Back);

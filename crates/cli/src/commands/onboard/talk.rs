@@ -95,11 +95,10 @@ pub(crate) fn drive(
                     Said::Back => {
                         wizard.back();
                     }
-                    Said::Answer(answer) => {
-                        if let Err(why) = wizard.answer(answer.clone()) {
-                            (last, rejected) = (Some(answer), Some(why));
-                        }
-                    }
+                    Said::Answer(answer) => match wizard.answer(answer.clone()) {
+                        Ok(()) => prompt.take(&question, &answer),
+                        Err(why) => (last, rejected) = (Some(answer), Some(why)),
+                    },
                 }
             }
         }
