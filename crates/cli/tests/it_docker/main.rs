@@ -9,6 +9,7 @@
 
 mod bounds;
 mod compose;
+mod doctor;
 mod entries;
 mod life;
 mod owners;
