@@ -32,7 +32,7 @@ if ! docker image inspect "$name" >/dev/null 2>&1; then
   cp "$servant" "$context/bin/openclaw-boxd"
   DOCKER_BUILDKIT=1 docker build -q --build-arg OPENCLAW_BINARY=bin --label openclaw.test.image=1 \
     -t "$name" -f Dockerfile "$@" "$context" >/dev/null
-  # Those of programs of yesterday serve nobody.
-  docker image prune -af --filter label=openclaw.test.image=1 --filter until=12h >/dev/null || true
+  # Those of earlier programs serve nobody.
+  docker image prune -af --filter label=openclaw.test.image=1 --filter until=2h >/dev/null || true
 fi
 echo "$name"
