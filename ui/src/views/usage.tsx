@@ -70,7 +70,7 @@ export default function Usage() {
             <>
               <div class="tiles">
                 <Tile name={t("usage.cost")} value={money(it.totals.totalCost)} />
-                <Tile name={t("usage.tokens")} value={count(it.totals.totalTokens)} />
+                <Tile name={t("sessions.tokens")} value={count(it.totals.totalTokens)} />
                 <Tile name={t("usage.input")} value={count(it.totals.input)} />
                 <Tile name={t("usage.output")} value={count(it.totals.output)} />
                 <Tile

@@ -99,8 +99,8 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     row("*/http", "tools invoke*", "calls of tools over HTTP come later"),
     row(
         "*/http",
-        "{get /no/such/path,get /__openclaw__/canvas/,get /favicon.ico,ws upgrade plain get}.status",
-        "there is one page until the Control UI comes, and nothing behind other paths",
+        "{get /__openclaw__/canvas/,get /favicon.ico}.status",
+        "there is no canvas yet, and the page's icon is an SVG",
     ),
     row("v4/http", "get {/readyz,/ready}.body.eventLoop", "there is no event loop to watch"),
     row("v4/http", "chat model unknown.status", "any name of a model is taken, as in 2026.2"),
