@@ -5,6 +5,12 @@
 # its place, so that there is never half a file.
 # shellcheck shell=bash disable=SC2154,SC2034
 
+check_env_file() {
+  [ -e "$env_file" ] || return 0
+  [ -f "$env_file" ] || fail "$env_file is not a file; move it away."
+  [ -r "$env_file" ] || fail "Cannot read $env_file: it belongs to another user."
+}
+
 # The key of a line, in `line_key`; empty when it sets nothing.
 line_key_of() {
   line_key=
@@ -59,7 +65,7 @@ env_line() {
     *)
       if [ "$trimmed" = "$2" ]; then
         printf '%s=%s\n' "$1" "$2"
-        return
+        return $?
       fi
       ;;
   esac
@@ -81,6 +87,8 @@ is_among() {
 
 # The whole new text: from the variables named in `env_keys`, which must all be there, and in
 # `env_keys_optional`, of which empty ones are not added.
+#
+# A line that cannot be written ends it: half a file must not take the place of a whole one.
 env_text() {
   local line seen=' ' key
   if [ -e "$env_file" ]; then
@@ -93,19 +101,20 @@ env_text() {
         # An empty list of files would be no list.
         if [ "$key" = COMPOSE_FILE ] && [ -z "$COMPOSE_FILE" ]; then continue; fi
         if [ "$line_value" != "${!key}" ]; then
-          env_line "$key" "${!key}"
+          env_line "$key" "${!key}" || return 1
           continue
         fi
       fi
-      printf '%s\n' "$line"
+      printf '%s\n' "$line" || return 1
     done <"$env_file"
   fi
   for key in "${env_keys[@]}"; do
-    case "$seen" in *" $key "*) ;; *) env_line "$key" "${!key}" ;; esac
+    case "$seen" in *" $key "*) continue ;; esac
+    env_line "$key" "${!key}" || return 1
   done
   for key in "${env_keys_optional[@]}"; do
     case "$seen" in *" $key "*) continue ;; esac
-    if [ -n "${!key}" ]; then env_line "$key" "${!key}"; fi
+    if [ -n "${!key}" ]; then env_line "$key" "${!key}" || return 1; fi
   done
 }
 

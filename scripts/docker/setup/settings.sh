@@ -73,6 +73,7 @@ resolve_apt_packages() {
 }
 
 resolve_settings() {
+  check_env_file
   [ -n "${HOME:-}${OPENCLAW_CONFIG_DIR:-}" ] || fail "HOME is not set; set it, or OPENCLAW_CONFIG_DIR."
   resolve OPENCLAW_CONFIG_DIR "${HOME:-}/.openclaw"
   resolve OPENCLAW_WORKSPACE_DIR "${HOME:+$HOME/.openclaw/workspace}"

@@ -163,6 +163,15 @@ fn the_path_of_the_socket_matters_only_with_sandboxes() {
 }
 
 #[test]
+fn an_env_file_that_is_none_is_not_replaced() {
+    let rig = Rig::new();
+    let place = rig.project().join(".env");
+    fs::create_dir(&place).unwrap();
+
+    refuse(&rig, ("OPENCLAW_TZ", ""), &format!("{} is not a file; move it away.", place.display()));
+}
+
+#[test]
 fn an_unknown_argument_is_answered_with_the_usage() {
     let rig = Rig::new();
 
