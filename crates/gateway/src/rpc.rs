@@ -196,7 +196,7 @@ pub(crate) type Answer = Result<Box<RawValue>, RpcError>;
 
 /// The methods that work, in the order clients are told of them.
 pub(crate) fn router() -> Router {
-    Router::default()
+    machines(Router::default())
         .with::<health::Health>()
         .with::<status::Status>()
         .with::<system_presence::SystemPresence>()
@@ -247,6 +247,16 @@ pub(crate) fn router() -> Router {
         .with::<device_token_revoke::DeviceTokenRevoke>()
         .with::<device_scopes_request_upgrade::DeviceScopesRequestUpgrade>()
         .with::<device_scopes_wait_upgrade::DeviceScopesWaitUpgrade>()
+        .with::<wizard_start::WizardStart>()
+        .with::<wizard_next::WizardNext>()
+        .with::<wizard_cancel::WizardCancel>()
+        .with::<wizard_status::WizardStatus>()
+        .with::<connect::Connect>()
+}
+
+/// Those about commands on machines: approvals and nodes.
+fn machines(router: Router) -> Router {
+    router
         .with::<exec_approvals_get::ExecApprovalsGet>()
         .with::<exec_approvals_set::ExecApprovalsSet>()
         .with::<exec_approvals_node::ExecApprovalsNodeGet>()
@@ -256,10 +266,6 @@ pub(crate) fn router() -> Router {
         .with::<exec_approval_request::ExecApprovalRequest>()
         .with::<exec_approval_wait_decision::ExecApprovalWaitDecision>()
         .with::<exec_approval_resolve::ExecApprovalResolve>()
-        .with::<wizard_start::WizardStart>()
-        .with::<wizard_next::WizardNext>()
-        .with::<wizard_cancel::WizardCancel>()
-        .with::<wizard_status::WizardStatus>()
         .with::<node_pair_list::NodePairList>()
         .with::<node_pair_approve::NodePairApprove>()
         .with::<node_pair_reject::NodePairReject>()
@@ -270,7 +276,6 @@ pub(crate) fn router() -> Router {
         .with::<node_invoke::NodeInvoke>()
         .with::<node_invoke_result::NodeInvokeResult>()
         .with::<node_event::NodeEvent>()
-        .with::<connect::Connect>()
 }
 
 impl Router {
