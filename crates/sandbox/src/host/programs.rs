@@ -68,6 +68,7 @@ fn is_program(path: &Path) -> bool {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the tests lay out programs")]
 mod tests {
     use std::os::unix::fs::symlink;
 

@@ -51,7 +51,9 @@ impl Own {
     async fn begin(&mut self) {
         let place = |name: &str| self.dir.join(name).display().to_string();
         let log = std::fs::File::create(self.dir.join("log")).unwrap();
-        let mut daemon = as_root("dockerd");
+        // In a network of its own: `--bridge none` removes the bridge of whoever shares it.
+        let mut daemon = as_root("unshare");
+        daemon.args(["--net", "--", "dockerd"]);
         daemon.args(["--data-root", &place("data"), "--exec-root", &place("exec")]);
         daemon.args(["--pidfile", &place("pid"), "--host", &self.address()]);
         daemon.args(["--bridge", "none", "--iptables=false", "--ip-forward=false"]);

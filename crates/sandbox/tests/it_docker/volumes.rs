@@ -52,7 +52,7 @@ async fn those_of_earlier_servants_go_and_no_others() {
         ..ContainerCreateBody::default()
     };
     let options = CreateContainerOptionsBuilder::default().build();
-    let user = rig.docker.create_container(Some(options), body).await.unwrap().id;
+    let container = rig.docker.create_container(Some(options), body).await.unwrap().id;
     let gateway = rig.gateway();
     let settings = rig.settings("volumes");
     let sandbox = gateway.ensure(&settings).await.unwrap();
@@ -66,7 +66,7 @@ async fn those_of_earlier_servants_go_and_no_others() {
         }
     }
     let options = None::<bollard::query_parameters::RemoveContainerOptions>;
-    rig.docker.remove_container(&user, options).await.unwrap();
+    rig.docker.remove_container(&container, options).await.unwrap();
     for volume in &left {
         rig.docker.remove_volume(volume, None::<RemoveVolumeOptions>).await.unwrap();
     }
