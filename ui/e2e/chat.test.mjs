@@ -94,6 +94,51 @@ test("what is sent during a turn waits for it, and is answered in order", async 
   assert.deepEqual(kinds, ["user", "text", "end", "user", "text", "end"]);
 });
 
+test("what is sent into a turn is heard at its next step, and stands there", async () => {
+  await say(page, script({ run: "sleep 1; echo ran", text: "Answered." }));
+  await page.locator(".tool").waitFor();
+  await page.locator(".composer textarea").fill("also this");
+  await page.getByRole("button", { name: "Send into this turn" }).click();
+  await page.getByText("Goes into this turn").waitFor();
+
+  await page.locator(".text", { hasText: "You said: also this" }).waitFor();
+  await page.locator(".end").waitFor();
+  const order = () =>
+    page
+      .locator(".virtual-row > .row")
+      .evaluateAll((rows) => rows.map((row) => row.classList[1]));
+  assert.deepEqual(await order(), ["user", "tool", "user", "text", "end"]);
+  await page.reload();
+  await page.locator(".end").waitFor();
+  assert.deepEqual(await order(), ["user", "tool", "user", "text", "end"]);
+});
+
+test("what another page says here shows here too", async () => {
+  const other = await openPage(chromium);
+  await enter(other, gateway, `chat${new URL(page.url()).search}`);
+
+  await say(other, "from elsewhere");
+
+  await page.locator(".user", { hasText: "from elsewhere" }).waitFor();
+  await page.locator(".text", { hasText: "You said: from elsewhere" }).waitFor();
+  await page.locator(".end").waitFor();
+  assert.equal(await page.locator(".user").count(), 1);
+  assert.equal(await page.locator(".text").count(), 1);
+  await other.context().close();
+});
+
+test("a turn under way goes on after a reload", async () => {
+  await say(page, script({ text: `${"tick ".repeat(80)}end.`, words: true, ms: 25 }));
+  await page.locator(".text", { hasText: "tick tick" }).waitFor();
+
+  await page.reload();
+
+  await page.locator(".text", { hasText: "tick tick" }).waitFor();
+  await page.locator(".text", { hasText: "end." }).waitFor();
+  await page.locator(".end").waitFor();
+  assert.equal(await page.locator(".text").count(), 1);
+});
+
 test("thoughts are folded", async () => {
   await say(page, script({ think: "a secret plan", text: "Said." }));
 

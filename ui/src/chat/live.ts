@@ -36,6 +36,8 @@ export type Touched = "rows" | "text" | "nothing";
 
 export class Turn {
   readonly rows: Row[] = [];
+  /** Whether we were not there from its beginning. */
+  isJoined = false;
   /** Where the turn is when there is nothing else to show. */
   phase = "waiting";
   isOver = false;
@@ -88,6 +90,14 @@ export class Turn {
       this.push({ kind: "error", key: "", text: event.errorMessage ?? event.errorKind ?? "" });
     }
     return "rows";
+  }
+
+  /** Gives away the rows so far: what comes next stands below something else. */
+  take(): Row[] {
+    this.text = null;
+    this.thinking = null;
+    this.tools.clear();
+    return this.rows.splice(0);
   }
 
   /** The text that is being written. */

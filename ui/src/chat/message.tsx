@@ -78,6 +78,7 @@ function UserRow({ row }: { row: Extract<Row, { kind: "user" }> }) {
       </div>
       <footer>
         {row.state === "queued" && t("chat.queued")}
+        {row.state === "steering" && t("chat.steering")}
         {row.state === "failed" && (
           <>
             <span class="error-text">{t("chat.failed")}</span>

@@ -69,7 +69,7 @@ export type Row =
   | { kind: "notice"; key: string; text: string }
   | { kind: "end"; key: string; usage: Usage; model: string; atMs: number; stop?: string };
 
-export type SendState = "sending" | "queued" | "failed";
+export type SendState = "sending" | "queued" | "steering" | "failed";
 
 export function partsOf(content: Message["content"]): Part[] {
   if (typeof content === "string") return content ? [{ type: "text", text: content }] : [];

@@ -91,7 +91,7 @@ async function resume(key: string): Promise<void> {
     { search: key.split(":").slice(2).join(":") || key, limit: 20 },
   );
   const active = found.sessions.find((it) => it.key === key)?.activeRunIds ?? [];
-  for (const runId of active) if (!over.has(runId)) turnOf(runId);
+  for (const runId of active) if (!over.has(runId)) turnOf(runId).isJoined = true;
 }
 
 /** Loads what was said before. */
@@ -127,17 +127,18 @@ export async function send(message: Sending): Promise<boolean> {
   const key = sessionKey.value;
   const isCommand = message.text.trim().startsWith("/");
   const pictures = message.attachments.map((it) => ({ url: it.dataUrl, name: it.name }));
-  const waits = isRunning.value && message.queueMode !== "steer" && !isCommand;
+  const steers = isRunning.value && message.queueMode === "steer";
+  const waits = isRunning.value && !steers && !isCommand;
   const row: Row = {
     kind: "user",
     key: `out/${runId}`,
     text: message.text,
     pictures,
     atMs: Date.now(),
-    state: waits ? "queued" : "sending",
+    state: steers ? "steering" : waits ? "queued" : "sending",
   };
   rows.value = [...rows.value, row];
-  if (!waits && message.queueMode !== "steer") turnOf(runId);
+  if (!waits && !steers) turnOf(runId);
   const params: Record<string, unknown> = {
     sessionKey: key,
     message: message.text,
@@ -154,7 +155,7 @@ export async function send(message: Sending): Promise<boolean> {
   }
   try {
     const answer = await client.call<{ status?: string; aborted?: boolean }>("chat.send", params);
-    if (!waits) mark(row.key, undefined);
+    if (!waits && !steers) mark(row.key, undefined);
     if (answer.status !== "started" && answer.status !== "in_flight") drop(runId);
     return true;
   } catch (error) {
@@ -214,10 +215,42 @@ function dequeue(runId: string): void {
   rows.value = [...rows.value.filter((it) => it.key !== key), rest];
 }
 
+/** The model is asked again, and hears what was said meanwhile: that stands here, then. */
+function steer(turn: Turn): void {
+  const heard = rows.value.filter((row) => row.kind === "user" && row.state === "steering");
+  if (heard.length === 0) return;
+  const said = rows.value.filter((row) => !heard.includes(row));
+  const plain = heard.map((row) => {
+    const { state: _, ...rest } = row as Extract<Row, { kind: "user" }>;
+    return rest;
+  });
+  batch(() => {
+    rows.value = [...said, ...turn.take(), ...plain];
+    turns.value = [...turns.value];
+  });
+}
+
+/** Somebody else has said something here: what it was is in the transcript. */
+async function join(runId: string): Promise<void> {
+  const turn = turnOf(runId);
+  turn.isJoined = true;
+  const key = sessionKey.value;
+  const params = { sessionKey: key, limit: FIRST_PAGE };
+  const history = await client.call<History>("chat.history", params).catch(() => null);
+  if (!history || key !== sessionKey.value || turn.isOver || rows.value.length > FIRST_PAGE * 4) return;
+  const waiting = rows.value.filter((row) => row.kind === "user" && row.state);
+  offset = history.messages.length;
+  rows.value = [...rowsOf(history.messages), ...waiting];
+}
+
 function onAgent(event: AgentEvent): void {
   if (event.sessionKey !== sessionKey.peek() || over.has(event.runId)) return;
   if (event.stream === "assistant" || event.stream === "item") return;
-  if (event.stream === "lifecycle" && event.data.phase === "start") dequeue(event.runId);
+  if (event.stream === "lifecycle" && event.data.phase === "start") {
+    dequeue(event.runId);
+    if (!rows.value.some((row) => row.key === `out/${event.runId}`)) void join(event.runId);
+  }
+  if (event.stream === "lifecycle" && event.data.phase === "model") steer(turnOf(event.runId));
   touched(turnOf(event.runId).agent(event));
 }
 
@@ -232,6 +265,7 @@ function onChat(event: ChatEvent): void {
     return;
   }
   over.add(event.runId);
+  steer(turn);
   const end: Row = {
     kind: "end",
     key: `${event.runId}/end`,
@@ -240,12 +274,13 @@ function onChat(event: ChatEvent): void {
     atMs: Date.now(),
     ...(event.state === "aborted" && { stop: "aborted" }),
   };
-  const isCommand = turn.model === "" && event.state === "final";
+  const isCommand = turn.model === "" && !turn.isJoined && event.state === "final";
   batch(() => {
     rows.value = [...rows.value, ...turn.rows, ...(isCommand ? [] : [end])];
     drop(event.runId);
   });
   if (isCommand) void afterCommand();
+  else if (turn.isJoined) void load();
   else void account(event.runId, end.key);
 }
 

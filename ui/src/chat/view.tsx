@@ -43,7 +43,9 @@ function Conversation() {
     if (running.length === 0) return rows.value;
     const live: Shown[] = running.flatMap((turn) => turn.rows);
     const last = running.at(-1);
-    const waiting = rows.value.filter((row) => row.kind === "user" && row.state === "queued");
+    const waiting = rows.value.filter(
+      (row) => row.kind === "user" && (row.state === "queued" || row.state === "steering"),
+    );
     const said = rows.value.filter((row) => !waiting.includes(row));
     if (last && last.rows.at(-1)?.kind !== "text") {
       live.push({ kind: "phase", key: `${last.runId}/phase`, phase: last.phase });
