@@ -212,18 +212,17 @@ impl Place {
     }
 
     async fn read(&self, program: &Program) -> Result<Read, Failure> {
-        let shown = match self.remote("get") {
-            Some((method, params)) => self.ask(program, &method, params).await?,
-            None => {
-                let local = self.local(program).ensure().await;
-                let local = local.map_err(|error| Failure::of(Kind::State, &error))?;
-                json!({
-                    "path": local.path,
-                    "exists": local.exists,
-                    "hash": local.hash,
-                    "file": local.file.redacted(),
-                })
-            }
+        let shown = if let Some((method, params)) = self.remote("get") {
+            self.ask(program, &method, params).await?
+        } else {
+            let local = self.local(program).ensure().await;
+            let local = local.map_err(|error| Failure::of(Kind::State, &error))?;
+            json!({
+                "path": local.path,
+                "exists": local.exists,
+                "hash": local.hash,
+                "file": local.file.redacted(),
+            })
         };
         let file = serde_json::from_value(shown["file"].clone()).map_err(|error| {
             Failure::while_doing(Kind::Refused, "the approvals file cannot be understood", &error)

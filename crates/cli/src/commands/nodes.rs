@@ -76,6 +76,7 @@ enum Verb {
 
 /// Call a command of a node
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the flags")]
 struct Invoke {
     #[command(flatten)]
     node: Node,

@@ -1,3 +1,5 @@
+//! Questions, answers, silence and stops, without a socket.
+
 use domain::{AgentId, SessionKey, SystemClock};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What the list lets through, and that nothing slips past it.
+
 use proptest::prelude::*;
 
 use super::*;

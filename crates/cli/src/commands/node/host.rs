@@ -55,10 +55,9 @@ impl Failed {
 
 impl From<ApprovalsError> for Failed {
     fn from(error: ApprovalsError) -> Self {
-        match error {
-            ApprovalsError::Changed | ApprovalsError::NoBase => Self::invalid(error.to_string()),
-            _ => Self::new("UNAVAILABLE", error.to_string()),
-        }
+        let is_clash = matches!(error, ApprovalsError::Changed | ApprovalsError::NoBase);
+        let code = if is_clash { "INVALID_REQUEST" } else { "UNAVAILABLE" };
+        Self::new(code, error.to_string())
     }
 }
 

@@ -42,7 +42,9 @@ impl Job {
                 .iter()
                 .map(|word| word.as_str().map(str::to_owned).ok_or("command must be texts"))
                 .collect::<Result<_, _>>()?,
-            _ => return Err("command required".to_owned()),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
+                return Err("command required".to_owned());
+            }
         };
         if argv.first().is_none_or(|program| program.trim().is_empty()) {
             return Err("command required".to_owned());
