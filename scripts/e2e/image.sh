@@ -26,8 +26,14 @@ see_to_image() {
 
 # Makes image $1 from Dockerfile $2 of this folder.
 make_image() {
+  local before
   see_to_image
+  before=$(docker image inspect -f '{{.Id}}' "$1" 2>/dev/null) || before=
   echo "==> Building $1 on $OPENCLAW_IMAGE"
   DOCKER_BUILDKIT=1 docker build --quiet --label "$E2E_LABEL" \
     --build-arg "OPENCLAW_IMAGE=$OPENCLAW_IMAGE" -t "$1" -f "scripts/e2e/$2" scripts/e2e >/dev/null
+  # The one that had the name before would stay, without any.
+  if [ -n "$before" ] && [ "$before" != "$(docker image inspect -f '{{.Id}}' "$1")" ]; then
+    docker rmi "$before" >/dev/null 2>&1 || true
+  fi
 }

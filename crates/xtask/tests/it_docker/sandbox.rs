@@ -35,10 +35,10 @@ fn a_turn_runs_its_command_in_a_sibling_container() {
     assert!(!result.contains(gateway.trim()), "it ran beside the gateway: {result}");
 
     // And off again: no sandboxes, no socket, no mode.
-    let made = result.split_once("in-").unwrap().1.lines().next().unwrap().to_owned();
-    assert!(is_there(&made));
+    let sibling = result.split_once("in-").unwrap().1.lines().next().unwrap().to_owned();
+    assert!(is_there(&sibling));
     rig.set_up(&[("OPENCLAW_SANDBOX", "0")], &[]).assert_done();
-    assert!(!is_there(&made));
+    assert!(!is_there(&sibling));
     assert!(!rig.mount_targets().contains(&SOCKET.to_owned()));
     let mode = rig.inside("openclaw config get agents.defaults.sandbox.mode");
     assert_eq!(mode.out, "off\n");
