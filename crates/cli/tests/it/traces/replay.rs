@@ -60,13 +60,11 @@ pub(crate) async fn replay(gateway: &Gateway, home: &str, trace: &Trace) -> Hear
             }
             Line::Send(frame) => {
                 replay.catch_up().await;
-                let text = match frame.as_str() {
-                    Some(text) => text.to_owned(),
-                    None => {
-                        let frame = with_token(frame, gateway.token());
-                        let heard = replay.challenge();
-                        device::signed(&trace.name, frame, &recorded, &heard).to_string()
-                    }
+                let text = if let Some(text) = frame.as_str() {
+                    text.to_owned()
+                } else {
+                    let frame = with_token(frame, gateway.token());
+                    device::signed(&trace.name, frame, &recorded, &replay.challenge()).to_string()
                 };
                 replay.client.send_text(text).await.unwrap();
             }
