@@ -199,9 +199,9 @@ mod tests {
         Run { command: command.to_owned(), ..Run::default() }
     }
 
-    fn found(name: &str) -> Option<Program> {
+    fn found(name: &str) -> Program {
         let path = format!("/usr/bin/{name}");
-        Some(Program { found: path.clone(), real: path, names_files: false })
+        Program { found: path.clone(), real: path, names_files: false }
     }
 
     #[test]
@@ -268,7 +268,7 @@ mod tests {
         let listed = file(json!({"agents": {"main": {"allowlist": [{"pattern": "/usr/bin/ls"}]}}}));
         let of = |security, ask, command: &str, name: &str| {
             let rules = Rules::of(&listed, "main", asked(security, ask));
-            match rules.need(&run(command), &[found(name)]) {
+            match rules.need(&run(command), &[Some(found(name))]) {
                 Need::Nothing(_) => "runs",
                 Need::Word(_) => "asks",
                 Need::Refused(why) => why,
@@ -292,7 +292,7 @@ mod tests {
         let listed = file(json!({"agents": {"main": {"allowlist": [{"pattern": "/usr/bin/ls"}]}}}));
         let rules = Rules::of(&listed, "main", asked(ExecSecurity::Allowlist, ExecAsk::OnMiss));
 
-        let need = rules.need(&Run { sets_env: true, ..run("ls") }, &[found("ls")]);
+        let need = rules.need(&Run { sets_env: true, ..run("ls") }, &[Some(found("ls"))]);
 
         assert!(matches!(need, Need::Word(finding) if finding.to_remember.is_none()));
     }
