@@ -32,4 +32,4 @@ fmt: ## Format the sources
 
 clean: ## Remove everything that was built
 	cargo clean
-	rm -rf tests/peers/node_modules
+	rm -rf tests/peers/node_modules ui/node_modules ui/dist/assets ui/dist/index.html* ui/artifacts

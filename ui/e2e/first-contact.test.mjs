@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { browser, enter, Gateway, openPage, say, TOKEN } from "./harness.mjs";
+import { browser, enter, Gateway, openPage, proxyTo, say, TOKEN } from "./harness.mjs";
 
 let gateway;
 let chromium;
@@ -68,27 +68,28 @@ test("what was typed outlives a gateway that stops and comes back", async () => 
 });
 
 test("pairing shows the command that approves, and goes on by itself", async () => {
+  const far = await Gateway.start((config) => ({
+    ...config,
+    gateway: { ...config.gateway, trustedProxies: ["127.0.0.1"] },
+  }));
+  const proxy = await proxyTo(far.port);
   const page = await openPage(chromium);
-  let isApproved = false;
-  await page.routeWebSocket(/127\.0\.0\.1/, (socket) => {
-    const server = isApproved ? socket.connectToServer() : null;
-    if (server) return;
-    socket.onMessage((text) => {
-      const { id } = JSON.parse(text);
-      const details = { code: "PAIRING_REQUIRED", requestId: "req-1234" };
-      const error = { code: "NOT_PAIRED", message: "pairing required", details };
-      socket.send(JSON.stringify({ type: "res", id, ok: false, error }));
-    });
-    const challenge = { nonce: "n", ts: Date.now() };
-    socket.send(JSON.stringify({ type: "event", event: "connect.challenge", payload: challenge }));
-  });
-  await page.goto(`${gateway.url}#token=${TOKEN}`);
+  try {
+    await page.goto(`http://127.0.0.1:${proxy.port}/#token=${TOKEN}`);
 
-  await page.getByText("openclaw devices approve req-1234").waitFor();
-  isApproved = true;
+    const shown = await page.locator(".command code").first().innerText();
+    assert.match(shown, /^openclaw devices approve [0-9a-f-]{36}$/);
+    const [, ...command] = shown.split(" ");
+    await far.cli(command);
 
-  await page.locator(".composer textarea").waitFor();
-  await page.context().close();
+    await page.locator(".composer textarea").waitFor();
+    await page.reload();
+    await page.locator(".composer textarea").waitFor();
+  } finally {
+    await page.context().close();
+    proxy.close();
+    await far.stop();
+  }
 });
 
 test("a page that cannot keep a key says what to do", async () => {

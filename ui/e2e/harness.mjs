@@ -4,7 +4,7 @@
 
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
@@ -105,6 +105,18 @@ export class Gateway {
     });
   }
 
+  /** Runs the program as a person beside the gateway would. */
+  async cli(args) {
+    const child = spawn(BIN, args, {
+      env: { HOME: this.home, PATH: process.env.PATH, LANG: "C.UTF-8" },
+    });
+    let output = "";
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (it) => (output += it));
+    const code = await new Promise((resolve) => child.once("exit", resolve));
+    if (code !== 0) throw new Error(`${args.join(" ")} ended with ${code}: ${output}`);
+    return output;
+  }
+
   /** Ends the program, as a crash of the machine would. */
   async halt() {
     if (!this.child || this.child.exitCode !== null) return;
@@ -118,6 +130,34 @@ export class Gateway {
     this.model.close();
     rmSync(this.home, { recursive: true, force: true });
   }
+}
+
+/** A proxy in front of a gateway, which says that whoever comes is from far away. */
+export async function proxyTo(port) {
+  const sockets = new Set();
+  const server = createServer((near) => {
+    const far = connect(port, "127.0.0.1");
+    for (const socket of [near, far]) {
+      sockets.add(socket);
+      socket.on("error", () => socket.destroy());
+      socket.on("close", () => sockets.delete(socket));
+    }
+    near.on("data", (chunk) => {
+      const text = chunk.toString("latin1");
+      const isHead = /^GET [^\n]* HTTP\/1\.1\r\n/.test(text);
+      far.write(isHead ? text.replace("\r\n", "\r\nX-Forwarded-For: 192.0.2.9\r\n") : chunk, "latin1");
+    });
+    near.on("end", () => far.end());
+    far.pipe(near);
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    port: server.address().port,
+    close: () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
 }
 
 export function browser() {
