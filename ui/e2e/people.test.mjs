@@ -78,7 +78,7 @@ test("a file of an agent is edited in place", async () => {
   await editor.fill("The person likes tea.\n");
   await page.getByText("Unsaved changes").waitFor();
   await page.keyboard.press("Control+s");
-  await page.getByText("Saved").waitFor();
+  await page.getByText("Saved", { exact: true }).waitFor();
 
   const path = join(gateway.home, ".openclaw/workspace/USER.md");
   assert.equal(readFileSync(path, "utf8"), "The person likes tea.\n");

@@ -64,3 +64,13 @@ test("the palette finds by letters in order, the nearest first", () => {
   expect(nearness("Overview", "xyz")).toBeNull();
   expect(nearness("Logs", "log") ?? 9).toBeLessThan(nearness("Catalogue", "log") ?? 0);
 });
+
+test("every word of the page is said somewhere", () => {
+  const sources = import.meta.glob("../src/**/*.{ts,tsx}", { eager: true, query: "?raw", import: "default" });
+  const all = Object.values(sources).join("\n");
+  const views = [...all.matchAll(/view\("(\w+)"/g)].map((found) => `nav.${found[1]}`);
+  const isSaid = (key: string) =>
+    all.includes(`"${key}"`) || views.includes(key) || /^(cmd|nav\.theme)\./.test(key);
+
+  expect(Object.keys(en).filter((key) => !isSaid(key))).toEqual([]);
+});
