@@ -121,6 +121,10 @@ impl App {
         let sandboxes = engines(&options, &lifecycle, &receiver);
         let port = nodes::Port::default();
         let (approvals, questions) = Approvals::new(Arc::clone(&options.clock));
+        let ports = agent::Ports {
+            approver: Some(Arc::new(approvals.clone())),
+            nodes: Some(Arc::new(port.clone())),
+        };
         let (sessions, agent_events) = agent::Sessions::start(agent::Parts {
             config: receiver.clone(),
             store: store.clone(),
@@ -129,10 +133,7 @@ impl App {
             sandboxes: Arc::clone(&sandboxes),
             clock: Arc::clone(&options.clock),
             place: place(&options, &host),
-            ports: agent::Ports {
-                approver: Some(Arc::new(approvals.clone())),
-                nodes: Some(Arc::new(port.clone())),
-            },
+            ports,
         });
         let (events, inbox) = Events::new(agent_events);
         let is_contained = config::in_container(&options.env);
@@ -164,15 +165,24 @@ impl App {
             method_names: OnceLock::new(),
         });
         port.connect(&gateway);
-        let tasks = &gateway.lifecycle.tasks;
-        tasks.spawn(events::run(Arc::clone(&gateway), inbox));
-        tasks.spawn(devices::keep(gateway.devices.clone(), gateway.lifecycle.clone()));
-        tasks.spawn(approvals::run(questions, Arc::clone(&gateway)));
-        tasks.spawn(http::accept(Arc::clone(&gateway), listener));
+        begin(&gateway, (inbox, questions, listener), (options.overrides, sender));
         info!(%addr, version = VERSION, "gateway listens");
-        tasks.spawn(reload::follow(Arc::clone(&gateway), options.overrides, sender));
         Ok(Running { addr, gateway })
     }
+}
+
+/// Starts the tasks that keep a gateway going, the one that accepts clients last.
+fn begin(
+    gateway: &Arc<Gateway>,
+    (inbox, questions, listener): (events::Inbox, approvals::Task, TcpListener),
+    (overrides, sender): (Overrides, watch::Sender<Arc<Config>>),
+) {
+    let tasks = &gateway.lifecycle.tasks;
+    tasks.spawn(events::run(Arc::clone(gateway), inbox));
+    tasks.spawn(devices::keep(gateway.devices.clone(), gateway.lifecycle.clone()));
+    tasks.spawn(approvals::run(questions, Arc::clone(gateway)));
+    tasks.spawn(reload::follow(Arc::clone(gateway), overrides, sender));
+    tasks.spawn(http::accept(Arc::clone(gateway), listener));
 }
 
 impl Running {

@@ -51,7 +51,7 @@ use waiting::Waiting;
 /// How long a client may take to send the head of a request.
 const HEAD_PATIENCE: Duration = Duration::from_secs(15);
 /// Connections at once; more wait in the listen queue of the system.
-const CONNECTIONS_MAX: usize = 8192;
+const CONNECTIONS_MAX: usize = 16_384;
 /// How long to rest when the system cannot give us another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 

@@ -7,6 +7,7 @@
 mod binary;
 mod clients;
 mod commands;
+mod crowd;
 mod history;
 mod idle;
 mod image;
@@ -26,15 +27,15 @@ use anyhow::bail;
 use self::{lab::Lab, report::Row};
 
 /// The figures, in the order of the table.
-const FIGURES: [&str; 12] = [
-    "start", "idle", "commands", "latency", "rpc", "clients", "turns", "memory", "history",
-    "sandbox", "image", "binary",
+const FIGURES: [&str; 13] = [
+    "start", "idle", "commands", "latency", "rpc", "clients", "crowd", "turns", "memory",
+    "history", "sandbox", "image", "binary",
 ];
 
 /// Options of `cargo xtask bench`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Measure only these figures: start, idle, commands, latency, rpc, clients, turns, memory,
+    /// Measure only these figures: start, idle, commands, latency, rpc, clients, crowd, turns, memory,
     /// history, sandbox, image, binary
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
@@ -87,6 +88,7 @@ async fn measure(name: &str, lab: &Lab) -> anyhow::Result<Vec<Row>> {
         "latency" => latency::measure(lab).await,
         "rpc" => rpc::measure(lab).await,
         "clients" => clients::measure(lab).await,
+        "crowd" => crowd::measure(lab).await,
         "turns" => turns::measure(lab).await,
         "memory" => memory::measure(lab).await,
         "history" => history::measure(lab).await,

@@ -9,7 +9,8 @@ use crate::{
     locations::Locations,
     node::Node,
     resolved::{
-        Auth, AuthMode, Bind, ControlUi, Gateway, Mode, Nodes, RateLimit, Reload, ReloadMode, TrustedProxy,
+        Auth, AuthMode, Bind, ControlUi, Gateway, Mode, Nodes, RateLimit, Reload, ReloadMode,
+        TrustedProxy,
     },
 };
 

@@ -83,7 +83,6 @@ impl Params {
             tags: self.tags,
             text: Some(self.text),
             ts,
-            ..PresenceEntry::default()
         };
         (key, entry)
     }

@@ -38,7 +38,11 @@ pub(super) async fn measure(lab: &Lab) -> anyhow::Result<Vec<Row>> {
 }
 
 /// Connects `count` clients, each of which then reads and forgets whatever comes.
-async fn connect(gateway: &Gateway, count: u32, readers: &mut JoinSet<()>) -> anyhow::Result<()> {
+pub(super) async fn connect(
+    gateway: &Gateway,
+    count: u32,
+    readers: &mut JoinSet<()>,
+) -> anyhow::Result<()> {
     for _ in 0..count {
         let wire = Wire::connect(gateway.port(), gateway.token()).await?;
         let mut socket = wire.into_socket();
@@ -48,7 +52,7 @@ async fn connect(gateway: &Gateway, count: u32, readers: &mut JoinSet<()>) -> an
 }
 
 /// The gateway inherits the limit too.
-fn raise_descriptor_limit() -> anyhow::Result<()> {
+pub(super) fn raise_descriptor_limit() -> anyhow::Result<()> {
     let hard = getrlimit(Resource::Nofile).maximum;
     Ok(setrlimit(Resource::Nofile, Rlimit { current: hard, maximum: hard })?)
 }

@@ -5,7 +5,9 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use domain::{Clock as _, SystemClock};
 use futures_util::{SinkExt as _, StreamExt as _};
+use protocol::device::{DeviceKey, Payload};
 use serde_json::{Value, json};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{
@@ -48,6 +50,52 @@ impl Wire {
     /// [`Self::connect`] over a stream that is open already.
     pub(super) async fn hello(stream: TcpStream, port: u16, token: &str) -> anyhow::Result<Self> {
         Self::hello_with(stream, port, token, &[]).await
+    }
+
+    /// Connects as the device of `key`; tells how long it took from the challenge to the hello.
+    pub(super) async fn handshake_as(
+        key: &DeviceKey,
+        port: u16,
+        token: &str,
+    ) -> anyhow::Result<Duration> {
+        let stream = TcpStream::connect(("127.0.0.1", port)).await?;
+        stream.set_nodelay(true)?;
+        let (socket, _) = client_async(format!("ws://127.0.0.1:{port}/"), stream).await?;
+        let mut wire = Self { socket, next_id: 1 };
+        let challenge = wire.until(|text| text.contains("connect.challenge")).await?;
+        let begin = Instant::now();
+        let challenge: Value = serde_json::from_str(&challenge)?;
+        let nonce = challenge["payload"]["nonce"].as_str().context("no nonce")?;
+        let scopes = ["operator.read".to_owned()];
+        let signed_at_ms = u64::try_from(SystemClock.now().0)?;
+        let device_id = key.device_id();
+        let payload = Payload {
+            device_id: &device_id,
+            client_id: "gateway-client",
+            client_mode: "backend",
+            role: "operator",
+            scopes: &scopes,
+            signed_at_ms,
+            token,
+            platform: "linux",
+            device_family: "",
+        };
+        let device = json!({
+            "id": device_id, "publicKey": key.public_key(), "nonce": nonce,
+            "signature": key.sign(&payload.v3(nonce)), "signedAt": signed_at_ms,
+        });
+        let client = json!({
+            "id": "gateway-client", "version": "1", "platform": "linux", "mode": "backend",
+        });
+        let params = json!({
+            "minProtocol": 4, "maxProtocol": 4, "client": client, "role": "operator",
+            "scopes": scopes, "auth": { "token": token }, "device": device,
+        });
+        let hello = wire.call("connect", &params).await?;
+        if !hello.contains("hello-ok") {
+            bail!("not welcome: {hello}");
+        }
+        Ok(begin.elapsed())
     }
 
     async fn hello_with(
