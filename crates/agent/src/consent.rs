@@ -15,7 +15,7 @@ use serde_json::json;
 use store::AllowUse;
 use tools::look::Scene;
 
-use crate::{EventBody, io::Io, turn::Turn};
+use crate::{EventBody, dispatch::Ground, io::Io};
 
 /// How long a person has to answer.
 pub const PATIENCE: std::time::Duration = std::time::Duration::from_mins(2);
@@ -62,17 +62,17 @@ pub(crate) async fn obtain(
     call: &Call,
     (tool, run, reach): (&str, &Run, Reach),
     subject: &Subject,
-    turn: &Turn,
+    ground: Ground<'_>,
     io: &Io,
 ) -> Result<Permit, CallResult> {
-    let scene = scene(turn);
-    let rules = rules(reach, subject, turn, io).await?;
+    let scene = scene(ground);
+    let rules = rules(reach, subject, ground, io).await?;
     let programs: Vec<Option<Program>> = if reach != Reach::Node && rules.needs_look(run) {
         scene.programs(run).await
     } else {
         Vec::new()
     };
-    let agent = &turn.brief.agent;
+    let agent = &ground.brief.agent;
     match policy::judge_host(tool, run, reach, &rules, &programs) {
         HostJudgement::Allow(permit, finding) => {
             note_use(&finding, &rules, run, (agent, io)).await;
@@ -82,7 +82,7 @@ pub(crate) async fn obtain(
             tracing::debug!(tool, rule = %denied.rule, "command denied");
             Err(refused(&denied.to_string()))
         }
-        HostJudgement::Ask(question) => ask(call, question, &scene, turn, io).await,
+        HostJudgement::Ask(question) => ask(call, question, &scene, ground, io).await,
     }
 }
 
@@ -90,11 +90,11 @@ async fn ask(
     call: &Call,
     question: Question,
     scene: &Scene,
-    turn: &Turn,
+    ground: Ground<'_>,
     io: &Io,
 ) -> Result<Permit, CallResult> {
     let id = uuid::Uuid::new_v4().to_string();
-    let agent = turn.brief.agent.clone();
+    let agent = ground.brief.agent.clone();
     let verdict = match &io.ports.approver {
         Some(approver) => {
             let cwd = (question.reach != Reach::Node).then(|| scene.cwd(&question.run));
@@ -106,16 +106,16 @@ async fn ask(
                 security: question.needs.security.as_str(),
                 ask: question.needs.ask.as_str(),
                 agent: agent.clone(),
-                session: turn.brief.session.clone(),
+                session: ground.brief.session.clone(),
                 resolved_path: question.finding.resolved.clone(),
                 may_remember: question.finding.to_remember.is_some(),
             };
-            tell_pending(call, &request, turn, io.clock.now()).await;
+            tell_pending(call, &request, ground, io.clock.now()).await;
             approver.ask(request).await
         }
         None => Verdict::Unasked,
     };
-    tracing::info!(id, ?verdict, session = %turn.brief.session, "command judged by a person");
+    tracing::info!(id, ?verdict, session = %ground.brief.session, "command judged by a person");
     let patterns = question.to_remember(verdict);
     if !patterns.is_empty()
         && let Err(error) = io.store.exec_approvals().remember(agent.as_str(), patterns).await
@@ -126,7 +126,7 @@ async fn ask(
 }
 
 /// Tells whoever watches the turn that it waits for a person.
-async fn tell_pending(call: &Call, request: &ApprovalRequest, turn: &Turn, now: UnixMillis) {
+async fn tell_pending(call: &Call, request: &ApprovalRequest, ground: Ground<'_>, now: UnixMillis) {
     let slug: String = request.id.chars().take(8).collect();
     let patience_ms = i64::try_from(PATIENCE.as_millis()).unwrap_or(i64::MAX);
     let mut text = format!(
@@ -153,11 +153,16 @@ async fn tell_pending(call: &Call, request: &ApprovalRequest, turn: &Turn, now: 
     let so_far =
         CallResult { content: Content::text(text), details: Some(details), is_error: false };
     let (id, name) = (call.id.clone(), call.name.clone());
-    turn.emitter.send(EventBody::CallProgress { id, name, so_far: Arc::new(so_far) }).await;
+    ground.emitter.send(EventBody::CallProgress { id, name, so_far: Arc::new(so_far) }).await;
 }
 
 /// The rules of the machine. A node's own list is the node's to apply.
-async fn rules(reach: Reach, subject: &Subject, turn: &Turn, io: &Io) -> Result<Rules, CallResult> {
+async fn rules(
+    reach: Reach,
+    subject: &Subject,
+    ground: Ground<'_>,
+    io: &Io,
+) -> Result<Rules, CallResult> {
     let file = match reach {
         Reach::Node => domain::ExecApprovals::default(),
         Reach::Inside | Reach::Outside => match io.store.exec_approvals().read().await {
@@ -170,11 +175,11 @@ async fn rules(reach: Reach, subject: &Subject, turn: &Turn, io: &Io) -> Result<
             }
         },
     };
-    let mut rules = Rules::of(&file, turn.brief.agent.as_str(), subject.host_exec);
-    let exec = &turn.brief.agent().exec;
+    let mut rules = Rules::of(&file, ground.brief.agent.as_str(), subject.host_exec);
+    let exec = &ground.brief.agent().exec;
     rules.lists.safe_bins.clone_from(&exec.safe_bins);
     rules.lists.safe_bin_dirs.clone_from(&exec.safe_bin_dirs);
-    rules.lists.home = turn.brief.place.home.to_string_lossy().into_owned();
+    rules.lists.home = ground.brief.place.home.to_string_lossy().into_owned();
     Ok(rules)
 }
 
@@ -194,8 +199,8 @@ async fn note_use(finding: &Finding, rules: &Rules, run: &Run, (agent, io): (&Ag
     }
 }
 
-fn scene(turn: &Turn) -> Scene {
-    let (place, agent) = (&turn.brief.place, turn.brief.agent());
+fn scene(ground: Ground<'_>) -> Scene {
+    let (place, agent) = (&ground.brief.place, ground.brief.agent());
     Scene {
         workspace: agent.workspace.to_string_lossy().into_owned(),
         home: place.home.clone(),

@@ -1,5 +1,5 @@
 //! The door of effects: prepare, judge, permit, run. Nothing a model asks for happens
-//! anywhere else.
+//! anywhere else. A call that a person makes outside a turn ([`crate::invoke`]) comes by it, too.
 //!
 //! Calls of one reply run one after the other, in the model's order, and each result is
 //! stored as soon as it is there. A message that joins in between skips the calls that did
@@ -15,10 +15,14 @@ use tokio::time::Instant;
 use tools::ToolCx;
 
 use crate::{
-    EventBody, consent,
+    EventBody,
+    brief::Brief,
+    consent,
+    emitter::Emitter,
     event::CallEnd,
+    halt::Halt,
     io::Io,
-    machines::Machine,
+    machines::{Machine, Machines},
     turn::{Turn, append},
 };
 
@@ -63,6 +67,34 @@ pub(crate) async fn all(
     Ok(turn.halt.is_reached())
 }
 
+/// What a call stands on: for whom, who watches, what stops it, and on which machines.
+#[derive(Clone, Copy)]
+pub(crate) struct Ground<'a> {
+    pub(crate) brief: &'a Brief,
+    pub(crate) emitter: &'a Arc<Emitter>,
+    pub(crate) halt: &'a Halt,
+    pub(crate) machines: &'a Machines,
+}
+
+/// How far a call got.
+pub(crate) enum Reached {
+    /// Its arguments make no sense.
+    NotUnderstood(CallResult),
+    /// It may not happen.
+    Refused(CallResult),
+    /// It ran, and brought this or failed so.
+    Ran(CallResult),
+}
+
+impl Reached {
+    /// What the model is told.
+    fn into_result(self) -> CallResult {
+        match self {
+            Self::NotUnderstood(result) | Self::Refused(result) | Self::Ran(result) => result,
+        }
+    }
+}
+
 async fn one(call: &Call, turn: &Turn, io: &Io, subject: &Subject) -> CallResult {
     let arguments = Arc::new(call.arguments.clone());
     let summary = summary(call);
@@ -71,7 +103,7 @@ async fn one(call: &Call, turn: &Turn, io: &Io, subject: &Subject) -> CallResult
     let started = Instant::now();
     let result = Arc::new(tokio::select! {
         biased;
-        result = judged(call, turn, io, subject) => result,
+        reached = judged(call, turn.ground(), io, subject) => reached.into_result(),
         _reason = turn.halt.reached() => skipped("stopped while it ran"),
     });
     let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -81,35 +113,38 @@ async fn one(call: &Call, turn: &Turn, io: &Io, subject: &Subject) -> CallResult
     Arc::unwrap_or_clone(result)
 }
 
-async fn judged(call: &Call, turn: &Turn, io: &Io, subject: &Subject) -> CallResult {
+/// Prepares, judges, permits, runs.
+pub(crate) async fn judged(call: &Call, ground: Ground<'_>, io: &Io, subject: &Subject) -> Reached {
     let prepared = match io.tools.prepare(call) {
         Ok(prepared) => prepared,
-        Err(bad) => return tools::tool::error_result(&call.name, &bad),
+        Err(bad) => return Reached::NotUnderstood(tools::tool::error_result(&call.name, &bad)),
     };
     let permit = match policy::judge(prepared.tool, &prepared.effect, subject) {
         Judgement::Allow(permit) => permit,
         Judgement::Deny(denied) => {
             tracing::debug!(tool = prepared.tool, rule = %denied.rule, "call denied");
-            return skipped(&denied.to_string());
+            return Reached::Refused(skipped(&denied.to_string()));
         }
         Judgement::Host(reach) => {
-            let Effect::Run(run) = &prepared.effect else { return skipped("not a command") };
-            match consent::obtain(call, (prepared.tool, run, reach), subject, turn, io).await {
+            let Effect::Run(run) = &prepared.effect else {
+                return Reached::Refused(skipped("not a command"));
+            };
+            match consent::obtain(call, (prepared.tool, run, reach), subject, ground, io).await {
                 Ok(permit) => permit,
-                Err(refusal) => return refusal,
+                Err(refusal) => return Reached::Refused(refusal),
             }
         }
     };
-    let machine = turn.machines.of(&prepared.effect, &permit, &turn.brief, io).await;
-    match machine {
-        Ok(machine) => prepared.run(permit, context(call, turn, subject, machine)).await,
+    let machine = ground.machines.of(&prepared.effect, &permit, ground.brief, io).await;
+    Reached::Ran(match machine {
+        Ok(machine) => prepared.run(permit, context(call, ground, subject, machine)).await,
         Err(error) => tools::tool::error_result(prepared.tool, &error.into()),
-    }
+    })
 }
 
 /// What a permitted call has at hand.
-fn context(call: &Call, turn: &Turn, subject: &Subject, machine: Machine) -> ToolCx {
-    let brief = &turn.brief;
+fn context(call: &Call, ground: Ground<'_>, subject: &Subject, machine: Machine) -> ToolCx {
+    let brief = ground.brief;
     let limits = tools::Limits {
         exec: brief.agent().exec.clone(),
         background: subject.tools.decide("process") == Decision::Allowed,
@@ -118,7 +153,7 @@ fn context(call: &Call, turn: &Turn, subject: &Subject, machine: Machine) -> Too
         output_chars_max: OUTPUT_CHARS_MAX,
         progress_every: PROGRESS_EVERY,
     };
-    let (emitter, id, name) = (Arc::clone(&turn.emitter), call.id.clone(), call.name.clone());
+    let (emitter, id, name) = (Arc::clone(ground.emitter), call.id.clone(), call.name.clone());
     let progress = tools::Progress::new(move |so_far| {
         let (id, name, so_far) = (id.clone(), name.clone(), Arc::new(so_far));
         // No room: the next report says more anyway.
@@ -129,7 +164,7 @@ fn context(call: &Call, turn: &Turn, subject: &Subject, machine: Machine) -> Too
         sandbox: machine.sandbox,
         limits: Arc::new(limits),
         progress,
-        cancel: turn.halt.token().clone(),
+        cancel: ground.halt.token().clone(),
     }
 }
 

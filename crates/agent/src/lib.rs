@@ -18,6 +18,7 @@ mod conversations;
 mod dispatch;
 mod emitter;
 mod halt;
+mod invoke;
 mod io;
 mod lane;
 mod machines;
@@ -32,6 +33,7 @@ mod turn;
 
 pub use consent::{ApprovalRequest, Approver};
 pub use event::{CallEnd, Event, EventBody, Outcome, Stop};
+pub use invoke::{Invocation, Invoked};
 pub use io::{Place, Ports};
 pub use prompt::SEEDS as WORKSPACE_SEEDS;
 pub use sessions::{

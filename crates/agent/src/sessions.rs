@@ -16,8 +16,9 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, info_span};
 
 use crate::{
-    Event, Outcome, Place, Ports, answer, commands,
+    Event, Invocation, Invoked, Outcome, Place, Ports, answer, commands,
     conversations::StoredConversations,
+    invoke,
     io::Io,
     lane::Lane,
     notices::Notices,
@@ -410,6 +411,16 @@ impl Sessions {
         let sessions = self.hub.io.store.sessions(&agent);
         let Some(entry) = sessions.get(session) else { return Ok(None) };
         Ok(sessions.truncate_lines(&entry, lines).await?)
+    }
+
+    /// Makes one call of a tool outside any turn, under the rules of its conversation. Dropping
+    /// the future stops the call.
+    pub async fn invoke(&self, invocation: Invocation) -> Result<Invoked, SubmitError> {
+        if self.hub.table.is_closing() {
+            return Err(SubmitError::Closing);
+        }
+        let agent = self.agent_of(&invocation.session)?;
+        Ok(invoke::run(invocation, &agent, &self.hub.io).await)
     }
 
     /// Leaves a note that goes before the conversation's next message.

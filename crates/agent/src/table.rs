@@ -147,6 +147,11 @@ impl Table {
         empty
     }
 
+    /// Whether no turn is taken in any more.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.lock().closing
+    }
+
     /// Refuses turns from now on; gives the mailboxes of all live sessions.
     pub(crate) fn close(&self) -> Vec<mpsc::Sender<Mail>> {
         let mut inner = self.lock();

@@ -40,6 +40,14 @@ pub(crate) struct Turn {
     pub(crate) inbox: mpsc::Receiver<Interjection>,
 }
 
+impl Turn {
+    /// What its calls stand on.
+    pub(crate) fn ground(&self) -> dispatch::Ground<'_> {
+        let Self { brief, emitter, halt, machines, .. } = self;
+        dispatch::Ground { brief, emitter, halt, machines }
+    }
+}
+
 /// Something that joins a running turn.
 pub(crate) enum Interjection {
     /// A person's message, for the model to see.

@@ -236,17 +236,34 @@ impl Registry {
     ///
     /// [`ToolError::Arguments`] for an unknown tool or arguments that do not fit.
     pub fn prepare(&self, call: &Call) -> Result<Prepared, ToolError> {
-        let wanted = call.name.trim().to_lowercase();
+        let (_, tool) = self
+            .find(&call.name)
+            .ok_or_else(|| ToolError::Arguments(format!("there is no tool `{}`", call.name)))?;
+        Arc::clone(tool).prepare(call.arguments.clone())
+    }
+
+    /// The tool's own name, if there is one that is called `called`, or has that alias.
+    pub fn name_of(&self, called: &str) -> Option<&'static str> {
+        self.find(called).map(|(name, _)| name)
+    }
+
+    /// Whether a tool takes an argument of that name.
+    pub fn has_parameter(&self, tool: &str, parameter: &str) -> bool {
+        let properties = |tool: &Arc<dyn Erased>| {
+            let spec = tool.spec();
+            spec.parameters.get("properties").is_some_and(|all| all.get(parameter).is_some())
+        };
+        self.find(tool).is_some_and(|(_, tool)| properties(tool))
+    }
+
+    fn find(&self, called: &str) -> Option<(&'static str, &Arc<dyn Erased>)> {
+        let wanted = called.trim().to_lowercase();
         let name = match wanted.as_str() {
             "bash" => "exec",
             "apply-patch" => "apply_patch",
             other => other,
         };
-        let tool = self
-            .tools
-            .get(name)
-            .ok_or_else(|| ToolError::Arguments(format!("there is no tool `{}`", call.name)))?;
-        Arc::clone(tool).prepare(call.arguments.clone())
+        self.tools.get_key_value(name).map(|(name, tool)| (*name, tool))
     }
 }
 
