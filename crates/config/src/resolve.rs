@@ -22,7 +22,7 @@ use crate::{
 pub(crate) fn config(root: &Value, locations: &Locations, env: &Env) -> Config {
     let node = Node::of(root);
     Config {
-        gateway: gateway::gateway(node.at("gateway"), locations, env),
+        gateway: gateway::gateway(node, locations, env),
         agents: agents::agents(root, locations, env),
         models: models::models(node, env),
         tools: tools::tools(node),

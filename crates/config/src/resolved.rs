@@ -8,8 +8,8 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use domain::{AgentId, Secret, usage::Prices};
 
 pub use gateway::{
-    Auth, AuthMode, Bind, ControlUi, Gateway, Mode, Nodes, RateLimit, Reload, ReloadMode,
-    TrustedProxy,
+    Auth, AuthMode, Bind, ControlUi, Gateway, HttpTools, Mode, Nodes, RateLimit, Reload,
+    ReloadMode, TrustedProxy,
 };
 pub use sandbox::{
     Docker, Elevated, ElevatedLevel, ExecAsk, ExecSecurity, HostExec, Prune, Sandbox,

@@ -9,14 +9,15 @@ use crate::{
     locations::Locations,
     node::Node,
     resolved::{
-        Auth, AuthMode, Bind, ControlUi, Gateway, Mode, Nodes, RateLimit, Reload, ReloadMode,
-        TrustedProxy,
+        Auth, AuthMode, Bind, ControlUi, Gateway, HttpTools, Mode, Nodes, RateLimit, Reload,
+        ReloadMode, TrustedProxy,
     },
 };
 
 const PORT: u16 = 18789;
 
-pub(super) fn gateway(node: Node<'_>, locations: &Locations, env: &Env) -> Gateway {
+pub(super) fn gateway(root: Node<'_>, locations: &Locations, env: &Env) -> Gateway {
+    let node = root.at("gateway");
     Gateway {
         mode: match node.at("mode").str() {
             Some("local") => Some(Mode::Local),
@@ -30,6 +31,11 @@ pub(super) fn gateway(node: Node<'_>, locations: &Locations, env: &Env) -> Gatew
         control_ui: control_ui(node.at("controlUi"), locations),
         chat_completions: endpoint(node, "chatCompletions"),
         responses: endpoint(node, "responses"),
+        metrics: metrics(root),
+        tools: HttpTools {
+            allow: node.at("tools.allow").texts().unwrap_or_default(),
+            deny: node.at("tools.deny").texts().unwrap_or_default(),
+        },
         nodes: Nodes {
             allow_commands: node.at("nodes.allowCommands").texts().unwrap_or_default(),
             deny_commands: node.at("nodes.denyCommands").texts().unwrap_or_default(),
@@ -133,6 +139,12 @@ fn control_ui(node: Node<'_>, locations: &Locations) -> ControlUi {
             .iter()
             .any(|name| node.at(name).flag() == Some(true)),
     }
+}
+
+/// A plug-in of the reference, which is on when its entry says so.
+fn metrics(root: Node<'_>) -> bool {
+    let entry = root.at("plugins.entries").key("diagnostics-prometheus");
+    entry.at("enabled").flag() == Some(true) && root.at("diagnostics.enabled").flag() != Some(false)
 }
 
 fn endpoint(node: Node<'_>, name: &str) -> bool {

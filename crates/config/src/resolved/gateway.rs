@@ -23,10 +23,23 @@ pub struct Gateway {
     pub chat_completions: bool,
     /// Whether `POST /v1/responses` is served.
     pub responses: bool,
+    /// Whether `GET /api/diagnostics/prometheus` is served.
+    pub metrics: bool,
+    /// Which tools may be called by `POST /tools/invoke`.
+    pub tools: HttpTools,
     /// Which commands of nodes may be called.
     pub nodes: Nodes,
     /// What happens when the file changes.
     pub reload: Reload,
+}
+
+/// `gateway.tools`: which tools may be called over HTTP, against the list of those that may not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HttpTools {
+    /// These of the list may be, after all.
+    pub allow: Vec<String>,
+    /// These may not be, either.
+    pub deny: Vec<String>,
 }
 
 /// `gateway.nodes`: which commands of nodes may be called, besides those of their platform.
@@ -56,6 +69,8 @@ impl Gateway {
             },
             chat_completions: false,
             responses: false,
+            metrics: false,
+            tools: HttpTools::default(),
             nodes: Nodes::default(),
             reload: Reload { mode: ReloadMode::Off, debounce: Duration::ZERO },
         }
