@@ -79,7 +79,8 @@ export async function startWith(lengths) {
 const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
 
 async function main() {
-  const [gateway, chromium] = await Promise.all([startWith([200, 2000, 5000]), browser()]);
+  const gateway = await startWith([200, 2000, 5000]);
+  const chromium = await browser();
   const figures = {};
   try {
     const paints = [];

@@ -11,7 +11,8 @@ let page;
 let count = 0;
 
 before(async () => {
-  [gateway, chromium] = await Promise.all([Gateway.start(), browser()]);
+  gateway = await Gateway.start();
+  chromium = await browser();
   page = await openPage(chromium);
 });
 

@@ -9,7 +9,8 @@ let gateway;
 let chromium;
 
 before(async () => {
-  [gateway, chromium] = await Promise.all([Gateway.start(), browser()]);
+  gateway = await Gateway.start();
+  chromium = await browser();
 });
 
 after(async () => {
@@ -89,6 +90,22 @@ test("pairing shows the command that approves, and goes on by itself", async () 
     await page.context().close();
     proxy.close();
     await far.stop();
+  }
+});
+
+test("a gateway without a model leads to the setup", async () => {
+  const bare = await Gateway.start(({ models, agents, ...config }) => config);
+  const page = await openPage(chromium);
+  try {
+    await enter(page, bare);
+    await page.getByText("No model is set up yet").waitFor();
+    await page.getByRole("link", { name: "Set up a model" }).click();
+
+    await page.getByRole("heading", { name: "Setup" }).waitFor();
+    await page.locator("form.card").waitFor();
+  } finally {
+    await page.context().close();
+    await bare.stop();
   }
 });
 

@@ -47,6 +47,7 @@ function freePort() {
 /** A gateway that can be stopped and started again on its port. */
 export class Gateway {
   static async start(change = (config) => config) {
+    if (!existsSync(BIN)) throw new Error(`${BIN} is not built`);
     const gateway = new Gateway();
     gateway.home = mkdtempSync(join(tmpdir(), "openclaw-ui-"));
     gateway.model = await startModel();
@@ -79,7 +80,12 @@ export class Gateway {
     gateway.config = join(gateway.home, ".openclaw/openclaw.json");
     writeFileSync(gateway.config, JSON.stringify(config, null, 2));
     gateway.base = config.gateway.controlUi?.basePath ?? "";
-    await gateway.run();
+    try {
+      await gateway.run();
+    } catch (error) {
+      await gateway.stop();
+      throw error;
+    }
     return gateway;
   }
 
@@ -88,7 +94,6 @@ export class Gateway {
   }
 
   async run() {
-    if (!existsSync(BIN)) throw new Error(`${BIN} is not built`);
     this.child = spawn(BIN, ["gateway", "run"], {
       env: { HOME: this.home, PATH: process.env.PATH, LANG: "C.UTF-8" },
       stdio: ["ignore", "pipe", "pipe"],

@@ -10,7 +10,8 @@ let chromium;
 let page;
 
 before(async () => {
-  [gateway, chromium] = await Promise.all([Gateway.start(), browser()]);
+  gateway = await Gateway.start();
+  chromium = await browser();
   page = await openPage(chromium);
   await page.addInitScript(() => {
     window.harmed = [];

@@ -13,7 +13,8 @@ let page;
 
 before(async () => {
   const asking = (config) => ({ ...config, tools: { exec: { host: "gateway", security: "full", ask: "always" } } });
-  [gateway, chromium] = await Promise.all([Gateway.start(asking), browser()]);
+  gateway = await Gateway.start(asking);
+  chromium = await browser();
   page = await openPage(chromium);
   await enter(page, gateway);
 });

@@ -36,7 +36,8 @@ let gateway;
 let chromium;
 
 before(async () => {
-  [gateway, chromium] = await Promise.all([Gateway.start(), browser()]);
+  gateway = await Gateway.start();
+  chromium = await browser();
   const page = await openPage(chromium);
   await enter(page, gateway);
   await say(

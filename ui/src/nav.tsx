@@ -141,7 +141,7 @@ function Foot() {
           title={t("nav.signOut")}
           aria-label={t("nav.signOut")}
         >
-          <Icon name="close" />
+          <Icon name="leave" />
         </button>
       )}
       <span class="version">{hello.value?.server.version}</span>

@@ -6,6 +6,9 @@ import { t } from "../i18n";
 import { Icon } from "../kit/icons";
 import { Empty, Skeleton } from "../kit/load";
 import { VirtualList } from "../kit/virtual";
+import { methods } from "../state/gateway";
+import { href } from "../state/route";
+import { lacksModel } from "../state/sessions";
 import { Composer } from "./composer";
 import { ChatHead } from "./head";
 import { RowView } from "./message";
@@ -142,7 +145,25 @@ function Phase({ phase }: { phase: string }) {
   );
 }
 
+/** Without a model there is nobody to talk to: the way to one comes first. */
+function NoModel() {
+  const canAsk = methods.value.has("wizard.start");
+  return (
+    <div class="messages">
+      <Empty icon="models" title={t("overview.noModel")} text={t("overview.noModel.text")}>
+        <a
+          class="button primary"
+          href={canAsk ? href("wizard") : href("config", { section: "models" })}
+        >
+          {t("overview.setModel")}
+        </a>
+      </Empty>
+    </div>
+  );
+}
+
 function Welcome() {
+  if (lacksModel.value) return <NoModel />;
   const tries = [t("chat.try1"), t("chat.try2"), t("chat.try3")];
   return (
     <div class="messages">

@@ -67,6 +67,10 @@ export const defaults = signal<SessionList["defaults"] | null>(null);
 export const agents = signal<AgentRow[]>([]);
 export const models = signal<ModelRow[]>([]);
 /** Whether the lists were loaded at all. */
+/** Whether nothing could answer: then the first thing to do is to set up a model. */
+export const lacksModel = computed(
+  () => areKnown.value && !models.value.some((it) => it.available === true),
+);
 export const areKnown = computed(() => defaults.value !== null && hasModels.value);
 const hasModels = signal(false);
 

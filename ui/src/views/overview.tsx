@@ -8,7 +8,7 @@ import { Icon } from "../kit/icons";
 import { Page, Skeleton, useCall } from "../kit/load";
 import { health, hello, methods, presence, startedMs } from "../state/gateway";
 import { href } from "../state/route";
-import { areKnown, defaults, models, nameOf, sessions } from "../state/sessions";
+import { areKnown, defaults, lacksModel, nameOf, sessions } from "../state/sessions";
 import type { SandboxList } from "./sandboxes";
 import "../styles/page.css";
 
@@ -21,7 +21,6 @@ export default function Overview() {
   const known = health.value;
   const isWell = known?.ok !== false;
   const usual = defaults.value;
-  const hasModel = models.value.some((it) => it.available !== false) && !!usual?.model;
   const clients = presence.value.filter(
     (it) => it.mode !== "gateway" && it.reason !== "disconnect",
   );
@@ -45,7 +44,7 @@ export default function Overview() {
         <h2>{t("overview.model")}</h2>
         {!areKnown.value ? (
           <Skeleton />
-        ) : hasModel ? (
+        ) : !lacksModel.value ? (
           <a class="list" href={href("models")}>
             <span class="item">
               <Icon name="models" />
