@@ -12,6 +12,7 @@
 #![expect(clippy::disallowed_methods, reason = "this crate is the rightful home of files")]
 
 mod atomic;
+mod audit;
 mod auth_profiles;
 mod config_file;
 mod device_identity;
@@ -35,6 +36,7 @@ mod trash;
 mod upkeep;
 mod workspace;
 
+pub use audit::{AuditFiles, AuditLog, AuditPage};
 pub use auth_profiles::{
     AuthProfile, AuthProfiles, Credential, Failure, UsageStats, put as put_auth_profile,
 };
