@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 use super::{
     attach,
     client::{Client, Found},
+    connect,
     create::{self, First},
     engine::Engine,
     engine_exec::EngineExec,
@@ -102,6 +103,11 @@ pub(crate) async fn take_up(
     found: &Found,
 ) -> Result<Machine, Error> {
     let has_servant = found.reach() == Reach::Servant;
+    if has_servant && found.is_running && engine.options.engine == connect::Engine::Podman {
+        // Podman closes a container's input with its first pipe: the servant hears nobody
+        // else in this life. The container's files are there in the next one.
+        client.restart(&found.id).await?;
+    }
     let how = Hold { has_servant, must_start: !found.is_running };
     let claims = plan.claims().await?;
     let birth = Birth { engine, client, plan, claims: &claims };

@@ -113,6 +113,15 @@ impl Client {
             .map_err(|error| self.fail("start", name, &error))
     }
 
+    /// Kills what runs in a container, and starts it again.
+    pub(crate) async fn restart(&self, name: &str) -> Result<(), Error> {
+        let options = query::RestartContainerOptionsBuilder::default().t(0).build();
+        self.docker
+            .restart_container(name, Some(options))
+            .await
+            .map_err(|error| self.fail("restart", name, &error))
+    }
+
     /// Lets a container go on if somebody has frozen it; says whether that was so.
     pub(crate) async fn thaw(&self, found: &Found) -> Result<bool, Error> {
         if !found.is_paused {

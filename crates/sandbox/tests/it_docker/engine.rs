@@ -119,7 +119,7 @@ impl Drop for Own {
     }
 }
 
-fn as_root(program: &str) -> Command {
+pub(crate) fn as_root(program: &str) -> Command {
     if geteuid().is_root() {
         return Command::new(program);
     }

@@ -13,6 +13,7 @@ mod hardening;
 mod inside;
 mod life;
 mod loss;
+mod podman;
 mod proxy;
 mod rig;
 mod spares;
