@@ -52,6 +52,9 @@ image=debian:bookworm-slim
 if ! have debootstrap && ! docker image inspect "$image" >/dev/null 2>&1; then
   packages+=(debootstrap)
 fi
+# The other engine that sandboxes run on, and the runtime that knows every machine's cgroups.
+have podman || packages+=(podman)
+have runc || packages+=(runc)
 grep -q ' /sys/fs/cgroup' /proc/mounts || packages+=(cgroupfs-mount)
 
 if [ ${#packages[@]} -gt 0 ]; then
@@ -93,9 +96,10 @@ fi
 # The page, for the tests that look at it.
 scripts/build-ui.sh
 
-# The sandboxes' servant, the engine's plugins, an engine, and the images.
+# The sandboxes' servant, the engine's plugins, gVisor, an engine, and the images.
 scripts/build-boxd.sh
 scripts/docker-plugins.sh
+scripts/gvisor.sh
 if ! has_engine && [ "$(id -u)" != 0 ] && as_root true; then
   as_root env "PATH=$PATH" "TMPDIR=${TMPDIR:-/tmp}" "ENGINE_MARK=${ENGINE_MARK:-}" \
     scripts/docker-engine.sh </dev/null
