@@ -17,6 +17,7 @@ use tracing::{info, warn};
 
 use crate::{
     approvals::{self, Approvals},
+    audit::{self, Audit},
     auth::Gate,
     bind,
     dedupe::Conflicts,
@@ -25,6 +26,7 @@ use crate::{
     health::HealthCache,
     http,
     lifecycle::Lifecycle,
+    metrics::Metrics,
     nodes::{self, Nodes},
     presence::Roster,
     rpc,
@@ -138,6 +140,7 @@ impl App {
         let (events, inbox) = Events::new(agent_events);
         let is_contained = config::in_container(&options.env);
         let (devices, nodes) = books(&options, &events).map_err(store::OpenError::from)?;
+        let (audit, records) = book_of_deeds(&options)?;
         let gateway = Arc::new(Gateway {
             health: HealthCache::new(&config, &store, &*options.clock),
             roster: Roster::new(&host, VERSION, &boot_id),
@@ -150,6 +153,8 @@ impl App {
             sandboxes,
             approvals,
             nodes,
+            audit,
+            metrics: Metrics::default(),
             events,
             gate: Gate::default(),
             devices,
@@ -166,6 +171,8 @@ impl App {
         });
         port.connect(&gateway);
         begin(&gateway, (inbox, questions, listener), (options.overrides, sender));
+        let writing = records.run(gateway.lifecycle.clone());
+        gateway.lifecycle.tasks.spawn(writing);
         info!(%addr, version = VERSION, "gateway listens");
         Ok(Running { addr, gateway })
     }
@@ -274,6 +281,12 @@ fn books(options: &Options, events: &Events) -> Result<(Devices, Nodes), store::
     let devices = Devices::open(files, events.clone(), Arc::clone(clock))?;
     let file = store::NodeFile::new(state_dir);
     Ok((devices, Nodes::open(file, events.clone(), Arc::clone(clock))?))
+}
+
+/// The record of who did what, and its writer.
+fn book_of_deeds(options: &Options) -> Result<(Audit, audit::Writer), StartError> {
+    let log = store::AuditLog::open(&options.locations.state_dir);
+    Ok(Audit::new(log.map_err(store::OpenError::from)?))
 }
 
 /// Decides whether the gateway may start at all, and with which config.

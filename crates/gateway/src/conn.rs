@@ -71,6 +71,8 @@ pub(crate) struct Caller {
     pub(crate) principal: Principal,
     /// What a node said of itself: capabilities, commands, permissions. Without its secrets.
     pub(crate) node: Option<Box<Connect>>,
+    /// Its address.
+    pub(crate) ip: std::net::IpAddr,
     /// Which program it is, such as `cli`.
     pub(crate) client_id: String,
     /// What it is there for, such as `webchat`.

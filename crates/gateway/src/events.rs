@@ -308,6 +308,8 @@ struct Fan {
 
 impl Fan {
     fn take(&mut self, event: &Event) {
+        self.gateway.metrics.count(event);
+        self.gateway.audit.by_agent(event);
         self.events.feed_taps(event);
         let audience = self.events.audience();
         let is_call = matches!(

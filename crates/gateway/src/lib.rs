@@ -6,6 +6,7 @@
 
 mod app;
 mod approvals;
+mod audit;
 mod auth;
 mod bind;
 mod conn;
@@ -16,6 +17,7 @@ mod handshake;
 mod health;
 mod http;
 mod lifecycle;
+mod metrics;
 mod nodes;
 mod origin;
 mod pairing;

@@ -20,7 +20,7 @@ use serde_json::{
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
-use crate::{conn::Caller, state::Gateway};
+use crate::{audit, conn::Caller, state::Gateway};
 
 pub(crate) mod error;
 
@@ -32,6 +32,7 @@ mod agents_files_get;
 mod agents_files_list;
 mod agents_files_set;
 mod agents_list;
+mod audit_list;
 mod change;
 mod chat_abort;
 mod chat_history;
@@ -238,6 +239,7 @@ pub(crate) fn router() -> Router {
         .with::<config_apply::ConfigApply>()
         .with::<config_schema::ConfigSchema>()
         .with::<logs_tail::LogsTail>()
+        .with::<audit_list::AuditList>()
         .with::<device_pair_list::DevicePairList>()
         .with::<device_pair_approve::DevicePairApprove>()
         .with::<device_pair_reject::DevicePairReject>()
@@ -311,10 +313,17 @@ impl Router {
         method: &str,
         params: Option<&RawValue>,
     ) -> BoxFuture<'static, Answer> {
+        let is_change = self.must_finish(method);
         match self.admit(&cx, method, params) {
+            Ok((invoke, params)) if is_change => {
+                noted(method.to_owned(), cx, invoke, params).boxed()
+            }
             Ok((invoke, params)) => guarded(method.to_owned(), cx, invoke, params).boxed(),
             Err(refused) => {
                 debug!(method, code = ?refused.error.code, "refused");
+                if is_change {
+                    return turned_away(method.to_owned(), cx, refused).boxed();
+                }
                 std::future::ready(Err(refused)).boxed()
             }
         }
@@ -381,6 +390,31 @@ async fn run<M: Method>(cx: Cx, params: Value) -> Answer {
     })?;
     let reply = M::call(cx, params).await?;
     to_raw_value(&reply).map_err(|error| RpcError::internal("answer is no JSON", &error))
+}
+
+/// The same for what changes something, which is recorded.
+async fn noted(method: String, cx: Cx, invoke: Invoke, params: Value) -> Answer {
+    let target = audit::target_in(&params);
+    let (gateway, caller) = (Arc::clone(&cx.gateway), Arc::clone(&cx.caller));
+    let began = Instant::now();
+    let answer = guarded(method.clone(), cx, invoke, params).await;
+    let (status, code) = audit::verdict(&answer);
+    let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let at = gateway.clock.now();
+    let deed = audit::Deed { action: &method, target, at, took_ms, status, code };
+    gateway.audit.by_caller(&caller, deed).await;
+    answer
+}
+
+/// Records that something was not even begun.
+async fn turned_away(method: String, cx: Cx, refused: RpcError) -> Answer {
+    let answer = Err(refused);
+    let (_, code) = audit::verdict(&answer);
+    let at = cx.gateway.clock.now();
+    let deed =
+        audit::Deed { action: &method, target: None, at, took_ms: 0, status: "blocked", code };
+    cx.gateway.audit.by_caller(&cx.caller, deed).await;
+    answer
 }
 
 async fn guarded(method: String, cx: Cx, invoke: Invoke, params: Value) -> Answer {

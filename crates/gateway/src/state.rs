@@ -9,9 +9,9 @@ use domain::{AgentId, Clock, SessionKey, UnixMillis};
 use tokio::sync::watch;
 
 use crate::{
-    app::Asked, approvals::Approvals, auth::Gate, dedupe::Conflicts, devices::Devices,
-    events::Events, health::HealthCache, http, lifecycle::Lifecycle, nodes::Nodes,
-    presence::Roster, rpc::Router, wizards::Wizards,
+    app::Asked, approvals::Approvals, audit::Audit, auth::Gate, dedupe::Conflicts,
+    devices::Devices, events::Events, health::HealthCache, http, lifecycle::Lifecycle,
+    metrics::Metrics, nodes::Nodes, presence::Roster, rpc::Router, wizards::Wizards,
 };
 
 /// What every method, endpoint and connection may reach.
@@ -34,6 +34,10 @@ pub(crate) struct Gateway {
     pub(crate) nodes: Nodes,
     /// Questions to people about commands.
     pub(crate) approvals: Approvals,
+    /// The record of who did what.
+    pub(crate) audit: Audit,
+    /// What is counted.
+    pub(crate) metrics: Metrics,
     /// The fan-out.
     pub(crate) events: Events,
     /// Who is there.

@@ -209,6 +209,7 @@ impl Unproven {
             node: (admitted.principal.role == Role::Node).then(|| {
                 Box::new(Connect { auth: None, device: None, ..admitted.connect.clone() })
             }),
+            ip: self.remote.ip,
             client_id,
             client_mode,
             wants_tool_events: admitted.connect.caps.iter().any(|cap| cap == "tool-events"),

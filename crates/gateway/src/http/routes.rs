@@ -6,18 +6,24 @@ use axum::{
     Extension,
     body::Body,
     extract::State,
-    http::{Method, Request, StatusCode},
+    http::{Method, Request, StatusCode, request::Parts},
 };
 use futures_util::FutureExt as _;
+use protocol::Scope;
+use tokio::time::Instant;
 use tracing::{debug, error};
 
 use super::{
-    access, completions, models,
+    access, completions, metrics, models,
     probes::Probe,
     reply::{self, Reply},
-    responses, ui,
+    responses, tools_invoke, ui,
 };
-use crate::{remote::Remote, state::Gateway};
+use crate::{
+    audit::{Deed, Target, User},
+    remote::Remote,
+    state::Gateway,
+};
 
 /// Answers any request that is no WebSocket.
 pub(crate) async fn answer(
@@ -26,14 +32,48 @@ pub(crate) async fn answer(
     request: Request<Body>,
 ) -> Reply {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let keeper = Arc::clone(&gateway);
+    let began = Instant::now();
     let answered = AssertUnwindSafe(route(gateway, &remote, request)).catch_unwind().await;
     let mut reply = answered.unwrap_or_else(|_| {
         error!(%method, path, "endpoint panicked");
         reply::text(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
     });
+    if method == Method::POST && reply.status() != StatusCode::NOT_FOUND {
+        let extensions = reply.extensions();
+        let (target, user) =
+            (extensions.get::<Target>().cloned(), extensions.get::<User>().cloned());
+        note(&keeper, &remote, (&path, began), (reply.status(), target, user)).await;
+    }
     reply::guard(reply.headers_mut());
     debug!(%method, path, status = reply.status().as_u16(), "answered");
     reply
+}
+
+/// Records a request that may have changed something.
+async fn note(
+    gateway: &Gateway,
+    remote: &Remote,
+    (path, began): (&str, Instant),
+    (code, target, user): (StatusCode, Option<Target>, Option<User>),
+) {
+    let status = match code {
+        _ if code.is_success() => "succeeded",
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS => {
+            "blocked"
+        }
+        _ => "failed",
+    };
+    let deed = Deed {
+        action: &format!("POST {path}"),
+        target: target.map(|target| target.0),
+        at: gateway.clock.now(),
+        took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        status,
+        code: (!code.is_success()).then(|| code.as_u16().to_string()),
+    };
+    let user = user.as_ref().map(|user| &*user.0);
+    gateway.audit.by_request(user, remote.ip, deed).await;
 }
 
 async fn route(gateway: Arc<Gateway>, remote: &Remote, request: Request<Body>) -> Reply {
@@ -73,5 +113,38 @@ async fn route(gateway: Arc<Gateway>, remote: &Remote, request: Request<Body>) -
         }
         return responses::answer(gateway, head.headers, body).await;
     }
+    if let Some(reply) = own(&gateway, remote, &head, body).await {
+        return reply;
+    }
     ui::answer(&gateway, remote, &head).await.unwrap_or_else(reply::not_found)
+}
+
+/// Endpoints of our own API; `None` when there is none under this path.
+async fn own(gateway: &Arc<Gateway>, remote: &Remote, head: &Parts, body: Body) -> Option<Reply> {
+    let path = head.uri.path();
+    let serves_metrics = gateway.config().gateway.metrics;
+    let (method, scope) = match path {
+        "/tools/invoke" => (Method::POST, Scope::Write),
+        "/api/diagnostics/prometheus" if serves_metrics => (Method::GET, Scope::Read),
+        _ => return None,
+    };
+    if head.method != method {
+        let allowed = if method == Method::POST { "POST" } else { "GET" };
+        return Some(reply::method_not_allowed(allowed));
+    }
+    let entrant = match access::admitted(gateway, remote, &head.headers) {
+        Ok(entrant) => entrant,
+        Err(refused) => return Some(*refused),
+    };
+    if let Some(refused) = entrant.lacking(scope) {
+        return Some(refused);
+    }
+    let mut reply = match path {
+        "/tools/invoke" => tools_invoke::answer(gateway, &head.headers, body).await,
+        _ => metrics::answer(gateway).await,
+    };
+    if let Some(user) = entrant.user {
+        reply.extensions_mut().insert(User(user));
+    }
+    Some(reply)
 }

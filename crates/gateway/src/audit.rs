@@ -1,0 +1,283 @@
+//! The record of who did what: changes by clients, and the turns and tool calls of agents.
+//!
+//! One task writes, off the path of requests. A record names methods and keys; it has no message,
+//! no argument of a tool and no secret. Records of clients wait for room in the queue, so that
+//! nothing is done unseen; those of agents do not, and how many were lost is recorded instead.
+
+use std::{
+    net::IpAddr,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use agent::{Event, EventBody, Stop};
+use domain::UnixMillis;
+use serde_json::{Map, Value, json};
+use store::{AuditFiles, AuditLog};
+use tokio::sync::mpsc;
+use tracing::warn;
+
+use crate::{
+    conn::Caller,
+    lifecycle::Lifecycle,
+    rpc::{Answer, error::chain},
+};
+
+/// Records that may wait to be written.
+const WAITING_MAX: usize = 1024;
+/// Records written at once, at most.
+const BATCH_MAX: usize = 256;
+/// Longest name of what something was done to, in characters.
+const TARGET_CHARS_MAX: usize = 200;
+/// Params that name what something is done to, the most telling first. No others are looked at.
+const TARGETS: [&str; 11] = [
+    "sessionKey",
+    "key",
+    "agentId",
+    "deviceId",
+    "nodeId",
+    "requestId",
+    "id",
+    "runId",
+    "name",
+    "path",
+    "skillKey",
+];
+
+type Record = Map<String, Value>;
+
+/// Takes records. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Audit {
+    sender: mpsc::Sender<Record>,
+    /// Where to read them.
+    pub(crate) files: AuditFiles,
+    lost: std::sync::Arc<AtomicU64>,
+}
+
+/// The writer's side.
+pub(crate) struct Writer {
+    log: AuditLog,
+    inbox: mpsc::Receiver<Record>,
+}
+
+/// What an endpoint was called for; put into the extensions of its reply.
+#[derive(Clone, Debug)]
+pub(crate) struct Target(pub(crate) String);
+
+/// Who called an endpoint, where a proxy says so; put there, too.
+#[derive(Clone, Debug)]
+pub(crate) struct User(pub(crate) String);
+
+/// Something that a client did.
+pub(crate) struct Deed<'a> {
+    /// The method, or method and path.
+    pub(crate) action: &'a str,
+    /// What it was done to.
+    pub(crate) target: Option<String>,
+    /// When it was over.
+    pub(crate) at: UnixMillis,
+    /// How long it took.
+    pub(crate) took_ms: u64,
+    /// `succeeded`, `failed` or `blocked`.
+    pub(crate) status: &'static str,
+    /// The code of the refusal.
+    pub(crate) code: Option<String>,
+}
+
+impl Audit {
+    /// Makes the queue; [`Writer::run`] empties it.
+    pub(crate) fn new(log: AuditLog) -> (Self, Writer) {
+        let (sender, inbox) = mpsc::channel(WAITING_MAX);
+        let audit = Self { sender, files: log.files(), lost: std::sync::Arc::default() };
+        (audit, Writer { log, inbox })
+    }
+
+    /// Records what a connected client did.
+    pub(crate) async fn by_caller(&self, caller: &Caller, deed: Deed<'_>) {
+        let principal = &caller.principal;
+        let id = principal.device.as_ref().map_or(&*caller.client_id, |device| device.as_str());
+        let mut actor = json!({
+            "type": principal.role.as_str(),
+            "id": id,
+            "client": caller.client_id,
+            "proof": principal.proof.as_str(),
+            "address": caller.ip.to_string(),
+        });
+        if let Some(device) = &principal.device {
+            actor["deviceId"] = json!(device);
+        }
+        self.put(deed.record(actor)).await;
+    }
+
+    /// Records what was done by an endpoint.
+    pub(crate) async fn by_request(&self, user: Option<&str>, ip: IpAddr, deed: Deed<'_>) {
+        let actor = json!({
+            "type": "http",
+            "id": user.unwrap_or("http"),
+            "address": ip.to_string(),
+        });
+        self.put(deed.record(actor)).await;
+    }
+
+    /// Records what an agent did, if there is room.
+    pub(crate) fn by_agent(&self, event: &Event) {
+        let Some(record) = of_agent(event) else { return };
+        if self.sender.try_send(record).is_err() {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    async fn put(&self, record: Record) {
+        let lost = self.lost.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            let gap = object(json!({"kind": "gap", "lost": lost}));
+            // The writer ends with the gateway only.
+            let _closed = self.sender.send(gap).await;
+        }
+        let _closed = self.sender.send(record).await;
+    }
+}
+
+impl Writer {
+    /// Writes until the gateway stops for good.
+    pub(crate) async fn run(mut self, lifecycle: Lifecycle) {
+        let mut batch = Vec::new();
+        loop {
+            let taken = tokio::select! {
+                biased;
+                taken = self.inbox.recv_many(&mut batch, BATCH_MAX) => taken,
+                () = lifecycle.hard.cancelled() => 0,
+            };
+            if taken == 0 {
+                break;
+            }
+            let records = std::mem::take(&mut batch);
+            let written = tokio::task::spawn_blocking(move || {
+                let written = self.log.append(records);
+                (self, written)
+            });
+            let Ok((writer, written)) = written.await else { return };
+            self = writer;
+            if let Err(error) = written {
+                warn!(error = chain(&error), "cannot write the audit log");
+            }
+        }
+        if let Err(error) = self.log.sync() {
+            warn!(error = chain(&error), "cannot sync the audit log");
+        }
+    }
+}
+
+impl Deed<'_> {
+    fn record(self, actor: Value) -> Record {
+        let mut record = object(json!({
+            "eventId": uuid::Uuid::new_v4(),
+            "occurredAt": self.at,
+            "kind": "operation",
+            "action": self.action,
+            "status": self.status,
+            "actor": actor,
+            "durationMs": self.took_ms,
+            "redaction": "metadata_only",
+        }));
+        if let Some(target) = self.target {
+            let target: String = target.chars().take(TARGET_CHARS_MAX).collect();
+            record.insert("target".to_owned(), target.into());
+        }
+        if let Some(code) = self.code {
+            record.insert("errorCode".to_owned(), code.into());
+        }
+        record
+    }
+}
+
+/// What `params` say something is done to.
+pub(crate) fn target_in(params: &Value) -> Option<String> {
+    TARGETS.iter().find_map(|name| params.get(name)?.as_str()).map(str::to_owned)
+}
+
+/// How an answer counts.
+pub(crate) fn verdict(answer: &Answer) -> (&'static str, Option<String>) {
+    match answer {
+        Ok(_) => ("succeeded", None),
+        Err(refused) => {
+            let code = serde_json::to_value(refused.error.code).ok();
+            ("failed", code.and_then(|code| code.as_str().map(str::to_owned)))
+        }
+    }
+}
+
+/// In the shape of protocol 4's `AuditEvent`.
+fn of_agent(event: &Event) -> Option<Record> {
+    let (kind, action, status, code) = match &event.body {
+        EventBody::Started => ("agent_run", "agent.run.started", "started", None),
+        EventBody::Ended(outcome) => {
+            let (status, code) = match &outcome.stop {
+                Stop::Done => ("succeeded", None),
+                Stop::Aborted { reason: "timeout" } => ("timed_out", Some("run_timed_out")),
+                Stop::Aborted { .. } => ("cancelled", Some("run_cancelled")),
+                Stop::Failed { .. } => ("failed", Some("run_failed")),
+            };
+            ("agent_run", "agent.run.finished", status, code)
+        }
+        EventBody::CallStarted { .. } => ("tool_action", "tool.action.started", "started", None),
+        EventBody::CallEnded(end) if end.result.is_error => {
+            ("tool_action", "tool.action.finished", "failed", Some("tool_failed"))
+        }
+        EventBody::CallEnded(_) => ("tool_action", "tool.action.finished", "succeeded", None),
+        EventBody::Model { .. }
+        | EventBody::Text { .. }
+        | EventBody::Thinking { .. }
+        | EventBody::CallProgress { .. }
+        | EventBody::Usage(_)
+        | EventBody::Compaction { .. } => return None,
+    };
+    let mut record = object(json!({
+        "eventId": uuid::Uuid::new_v4(),
+        "sourceSequence": event.seq,
+        "occurredAt": event.at,
+        "kind": kind,
+        "action": action,
+        "status": status,
+        "actor": {"type": "agent", "id": event.agent},
+        "agentId": event.agent,
+        "sessionKey": event.session,
+        "sessionId": event.session_id,
+        "runId": event.turn,
+        "redaction": "metadata_only",
+    }));
+    if let Some(code) = code {
+        record.insert("errorCode".to_owned(), code.into());
+    }
+    let call = match &event.body {
+        EventBody::CallStarted { id, name, .. } => Some((id, name)),
+        EventBody::CallEnded(end) => Some((&end.id, &end.name)),
+        _ => None,
+    };
+    if let Some((id, name)) = call {
+        let short =
+            |text: &str| Value::from(text.chars().take(TARGET_CHARS_MAX).collect::<String>());
+        record.insert("toolCallId".to_owned(), short(id.as_str()));
+        record.insert("toolName".to_owned(), short(name));
+    }
+    Some(record)
+}
+
+fn object(value: Value) -> Record {
+    if let Value::Object(record) = value { record } else { Map::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_a_name_and_never_what_is_said_or_set() {
+        let of = |params: Value| target_in(&params);
+
+        let send = json!({"sessionKey": "main", "message": "private", "idempotencyKey": "k"});
+        assert_eq!(of(send).as_deref(), Some("main"));
+        assert_eq!(of(json!({"raw": "{token: 's'}", "baseHash": "h"})), None);
+        assert_eq!(of(json!({"text": "private", "token": "secret", "id": 7})), None);
+    }
+}

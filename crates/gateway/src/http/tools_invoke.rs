@@ -1,0 +1,167 @@
+//! `POST /tools/invoke`: one call of a tool, outside any turn.
+//!
+//! What may be called is what the conversation may, less what is too much for a bare request:
+//! [`WITHHELD`], which `gateway.tools` changes. The call itself is `agent`'s.
+
+use std::{sync::Arc, time::Duration};
+
+use agent::{Invocation, Invoked};
+use axum::{
+    body::{Body, to_bytes},
+    http::{HeaderMap, StatusCode},
+};
+use config::HttpTools;
+use domain::{AgentId, CallResult};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    reply::{self, Reply},
+    run::{invalid, refused},
+};
+use crate::{audit::Target, state::Gateway};
+
+/// Largest request body.
+const BODY_BYTES_MAX: usize = 2 << 20;
+/// How long a call may take; a person may have to be asked.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+/// What starts processes, reaches other conversations or changes the gateway.
+const WITHHELD: [&str; 12] = [
+    "exec",
+    "spawn",
+    "shell",
+    "fs_write",
+    "fs_delete",
+    "fs_move",
+    "apply_patch",
+    "sessions_spawn",
+    "sessions_send",
+    "cron",
+    "gateway",
+    "nodes",
+];
+
+/// Unknown fields are passed over, as in the reference.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Asked {
+    tool: Option<String>,
+    name: Option<String>,
+    action: Option<String>,
+    args: Option<Value>,
+    session_key: Option<String>,
+    agent_id: Option<String>,
+    dry_run: bool,
+}
+
+/// Answers a request whose sender was let in.
+pub(crate) async fn answer(gateway: &Arc<Gateway>, headers: &HeaderMap, body: Body) -> Reply {
+    let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await else {
+        return invalid(StatusCode::PAYLOAD_TOO_LARGE, "payload too large");
+    };
+    let asked: Asked = match serde_json::from_slice(&body) {
+        Ok(asked) => asked,
+        Err(error) => return invalid(StatusCode::BAD_REQUEST, &error.to_string()),
+    };
+    drop(body);
+    let named = [&asked.name, &asked.tool].into_iter().flatten().map(|name| name.trim());
+    let Some(tool) = named.into_iter().find(|name| !name.is_empty()).map(str::to_owned) else {
+        return invalid(StatusCode::BAD_REQUEST, "tools.invoke requires body.tool");
+    };
+    let arguments = asked.args.unwrap_or_else(|| json!({}));
+    if !arguments.is_object() {
+        return invalid(StatusCode::BAD_REQUEST, "body.args must be an object");
+    }
+    if asked.dry_run {
+        // Passing over it would do what the caller did not want done.
+        return invalid(StatusCode::BAD_REQUEST, "body.dryRun is not supported");
+    }
+    let agent = asked.agent_id.as_deref().map(AgentId::normalise);
+    let key = asked.session_key.as_deref().unwrap_or("main");
+    let invocation = Invocation {
+        session: gateway.session_key(key, agent.as_ref()),
+        tool: tool.clone(),
+        arguments,
+        action: asked.action,
+        channel: channel(headers),
+        withheld: withheld(&gateway.config().gateway.tools),
+        patience: PATIENCE,
+    };
+    let invoked = gateway.sessions.invoke(invocation).await;
+    let mut reply = match invoked {
+        Ok(invoked) => told(&tool, invoked),
+        Err(error) => refused(&error),
+    };
+    reply.extensions_mut().insert(Target(tool));
+    reply
+}
+
+fn told(tool: &str, invoked: Invoked) -> Reply {
+    match invoked {
+        Invoked::Ran(result) if !result.is_error => {
+            let mut shown = json!({"content": result.content});
+            if let Some(details) = result.details {
+                shown["details"] = details;
+            }
+            reply::json(StatusCode::OK, &json!({"ok": true, "result": shown}))
+        }
+        Invoked::Ran(result) => {
+            tracing::debug!(tool, "tool failed: {}", result.content.joined_text());
+            fault(StatusCode::INTERNAL_SERVER_ERROR, "tool_error", "tool execution failed")
+        }
+        Invoked::NotUnderstood(result) => {
+            fault(StatusCode::BAD_REQUEST, "tool_error", &reason(&result))
+        }
+        Invoked::Refused(result) => fault(StatusCode::FORBIDDEN, "tool_error", &reason(&result)),
+        Invoked::TimedOut => {
+            fault(StatusCode::REQUEST_TIMEOUT, "timeout", "tool execution timed out")
+        }
+        Invoked::Unavailable => {
+            fault(StatusCode::NOT_FOUND, "not_found", &format!("Tool not available: {tool}"))
+        }
+    }
+}
+
+/// What a failure says in words.
+fn reason(result: &CallResult) -> String {
+    let told = result.details.as_ref().and_then(|details| details["error"].as_str());
+    told.map_or_else(|| result.content.joined_text(), str::to_owned)
+}
+
+fn fault(status: StatusCode, kind: &str, message: &str) -> Reply {
+    reply::json(status, &json!({"ok": false, "error": {"type": kind, "message": message}}))
+}
+
+fn channel(headers: &HeaderMap) -> String {
+    let named = headers.get("x-openclaw-message-channel").and_then(|value| value.to_str().ok());
+    let named = named.map(|name| name.trim().to_lowercase()).filter(|name| !name.is_empty());
+    named.unwrap_or_else(|| "webchat".to_owned())
+}
+
+/// The list as `gateway.tools` leaves it.
+fn withheld(tools: &HttpTools) -> Vec<String> {
+    let is_allowed =
+        |name: &&str| !tools.allow.iter().any(|allowed| allowed.trim().eq_ignore_ascii_case(name));
+    let ours = WITHHELD.into_iter().filter(is_allowed).map(str::to_owned);
+    ours.chain(tools.deny.iter().cloned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_loses_what_is_allowed_and_gains_what_is_denied() {
+        let tools = HttpTools { allow: vec![" EXEC ".to_owned()], deny: vec!["read".to_owned()] };
+
+        let list = withheld(&tools);
+
+        assert!(!list.contains(&"exec".to_owned()));
+        assert!(list.contains(&"apply_patch".to_owned()));
+        assert!(list.contains(&"read".to_owned()));
+        // Who is denied by name is denied, whatever else is said of it.
+        let both = HttpTools { allow: vec!["exec".to_owned()], deny: vec!["exec".to_owned()] };
+        assert!(withheld(&both).contains(&"exec".to_owned()));
+    }
+}
