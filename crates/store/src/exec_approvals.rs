@@ -331,8 +331,8 @@ mod tests {
 
         assert!(!absent.exists && absent.file == ExecApprovals::default());
         assert!(made.exists && made == again);
-        let mode = fs::metadata(&made.path).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        let bits = fs::metadata(&made.path).unwrap().permissions().mode();
+        assert_eq!(bits & 0o777, 0o600);
         let token = made.file.socket.as_ref().unwrap()["token"].as_str().unwrap();
         assert_eq!(URL_SAFE_NO_PAD.decode(token).unwrap().len(), TOKEN_BYTES);
         assert!(made.file.redacted().socket.unwrap().get("token").is_none());

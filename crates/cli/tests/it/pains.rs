@@ -221,7 +221,10 @@ fn a_changed_config_is_taken_when_the_directory_behind_a_link_is_swapped() {
 fn state_of_another_owner_is_refused_with_path_owner_and_command() {
     let home = quiet(TempHome::minimal().unwrap());
     let Some(stranger) = a_stranger_to(&home) else { return denied_to_ourselves(&home) };
-    let mut command = home.command(openclaw());
+    // The build folder may lie where strangers cannot look.
+    let program = home.path().join("openclaw");
+    fs::copy(openclaw(), &program).unwrap();
+    let mut command = home.command(&program);
     command.args(["gateway", "run"]).uid(stranger).gid(stranger);
 
     let output = command.output().unwrap();

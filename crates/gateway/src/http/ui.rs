@@ -77,6 +77,19 @@ pub(crate) async fn answer(gateway: &Arc<Gateway>, remote: &Remote, head: &Parts
     })
 }
 
+/// Beginnings of paths that are no deep links: who asks there wants something else than a page.
+const OF_OTHERS: [&str; 9] = [
+    "api/",
+    "v1/",
+    "__openclaw__/",
+    "healthz/",
+    "health/",
+    "readyz/",
+    "ready/",
+    "startupz/",
+    "startup/",
+];
+
 fn wanted<'a>(base: &str, path: &'a str) -> Option<Wanted<'a>> {
     let rest = path.strip_prefix(base)?;
     if rest.is_empty() {
@@ -92,9 +105,7 @@ fn wanted<'a>(base: &str, path: &'a str) -> Option<Wanted<'a>> {
     Some(match rest {
         _ if is_config => Wanted::Config,
         "" | "index.html" => Wanted::Page,
-        _ if ["api/", "v1/", "__openclaw__/"].iter().any(|it| rest.starts_with(it)) => {
-            Wanted::Nothing
-        }
+        _ if OF_OTHERS.iter().any(|it| rest.starts_with(it)) => Wanted::Nothing,
         _ => match (rest.strip_prefix("avatar/"), rest.rfind("assets/")) {
             (Some(agent), _) if !agent.is_empty() && !agent.contains('/') => Wanted::Avatar(agent),
             // A deep link is no folder: its relative links mean the folder of the page.

@@ -89,7 +89,7 @@ async fn fan_out(lab: &Lab, gateway: &Gateway) -> anyhow::Result<Row> {
         figure: "an event to the last of 1,000 clients",
         goal: "≤ 10 ms",
         reference: "",
-        measured: format!("p50 {:.1} ms", p50),
+        measured: format!("p50 {p50:.1} ms"),
         verdict: Verdict::of(p50 <= 10.0),
     })
 }
@@ -106,7 +106,7 @@ async fn handshake(lab: &Lab, gateway: &Gateway) -> anyhow::Result<Row> {
         figure: "handshake of a device, challenge to hello",
         goal: "p50 ≤ 3 ms",
         reference: "",
-        measured: format!("p50 {:.2} ms", p50),
+        measured: format!("p50 {p50:.2} ms"),
         verdict: Verdict::of(p50 <= 3.0),
     })
 }
@@ -127,12 +127,13 @@ async fn noise(lab: &Lab, gateway: &Gateway) -> anyhow::Result<Row> {
             }
         }
     }
-    let each = ms((lab::cpu_time(gateway.pid())? - before) / u32::try_from(rounds)?);
+    let used = lab::cpu_time(gateway.pid())?.saturating_sub(before);
+    let each = ms(used / u32::try_from(rounds)?);
     Ok(Row {
         figure: "64 KiB of noise before `connect`",
         goal: "≤ 1 ms",
         reference: "",
-        measured: format!("{:.2} ms of processor time, connection included", each),
+        measured: format!("{each:.2} ms of processor time, connection included"),
         verdict: Verdict::of(each <= 1.0),
     })
 }

@@ -5,7 +5,7 @@
 use agent::sandboxes;
 use config::{Agent, Config};
 use domain::SessionKey;
-use sandbox::docker::{Backend, Engine};
+use sandbox::docker::{Backend, Engine, settings::Seed};
 
 use super::engines;
 use crate::{
@@ -53,7 +53,7 @@ async fn look(config: &Config, backend: &Backend, agent: &Agent) -> Result<(), F
             .hint("scripts/sandbox-setup.sh"));
     }
     let key = SessionKey::of(&agent.id, &config.session.main_key);
-    let settings = sandboxes::settings(config, agent, &key, Default::default());
+    let settings = sandboxes::settings(config, agent, &key, Seed::default());
     if let Some(why) = backend.unseen(&settings).await.map_err(failed)? {
         return Err(Failure::new(Kind::Failed, why));
     }
