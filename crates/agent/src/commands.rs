@@ -121,7 +121,7 @@ pub(crate) fn thinking_level(word: &str) -> Option<&'static str> {
 }
 
 /// Values that a setting takes.
-pub(crate) fn choices(setting: Setting) -> &'static [&'static str] {
+pub(crate) const fn choices(setting: Setting) -> &'static [&'static str] {
     match setting {
         Setting::Think => &["off", "minimal", "low", "medium", "high", "xhigh"],
         Setting::Verbose => &["off", "on", "full"],
@@ -130,6 +130,77 @@ pub(crate) fn choices(setting: Setting) -> &'static [&'static str] {
             &["steer", "followup", "collect", "steer-backlog", "interrupt", "default"]
         }
     }
+}
+
+/// A command as clients offer it.
+#[derive(Clone, Copy, Debug)]
+pub struct Listed {
+    /// Its name, without the slash.
+    pub name: &'static str,
+    /// Other names of it.
+    pub aliases: &'static [&'static str],
+    /// What it does.
+    pub about: &'static str,
+    /// `session`, `options`, `status` or `management`.
+    pub category: &'static str,
+    /// What may follow it, and the words that are known for that.
+    pub argument: Option<(&'static str, &'static [&'static str])>,
+}
+
+/// All commands, in the order of [`HELP`].
+pub const LISTED: [Listed; 12] = [
+    listed("help", &["commands"], "what commands there are", "status", None),
+    listed("status", &[], "model, tokens and settings of this conversation", "status", None),
+    listed("new", &["reset"], "start afresh", "session", Some(("message", &[]))),
+    listed("stop", &[], "stop what is running", "session", None),
+    listed("model", &[], "show or choose the model", "options", Some(("model", &[]))),
+    listed(
+        "think",
+        &["thinking", "t"],
+        "show or set how hard to think",
+        "options",
+        Some(("level", choices(Setting::Think))),
+    ),
+    listed(
+        "verbose",
+        &["v"],
+        "show or set how much of tools is shown",
+        "options",
+        Some(("level", choices(Setting::Verbose))),
+    ),
+    listed(
+        "reasoning",
+        &["reason"],
+        "show or set whether thinking is shown",
+        "options",
+        Some(("level", choices(Setting::Reasoning))),
+    ),
+    listed(
+        "queue",
+        &[],
+        "what messages do while a turn runs",
+        "options",
+        Some(("mode", choices(Setting::Queue))),
+    ),
+    listed("compact", &[], "shorten the conversation", "session", Some(("instructions", &[]))),
+    listed(
+        "approve",
+        &[],
+        "answer a question about a command",
+        "management",
+        Some(("answer", &[])),
+    ),
+    listed("whoami", &["id"], "how the assistant knows you", "status", None),
+];
+
+const fn listed(
+    name: &'static str,
+    aliases: &'static [&'static str],
+    about: &'static str,
+    category: &'static str,
+    argument: Option<(&'static str, &'static [&'static str])>,
+) -> Listed {
+    Listed { name, aliases, about, category, argument }
 }
 
 /// What `/help` says.
@@ -184,6 +255,16 @@ mod tests {
     fn every_thinking_choice_is_a_level() {
         for level in choices(Setting::Think) {
             assert_eq!(thinking_level(level), Some(*level));
+        }
+    }
+
+    #[test]
+    fn every_listed_command_is_one() {
+        for command in LISTED {
+            for name in [command.name].iter().chain(command.aliases) {
+                let text = format!("/{name}");
+                assert!(parse(&text, &[]).is_some() || is_stop(&text), "{text}");
+            }
         }
     }
 }

@@ -31,6 +31,7 @@ mod status;
 mod table;
 mod turn;
 
+pub use commands::{LISTED as COMMANDS, Listed as ListedCommand};
 pub use consent::{ApprovalRequest, Approver};
 pub use event::{CallEnd, Event, EventBody, Outcome, Stop};
 pub use invoke::{Invocation, Invoked};

@@ -423,6 +423,11 @@ impl Sessions {
         Ok(invoke::run(invocation, &agent, &self.hub.io).await)
     }
 
+    /// What models may be told of each tool there is, whoever may use it.
+    pub fn tool_specs(&self) -> Arc<[ToolSpec]> {
+        self.hub.io.tools.specs_shared(|_| true)
+    }
+
     /// Leaves a note that goes before the conversation's next message.
     pub fn notify(&self, session: &SessionKey, text: String) {
         self.hub.io.notices.leave(session, text);

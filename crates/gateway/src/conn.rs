@@ -32,6 +32,7 @@ use tracing::{debug, info};
 use crate::{
     approvals,
     auth::Principal,
+    events::Watching,
     presence,
     rpc::{Answer, Cx, RpcError},
     state::Gateway,
@@ -79,6 +80,8 @@ pub(crate) struct Caller {
     pub(crate) client_mode: String,
     /// Whether it asked for tool events.
     pub(crate) wants_tool_events: bool,
+    /// What it wants to hear of conversations.
+    pub(crate) watching: Watching,
     /// Key of its presence entry, if it has one.
     presence_key: Option<String>,
     /// What waits to be sent to it.

@@ -12,7 +12,7 @@ use std::{
 
 use agent::{Event, EventBody, Outcome};
 use arc_swap::ArcSwap;
-use domain::{ConnId, TurnId};
+use domain::{ConnId, SessionKey, TurnId};
 use protocol::{
     Scope, Version, compat,
     event::{Chat, Presence, Shutdown, Tick},
@@ -26,10 +26,14 @@ use tracing::{info, warn};
 
 use crate::{conn::Caller, state::Gateway};
 
+mod conversations;
 mod translate;
+mod watching;
 
+pub(crate) use conversations::Change;
 pub(crate) use translate::Slow;
 use translate::{Audience, Delivery, To, TurnView};
+pub(crate) use watching::Watching;
 
 /// Time between `tick` events.
 pub(crate) const TICK: Duration = Duration::from_secs(30);
@@ -61,6 +65,8 @@ struct Shared {
     taps: Mutex<HashMap<TurnId, Vec<mpsc::Sender<Event>>>>,
     mailbox: mpsc::Sender<Mail>,
     presence: Notify,
+    /// Conversations that may have new messages.
+    hints: mpsc::Sender<SessionKey>,
 }
 
 enum Mail {
@@ -71,6 +77,7 @@ enum Mail {
 pub(crate) struct Inbox {
     events: mpsc::Receiver<Event>,
     mail: mpsc::Receiver<Mail>,
+    hints: conversations::Hints,
 }
 
 impl Events {
@@ -78,14 +85,16 @@ impl Events {
     pub(crate) fn new(events: mpsc::Receiver<Event>) -> (Self, Inbox) {
         // One stop at a time asks for a settlement; a second one waits its turn.
         let (mailbox, mail) = mpsc::channel(4);
+        let (hints, hinted) = conversations::hints();
         let shared = Shared {
             callers: ArcSwap::default(),
             owners: Mutex::default(),
             taps: Mutex::default(),
             mailbox,
             presence: Notify::new(),
+            hints,
         };
-        (Self { shared: Arc::new(shared) }, Inbox { events, mail })
+        (Self { shared: Arc::new(shared) }, Inbox { events, mail, hints: hinted })
     }
 
     /// Lets a connection hear events.
@@ -226,6 +235,19 @@ impl Events {
         }
     }
 
+    /// The same for what happens in a turn: not for those who chose other conversations.
+    fn deliver_in(&self, session: &SessionKey, deliveries: &[Delivery]) {
+        let callers = self.shared.callers.load();
+        for delivery in deliveries {
+            let hears = |caller: &&Arc<Caller>| {
+                delivery.is_for(caller) && caller.watching.hears_turns(session)
+            };
+            for caller in callers.iter().filter(hears) {
+                caller.outbox.send_event(&delivery.text, delivery.is_numbered(), delivery.slow);
+            }
+        }
+    }
+
     fn owner(&self, turn: &TurnId) -> Option<ConnId> {
         self.shared.owners.lock().unwrap_or_else(PoisonError::into_inner).get(turn).cloned()
     }
@@ -250,6 +272,7 @@ pub(crate) async fn run(gateway: Arc<Gateway>, mut inbox: Inbox) {
     let events = gateway.events.clone();
     let hard = gateway.lifecycle.hard.clone();
     let shared = Arc::clone(&events.shared);
+    gateway.lifecycle.tasks.spawn(conversations::follow(Arc::clone(&gateway), inbox.hints));
     let mut fan = Fan {
         gateway,
         events,
@@ -310,6 +333,7 @@ impl Fan {
     fn take(&mut self, event: &Event) {
         self.gateway.metrics.count(event);
         self.gateway.audit.by_agent(event);
+        self.gateway.readers.hear(event);
         self.events.feed_taps(event);
         let audience = self.events.audience();
         let is_call = matches!(
@@ -321,12 +345,33 @@ impl Fan {
         let owner = is_call.then(|| self.events.owner(&event.turn)).flatten();
         let view = self.turns.entry(event.turn.clone()).or_default();
         let deliveries = view.translate(event, audience, owner, Instant::now());
-        self.events.deliver(&deliveries);
+        let is_idle = view.is_idle();
+        self.events.deliver_in(&event.session, &deliveries);
+        self.tell_watchers(event);
         if let EventBody::Ended(outcome) = &event.body {
             self.over(event, outcome);
-        } else if view.is_idle() {
+        } else if is_idle {
             self.turns.remove(&event.turn);
         }
+    }
+
+    /// What watchers of the conversation hear of a turn.
+    fn tell_watchers(&self, event: &Event) {
+        let change = match &event.body {
+            EventBody::Started => Change::Turn("start", event.turn.clone()),
+            EventBody::Ended(_) => Change::Turn("end", event.turn.clone()),
+            EventBody::Model { .. } | EventBody::CallEnded(_) => {
+                return self.events.hint(&event.session);
+            }
+            EventBody::Text { .. }
+            | EventBody::Thinking { .. }
+            | EventBody::CallStarted { .. }
+            | EventBody::CallProgress { .. }
+            | EventBody::Usage(_)
+            | EventBody::Compaction { .. } => return,
+        };
+        self.events.hint(&event.session);
+        self.events.conversation_changed(&self.gateway, &event.session, change);
     }
 
     fn over(&mut self, event: &Event, outcome: &Outcome) {
@@ -345,7 +390,10 @@ impl Fan {
         let (now, audience) = (Instant::now(), self.events.audience());
         for view in self.turns.values_mut() {
             let deliveries = view.flush_due(audience, now);
-            self.events.deliver(&deliveries);
+            match view.session() {
+                Some(session) => self.events.deliver_in(session, &deliveries),
+                None => self.events.deliver(&deliveries),
+            }
         }
     }
 

@@ -24,6 +24,7 @@ use crate::{audit, conn::Caller, state::Gateway};
 
 pub(crate) mod error;
 
+mod absent;
 mod agent;
 mod agent_files;
 mod agent_identity_get;
@@ -37,12 +38,17 @@ mod change;
 mod chat_abort;
 mod chat_history;
 mod chat_inject;
+mod chat_message_get;
+mod chat_metadata;
 mod chat_send;
+mod chat_startup;
+mod commands_list;
 mod config_apply;
 mod config_file;
 mod config_get;
 mod config_patch;
 mod config_schema;
+mod config_schema_lookup;
 mod config_set;
 mod connect;
 mod device_pair_approve;
@@ -56,6 +62,7 @@ mod device_scopes_wait_upgrade;
 mod device_token_revoke;
 mod device_token_rotate;
 mod envelope;
+mod environments_list;
 mod exec_approval_answer;
 mod exec_approval_get;
 mod exec_approval_list;
@@ -70,6 +77,7 @@ mod last_heartbeat;
 mod later;
 mod levels;
 mod logs_tail;
+mod models_auth_status;
 mod models_list;
 mod node_describe;
 mod node_event;
@@ -86,25 +94,35 @@ mod sandbox_list;
 mod sandbox_recreate;
 mod session_row;
 mod session_target;
+mod sessions_abort;
 mod sessions_compact;
+mod sessions_create;
 mod sessions_delete;
+mod sessions_describe;
 mod sessions_list;
+mod sessions_messages_subscribe;
 mod sessions_patch;
 mod sessions_preview;
 mod sessions_reset;
 mod sessions_resolve;
+mod sessions_send;
+mod sessions_subscribe;
 mod sessions_usage;
 mod sessions_usage_logs;
 mod sessions_usage_timeseries;
 mod status;
 mod submission;
 mod system_event;
+mod system_info;
 mod system_presence;
+mod tools_catalog;
+mod tools_effective;
 mod update_run;
 mod update_status;
 mod usage_cost;
 mod usage_span;
 mod usage_status;
+mod users_prefs_get;
 mod wake;
 mod wizard_cancel;
 mod wizard_next;
@@ -112,8 +130,12 @@ mod wizard_start;
 mod wizard_status;
 
 pub use agent::result_of as turn_result;
+pub(crate) use chat_history::shown_message;
 pub(crate) use error::RpcError;
+pub(crate) use session_row::{Row, Rows};
 pub(crate) use submission::IMAGE_BYTES_MAX;
+
+use absent::Absent;
 
 /// One method: its contract and its behaviour.
 pub(crate) trait Method: 'static {
@@ -197,7 +219,7 @@ pub(crate) type Answer = Result<Box<RawValue>, RpcError>;
 
 /// The methods that work, in the order clients are told of them.
 pub(crate) fn router() -> Router {
-    machines(Router::default())
+    pages(machines(Router::default()))
         .with::<health::Health>()
         .with::<status::Status>()
         .with::<system_presence::SystemPresence>()
@@ -278,6 +300,37 @@ fn machines(router: Router) -> Router {
         .with::<node_invoke::NodeInvoke>()
         .with::<node_invoke_result::NodeInvokeResult>()
         .with::<node_event::NodeEvent>()
+}
+
+/// Those that pages and programs of version 4 begin with.
+fn pages(router: Router) -> Router {
+    router
+        .with::<chat_startup::ChatStartup>()
+        .with::<chat_metadata::ChatMetadata>()
+        .with::<chat_message_get::ChatMessageGet>()
+        .with::<sessions_subscribe::SessionsSubscribe>()
+        .with::<sessions_subscribe::SessionsUnsubscribe>()
+        .with::<sessions_messages_subscribe::SessionsMessagesSubscribe>()
+        .with::<sessions_messages_subscribe::SessionsMessagesUnsubscribe>()
+        .with::<sessions_create::SessionsCreate>()
+        .with::<sessions_send::SessionsSend>()
+        .with::<sessions_abort::SessionsAbort>()
+        .with::<sessions_describe::SessionsDescribe>()
+        .with::<commands_list::CommandsList>()
+        .with::<tools_catalog::ToolsCatalog>()
+        .with::<tools_effective::ToolsEffective>()
+        .with::<models_auth_status::ModelsAuthStatus>()
+        .with::<config_schema_lookup::ConfigSchemaLookup>()
+        .with::<system_info::SystemInfo>()
+        .with::<users_prefs_get::UsersPrefsGet>()
+        .with::<environments_list::EnvironmentsList>()
+        .with::<Absent<absent::Tasks>>()
+        .with::<Absent<absent::Worktrees>>()
+        .with::<Absent<absent::Projects>>()
+        .with::<Absent<absent::Plugins>>()
+        .with::<Absent<absent::UiDescriptors>>()
+        .with::<Absent<absent::SessionGroups>>()
+        .with::<Absent<absent::Questions>>()
 }
 
 impl Router {

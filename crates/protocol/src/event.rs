@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Events that this server sends, as advertised to version 4.
-pub const NAMES: [&str; 14] = [
+pub const NAMES: [&str; 16] = [
     "connect.challenge",
     "agent",
     "chat",
@@ -14,6 +14,8 @@ pub const NAMES: [&str; 14] = [
     "tick",
     "shutdown",
     "health",
+    "sessions.changed",
+    "session.message",
     "device.pair.requested",
     "device.pair.resolved",
     "exec.approval.requested",

@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     app::VERSION,
-    events::TICK,
+    events::{TICK, Watching},
     handshake::{self, Admitted, Door, Refusal},
     http::Ticket,
     remote::Remote,
@@ -202,6 +202,7 @@ impl Unproven {
             let entry = self.presence_entry(admitted, &client_id, &client_mode);
             self.gateway.roster.put(key, entry);
         }
+        let wants = |name: &str| admitted.connect.caps.iter().any(|cap| cap == name);
         Caller {
             conn: self.conn.clone(),
             version: admitted.version,
@@ -212,7 +213,8 @@ impl Unproven {
             ip: self.remote.ip,
             client_id,
             client_mode,
-            wants_tool_events: admitted.connect.caps.iter().any(|cap| cap == "tool-events"),
+            wants_tool_events: wants("tool-events"),
+            watching: Watching::new(wants("session-scoped-events")),
             presence_key,
             outbox: Outbox::new(BUFFERED_BYTES_MAX),
         }

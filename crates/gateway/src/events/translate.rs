@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use agent::{CallEnd, Event, EventBody, Outcome, Stop};
-use domain::{ConnId, UnixMillis};
+use domain::{ConnId, SessionKey, UnixMillis};
 use protocol::{
     Scope, Version, compat,
     event::{Agent, AgentData, Chat, ChatMessage, ChatState},
@@ -48,6 +48,10 @@ pub(crate) enum To {
     ToolWatchers(Option<ConnId>),
     /// Operators that hold a scope.
     Holders(Scope),
+    /// Readers that want to hear that conversations changed.
+    RowWatchers,
+    /// Readers that want to hear the messages of a conversation.
+    MessageWatchers(SessionKey),
 }
 
 /// What happens when a connection's outbox is full.
@@ -69,6 +73,8 @@ impl Delivery {
             (To::Everyone, _) | (To::Readers, Version::V3) => true,
             (To::Readers, Version::V4) => may_read(),
             (To::Holders(scope), _) => caller.principal.may(*scope),
+            (To::RowWatchers, _) => may_read() && caller.watching.hears_rows(),
+            (To::MessageWatchers(key), _) => may_read() && caller.watching.hears(key),
             (To::ToolWatchers(_), Version::V4) => caller.wants_tool_events && may_read(),
             (To::ToolWatchers(owner), Version::V3) => {
                 caller.wants_tool_events && owner.as_ref() == Some(&caller.conn)
@@ -84,6 +90,7 @@ impl Delivery {
 /// What a turn's watchers were told so far.
 #[derive(Default)]
 pub(crate) struct TurnView {
+    key: Option<SessionKey>,
     who: Option<Who>,
     so_far: Arc<str>,
     reply: u32,
@@ -139,6 +146,7 @@ impl TurnView {
         }
         let who = Who::of(event);
         self.who = Some(who.clone());
+        self.key = Some(event.session.clone());
         match &event.body {
             EventBody::Started => self.agent(
                 &who,
@@ -206,6 +214,11 @@ impl TurnView {
             self.tell_v4(&who, audience, now);
         }
         std::mem::take(&mut self.out)
+    }
+
+    /// The conversation, once something happened.
+    pub(crate) fn session(&self) -> Option<&SessionKey> {
+        self.key.as_ref()
     }
 
     /// Whether no turn runs here, only a message was said.

@@ -74,17 +74,22 @@ impl Method for AgentsList {
     type Reply = Reply;
 
     async fn call(cx: Cx, _: Params) -> Result<Reply, RpcError> {
-        let config = cx.gateway.config();
-        let agents: Vec<Row> =
-            config.agents.list.iter().map(|agent| row(&cx.gateway, &config, agent)).collect();
-        Ok(Reply {
-            default_id: config.agents.default.clone(),
-            main_key: config.session.main_key.clone(),
-            scope: if config.session.global_scope { "global" } else { "per-sender" },
-            ownership: (agents.len() == 1).then_some("sole"),
-            selection_required: false,
-            agents,
-        })
+        Ok(all(&cx.gateway))
+    }
+}
+
+/// All agents.
+pub(super) fn all(gateway: &Gateway) -> Reply {
+    let config = gateway.config();
+    let agents: Vec<Row> =
+        config.agents.list.iter().map(|agent| row(gateway, &config, agent)).collect();
+    Reply {
+        default_id: config.agents.default.clone(),
+        main_key: config.session.main_key.clone(),
+        scope: if config.session.global_scope { "global" } else { "per-sender" },
+        ownership: (agents.len() == 1).then_some("sole"),
+        selection_required: false,
+        agents,
     }
 }
 

@@ -36,6 +36,16 @@ pub(crate) struct Params {
     input_run_ids: Option<Vec<String>>,
 }
 
+impl Params {
+    pub(super) fn agent_id(&self) -> Option<&str> {
+        self.agent_id.as_deref()
+    }
+
+    pub(super) fn session_key(&self) -> &str {
+        &self.session_key
+    }
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Reply {
@@ -84,10 +94,8 @@ impl Method for ChatHistory {
         };
         let next_offset = tail.truncated.then(|| offset.saturating_add(tail.messages.len()));
         let is_marked = compat::knows_history_marks(cx.caller.version);
-        let messages = tail.messages.into_iter().map(|mut line| {
-            if let Some(opened) = envelope::opened_json(&line.message) {
-                line.message = opened;
-            }
+        let messages = tail.messages.into_iter().map(|line| {
+            let line = opened(line);
             if is_marked { marked(line) } else { line.message }
         });
         let config = gateway.config();
@@ -113,6 +121,19 @@ impl Method for ChatHistory {
             newest,
         })
     }
+}
+
+/// The message as clients of version 4 see it.
+pub(crate) fn shown_message(line: TailMessage) -> Box<RawValue> {
+    marked(opened(line))
+}
+
+/// The message without what a channel wrapped it in.
+fn opened(mut line: TailMessage) -> TailMessage {
+    if let Some(opened) = envelope::opened_json(&line.message) {
+        line.message = opened;
+    }
+    line
 }
 
 /// The message with a note of where it stands in the file.

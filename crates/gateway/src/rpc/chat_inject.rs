@@ -55,6 +55,7 @@ impl Method for ChatInject {
             seq: 0,
             state: ChatState::Final { stop_reason: None, message: Some(message) },
         });
+        cx.gateway.events.hint(&session);
         Ok(Reply { ok: true, message_id })
     }
 }

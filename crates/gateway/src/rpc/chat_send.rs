@@ -13,10 +13,11 @@ use super::{
     Cx, Kind, Method, RpcError,
     submission::{Attachment, submission, time_limit},
 };
+use crate::events::Change;
 
 pub(crate) struct ChatSend;
 
-#[derive(Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[expect(dead_code, reason = "fields of newer clients are taken and not used")]
 pub(crate) struct Params {
@@ -25,10 +26,10 @@ pub(crate) struct Params {
     message: String,
     #[schemars(length(min = 1))]
     idempotency_key: String,
-    thinking: Option<String>,
+    pub(super) thinking: Option<String>,
     deliver: Option<bool>,
-    attachments: Option<Vec<Attachment>>,
-    timeout_ms: Option<u64>,
+    pub(super) attachments: Option<Vec<Attachment>>,
+    pub(super) timeout_ms: Option<u64>,
     agent_id: Option<String>,
     session_id: Option<String>,
     queue_mode: Option<String>,
@@ -38,6 +39,13 @@ pub(crate) struct Params {
     originating_to: Option<String>,
     originating_account_id: Option<String>,
     originating_thread_id: Option<Value>,
+}
+
+impl Params {
+    /// A plain message.
+    pub(super) fn of(session_key: String, message: String, idempotency_key: String) -> Self {
+        Self { session_key, message, idempotency_key, ..Self::default() }
+    }
 }
 
 /// What became of the message.
@@ -73,10 +81,12 @@ impl Method for ChatSend {
         message.may_approve = cx.caller.principal.may(Scope::Approvals);
         message.timeout = time_limit(params.timeout_ms);
         message.queue = params.queue_mode.as_deref().and_then(queue_mode);
-        let turn = message.turn.clone();
+        let (turn, key) = (message.turn.clone(), message.session.clone());
         gateway.events.claim(&turn, &cx.caller.conn);
         let submitted = gateway.sessions.submit(message).await;
-        if !matches!(submitted, Ok(Submitted::Started | Submitted::InFlight)) {
+        if matches!(submitted, Ok(Submitted::Started | Submitted::InFlight)) {
+            gateway.events.conversation_changed(gateway, &key, Change::By("send"));
+        } else {
             gateway.events.disclaim(&turn);
         }
         Ok(match submitted? {

@@ -10,7 +10,7 @@ pub(super) struct Later {
     pub(super) feature: &'static str,
 }
 
-const GROUPS: [(&str, &str); 10] = [
+const GROUPS: [(&str, &str); 12] = [
     ("channels.", "chat services"),
     ("web.login.", "chat services"),
     ("cron.", "scheduled jobs"),
@@ -21,12 +21,16 @@ const GROUPS: [(&str, &str); 10] = [
     ("browser.", "browsers"),
     ("plugins.", "plugins"),
     ("memory.", "memories"),
+    ("users.", "profiles of persons"),
+    ("sessions.branches.", "branches of conversations"),
 ];
-const SINGLE: [(&str, &str); 4] = [
+const SINGLE: [(&str, &str); 6] = [
     ("send", "chat services"),
     ("poll", "chat services"),
     ("message.action", "chat services"),
     ("set-heartbeats", "heartbeats"),
+    ("sessions.fork", "branches of conversations"),
+    ("sessions.rewind", "branches of conversations"),
 ];
 
 /// What `method` would need, if it is one of these.

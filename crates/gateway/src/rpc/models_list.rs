@@ -38,7 +38,7 @@ pub(super) struct Reply {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Row {
+pub(super) struct Row {
     id: String,
     name: String,
     provider: String,
@@ -61,14 +61,19 @@ impl Method for ModelsList {
     type Reply = Reply;
 
     async fn call(cx: Cx, params: Params) -> Result<Reply, RpcError> {
-        let config = cx.gateway.config();
-        let wanted = params.agent_id.as_deref().map(AgentId::normalise);
-        let id = wanted.unwrap_or_else(|| config.agents.default.clone());
-        let Some(agent) = config.agents.get(&id) else {
-            return Err(RpcError::invalid(format!("unknown agent id \"{id}\"")));
-        };
-        Ok(Reply { models: rows(&cx.gateway, &config, agent) })
+        Ok(Reply { models: of(&cx, params.agent_id.as_deref())? })
     }
+}
+
+/// The models of an agent, or of the default one.
+pub(super) fn of(cx: &Cx, agent: Option<&str>) -> Result<Vec<Row>, RpcError> {
+    let config = cx.gateway.config();
+    let wanted = agent.map(AgentId::normalise);
+    let id = wanted.unwrap_or_else(|| config.agents.default.clone());
+    let Some(agent) = config.agents.get(&id) else {
+        return Err(RpcError::invalid(format!("unknown agent id \"{id}\"")));
+    };
+    Ok(rows(&cx.gateway, &config, agent))
 }
 
 fn rows(gateway: &Gateway, config: &Config, agent: &Agent) -> Vec<Row> {

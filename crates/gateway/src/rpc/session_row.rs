@@ -49,7 +49,7 @@ const SHOWN: [&str; 24] = [
 /// One conversation.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Row {
+pub(crate) struct Row {
     key: SessionKey,
     kind: Kind,
     agent_id: AgentId,
@@ -90,7 +90,7 @@ pub(super) struct Resolved {
 }
 
 /// Makes rows, all from one look at the configuration and at what runs.
-pub(super) struct Rows<'a> {
+pub(crate) struct Rows<'a> {
     gateway: &'a Gateway,
     config: Arc<Config>,
     running: Vec<(SessionKey, TurnId)>,
@@ -106,12 +106,12 @@ pub(super) struct Told {
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn new(gateway: &'a Gateway) -> Self {
+    pub(crate) fn new(gateway: &'a Gateway) -> Self {
         Self { gateway, config: gateway.config(), running: gateway.sessions.running() }
     }
 
     /// The row of one conversation.
-    pub(super) fn row(&self, key: &SessionKey, entry: &SessionEntry) -> Row {
+    pub(crate) fn row(&self, key: &SessionKey, entry: &SessionEntry) -> Row {
         let agent_id = key.agent().unwrap_or_else(|| self.config.agents.default.clone());
         let model = model_of(&self.config, &agent_id, Some(entry));
         let mut fields = match serde_json::to_value(entry) {
@@ -161,6 +161,15 @@ impl<'a> Rows<'a> {
             .get(agent)
             .and_then(|agent| self.gateway.models.resolve(&self.config, agent, model).ok())
             .map_or(0, |known| known.context_tokens)
+    }
+}
+
+impl Row {
+    /// The same once `turn` is over, which it may not be in every list yet.
+    pub(crate) fn after(mut self, turn: &TurnId) -> Self {
+        self.active_run_ids.retain(|it| it != turn);
+        self.has_active_run = !self.active_run_ids.is_empty();
+        self
     }
 }
 

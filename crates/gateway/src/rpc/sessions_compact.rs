@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Cx, Method, RpcError, session_target::agent_of};
+use crate::events::Change;
 
 const LINES_DEFAULT: usize = 400;
 
@@ -52,14 +53,11 @@ impl Method for SessionsCompact {
         let lines = params.max_lines.unwrap_or(LINES_DEFAULT);
         match gateway.sessions.truncate(&key, lines).await? {
             None => Ok(Reply::nothing(key, "nothing to drop")),
-            Some((kept, path)) => Ok(Reply {
-                ok: true,
-                key,
-                compacted: true,
-                archived: Some(path),
-                kept: Some(kept),
-                reason: None,
-            }),
+            Some((kept, path)) => {
+                gateway.events.conversation_changed(gateway, &key, Change::By("compact"));
+                let (archived, kept) = (Some(path), Some(kept));
+                Ok(Reply { ok: true, key, compacted: true, archived, kept, reason: None })
+            }
         }
     }
 }

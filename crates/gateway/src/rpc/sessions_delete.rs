@@ -9,6 +9,7 @@ use super::{
     Cx, Method, RpcError,
     session_target::{agent_of, check_session},
 };
+use crate::events::Change;
 
 /// Forgets a conversation.
 pub(super) struct SessionsDelete;
@@ -65,6 +66,9 @@ impl Method for SessionsDelete {
             done => done?,
         };
         let deleted = archived.is_some();
+        if deleted {
+            gateway.events.conversation_changed(gateway, &key, Change::By("delete"));
+        }
         Ok(Reply { ok: true, key, deleted, archived: archived.unwrap_or_default() })
     }
 }

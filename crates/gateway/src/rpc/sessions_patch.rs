@@ -20,7 +20,7 @@ use super::{
     session_target::{agent_of, check_session},
     sessions_list,
 };
-use crate::state::Gateway;
+use crate::{events, state::Gateway};
 
 const LABEL_CHARS_MAX: usize = 64;
 
@@ -86,6 +86,16 @@ impl Method for SessionsPatch {
     type Reply = Reply;
 
     async fn call(cx: Cx, params: Params) -> Result<Reply, RpcError> {
+        let reply = Self::apply(&cx, params).await?;
+        let change = events::Change::By("patch");
+        cx.gateway.events.conversation_changed(&cx.gateway, &reply.key, change);
+        Ok(reply)
+    }
+}
+
+impl SessionsPatch {
+    /// Changes the settings and tells nobody.
+    pub(super) async fn apply(cx: &Cx, params: Params) -> Result<Reply, RpcError> {
         let gateway = &cx.gateway;
         let config = gateway.config();
         let key = gateway.session_key(&params.key, agent_of(params.agent_id.as_deref()).as_ref());

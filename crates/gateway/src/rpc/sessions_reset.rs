@@ -12,6 +12,7 @@ use super::{
     session_row::{self, Resolved},
     session_target::agent_of,
 };
+use crate::events::Change;
 
 /// Starts a conversation afresh under a new session id.
 pub(super) struct SessionsReset;
@@ -23,9 +24,8 @@ pub(super) struct Params {
     #[schemars(length(min = 1))]
     key: String,
     agent_id: Option<String>,
-    /// Why; both mean the same here.
-    #[serde(rename = "reason")]
-    _reason: Option<Reason>,
+    /// Why; both do the same, and watchers are told which.
+    reason: Option<Reason>,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -55,6 +55,11 @@ impl Method for SessionsReset {
         let key =
             cx.gateway.session_key(&params.key, agent_of(params.agent_id.as_deref()).as_ref());
         let entry = cx.gateway.sessions.reset(&key).await?;
+        let reason = match params.reason {
+            Some(Reason::New) => "new",
+            Some(Reason::Reset) | None => "reset",
+        };
+        cx.gateway.events.conversation_changed(&cx.gateway, &key, Change::By(reason));
         let resolved = session_row::resolved(&cx.gateway.config(), &key, &entry);
         Ok(Reply { ok: true, key, entry, resolved })
     }
