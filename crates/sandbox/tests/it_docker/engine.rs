@@ -19,6 +19,7 @@ use sandbox::{
     Exit,
     docker::{Backend, settings::DEFAULT_IMAGE},
 };
+use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::rig::{Rig, command, out};
@@ -26,16 +27,22 @@ use crate::rig::{Rig, command, out};
 /// How long an engine may take to answer or to end.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-struct Own {
+pub(crate) struct Own {
     dir: PathBuf,
     daemon: Option<Child>,
 }
 
 impl Own {
     /// Starts an engine that has the sandbox image of the machine's.
-    async fn start(rig: &Rig) -> Self {
+    pub(crate) async fn start(rig: &Rig) -> Self {
+        Self::start_with(rig, &json!({})).await
+    }
+
+    /// The same, with settings for the daemon.
+    pub(crate) async fn start_with(rig: &Rig, settings: &Value) -> Self {
         let mut own = Self { dir: rig.home.join("engine"), daemon: None };
         std::fs::create_dir(&own.dir).unwrap();
+        std::fs::write(own.dir.join("daemon.json"), settings.to_string()).unwrap();
         own.begin().await;
         let image = rig.docker.export_image(DEFAULT_IMAGE);
         let options = ImportImageOptionsBuilder::default().build();
@@ -56,6 +63,7 @@ impl Own {
         daemon.args(["--net", "--", "dockerd"]);
         daemon.args(["--data-root", &place("data"), "--exec-root", &place("exec")]);
         daemon.args(["--pidfile", &place("pid"), "--host", &self.address()]);
+        daemon.args(["--config-file", &place("daemon.json")]);
         daemon.args(["--bridge", "none", "--iptables=false", "--ip-forward=false"]);
         daemon.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         self.daemon = Some(daemon.spawn().expect("dockerd is installed"));
@@ -78,7 +86,7 @@ impl Own {
         format!("unix://{}", self.dir.join("sock").display())
     }
 
-    fn docker(&self) -> Docker {
+    pub(crate) fn docker(&self) -> Docker {
         Docker::connect_with_unix(&self.address(), 60, API_DEFAULT_VERSION).unwrap()
     }
 
@@ -96,7 +104,7 @@ impl Own {
         as_root("rm").arg("-f").args(stale).status().ok();
     }
 
-    fn gateway(&self, rig: &Rig) -> Backend {
+    pub(crate) fn gateway(&self, rig: &Rig) -> Backend {
         let mut options = rig.options();
         options.env = BTreeMap::from([("DOCKER_HOST".to_owned(), self.address())]);
         Backend::new(options)

@@ -9,6 +9,7 @@
 mod engine;
 mod escapes;
 mod fallback;
+mod gvisor;
 mod hardening;
 mod inside;
 mod life;
