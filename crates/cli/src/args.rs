@@ -71,6 +71,11 @@ pub(crate) struct Rpc {
 }
 
 impl Rpc {
+    /// An address and proofs; everything else is left open.
+    pub(crate) fn at(url: Option<String>, token: Option<Secret>, password: Option<Secret>) -> Self {
+        Self { url, token, password, ..Self::default() }
+    }
+
     /// How long to wait; `default_ms` unless the person said.
     pub(crate) fn patience(&self, default_ms: u64) -> Duration {
         Duration::from_millis(self.timeout.unwrap_or(default_ms))

@@ -26,6 +26,8 @@ pub(crate) mod sandbox;
 pub(crate) mod sessions;
 pub(crate) mod setup;
 pub(crate) mod status;
+pub(crate) mod system;
+pub(crate) mod tui;
 pub(crate) mod uninstall;
 
 #[derive(Debug, Subcommand)]
@@ -37,6 +39,7 @@ pub(crate) enum Command {
     Healthz(healthz::Args),
     Status(status::Args),
     Agent(Box<agent::Args>),
+    Tui(Box<tui::Args>),
     Onboard(Box<onboard::Args>),
     Setup(Box<setup::Args>),
     Configure(configure::Args),
@@ -47,6 +50,7 @@ pub(crate) enum Command {
     Nodes(Box<nodes::Args>),
     Node(node::Args),
     Devices(Box<devices::Args>),
+    System(Box<system::Args>),
     Config(config::Args),
     Logs(logs::Args),
     Doctor(doctor::Args),
@@ -84,6 +88,7 @@ impl Command {
             Self::Approvals(args) => args.wants_json(),
             Self::Nodes(args) => args.wants_json(),
             Self::Devices(args) => args.wants_json(),
+            Self::System(args) => args.wants_json(),
             Self::Config(args) => args.wants_json(),
             Self::Logs(args) => args.json,
             Self::Doctor(args) => args.json,
@@ -94,6 +99,7 @@ impl Command {
             | Self::Configure(_)
             | Self::Completion(_)
             | Self::Healthz(_)
+            | Self::Tui(_)
             | Self::QrSmoke(_) => false,
         }
     }
@@ -110,6 +116,8 @@ impl Command {
             | Self::Nodes(_)
             | Self::Node(_)
             | Self::Devices(_)
+            | Self::System(_)
+            | Self::Tui(_)
             | Self::Reset(_)
             | Self::Uninstall(_) => WhenInvalid::Warn,
             Self::Agent(_) | Self::Sessions(_) | Self::Sandbox(_) => WhenInvalid::Refuse,
@@ -146,12 +154,14 @@ pub(crate) fn run(command: Command, program: &mut Program) -> Result<(), Failure
         Command::Setup(args) => setup::run(program, &args),
         Command::Configure(args) => configure::run(program, &args),
         Command::Agent(args) => agent::run(program, &args),
+        Command::Tui(args) => tui::run(program, *args),
         Command::Sessions(args) => sessions::run(program, &args),
         Command::Sandbox(args) => sandbox::run(program, &args),
         Command::Approvals(args) => approvals::run(program, &args),
         Command::Nodes(args) => nodes::run(program, &args),
         Command::Node(args) => node::run(program, &args),
         Command::Devices(args) => devices::run(program, &args),
+        Command::System(args) => system::run(program, &args),
         Command::Config(args) => config::run(program, &args),
         Command::Logs(args) => crate::wait_for(logs::run(program, &args)),
         Command::Doctor(args) => doctor::run(program, &args),

@@ -17,6 +17,7 @@ mod state;
 mod target;
 mod text;
 mod tls;
+mod tui;
 mod ui;
 
 use std::{ffi::OsString, process::ExitCode};

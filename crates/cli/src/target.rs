@@ -4,7 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use client::{CallError, Client, ConnectError, Identity, Options, Role};
+use client::{CallError, Client, ConnectError, Events, Identity, Options, Role};
 use domain::Secret;
 use protocol::handshake::{ClientId, Mode};
 use serde_json::Value;
@@ -22,8 +22,10 @@ use crate::{
 const LOCAL: &str = "local loopback";
 const PORT_DEFAULT: u16 = 18_789;
 
-/// The commands here hear no events; a few are kept so that none blocks.
+/// Most commands hear no events; a few are kept so that none blocks.
 const EVENTS_MAX: usize = 16;
+/// Events that wait for a chat; when it is full the oldest deltas go.
+const CHAT_EVENTS_MAX: usize = 1024;
 
 /// A gateway, and how its address was found.
 #[derive(Clone, Debug)]
@@ -164,6 +166,31 @@ pub(crate) async fn open(
     mode: Mode,
     patience: Duration,
 ) -> Result<Client, Failure> {
+    let identity = identity(ClientId::Cli, mode, &[]);
+    let (client, _events) = reach(target, identity, EVENTS_MAX, patience).await?;
+    Ok(client)
+}
+
+/// Connects to `target` as a chat, which hears events.
+pub(crate) async fn listen(
+    target: &Target,
+    patience: Duration,
+) -> Result<(Client, Events), Failure> {
+    let identity = identity(ClientId::OpenclawTui, Mode::Ui, &["tool-events"]);
+    reach(target, identity, CHAT_EVENTS_MAX, patience).await
+}
+
+fn identity(id: ClientId, mode: Mode, caps: &'static [&'static str]) -> Identity {
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    Identity { id, mode, version, caps, role: Role::Operator }
+}
+
+async fn reach(
+    target: &Target,
+    identity: Identity,
+    events_max: usize,
+    patience: Duration,
+) -> Result<(Client, Events), Failure> {
     if target.url.starts_with("wss:") {
         tls::install();
     }
@@ -173,22 +200,16 @@ pub(crate) async fn open(
         url: target.url.clone(),
         token: target.token.clone(),
         password: target.password.clone(),
-        identity: Identity {
-            id: ClientId::Cli,
-            mode,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            caps: &[],
-            role: Role::Operator,
-        },
+        identity,
         device: device.clone(),
-        events_max: EVENTS_MAX,
+        events_max,
     };
     match timeout(patience, Client::connect(options)).await {
-        Ok(Ok((client, _events))) => {
+        Ok(Ok((client, events))) => {
             if let Some(device) = &device {
                 target.own.keep_token(device, client.hello());
             }
-            Ok(client)
+            Ok((client, events))
         }
         Ok(Err(error)) => {
             let is_stale = detail(&error).is_some_and(|code| code.ends_with("_MISMATCH"));

@@ -39,6 +39,11 @@ pub(crate) fn choose_colour(no_color: bool, env: &Env) {
     }
 }
 
+/// Whether colour was not refused.
+pub(crate) fn is_coloured() -> bool {
+    ColorChoice::global() != ColorChoice::Never
+}
+
 /// `text` in `style`; the streams take the colour out where it does not belong.
 pub(crate) fn paint(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")

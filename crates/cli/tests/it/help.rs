@@ -29,6 +29,7 @@ fn no_arguments_print_the_root_help() {
       health      Ask the running gateway how it is
       status      Show gateway, agents, sessions and security at a glance
       agent       Say something to an agent and print its reply
+      tui         Chat with the agent in the terminal
       onboard     Set up gateway, model, workspace and channels
       setup       Make the config, the workspace and its starter files
       configure   Change parts of the setup by answering questions
@@ -38,6 +39,7 @@ fn no_arguments_print_the_root_help() {
       nodes       Show and use the nodes of a gateway
       node        Lend this machine's commands to a gateway
       devices     Let devices in, take their tokens back, send them away
+      system      Tell the agent of events, show who is connected
       config      Read and change the configuration
       logs        Show the gateway's log
       doctor      Find out what is wrong, and mend it
@@ -77,6 +79,7 @@ fn every_command_has_help_with_an_example() {
         "health",
         "status",
         "agent",
+        "tui",
         "onboard",
         "setup",
         "configure",

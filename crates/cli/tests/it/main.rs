@@ -27,5 +27,6 @@ mod sandbox;
 mod sessions;
 mod status;
 mod traces;
+mod tui;
 mod unconfigured;
 mod wizard;
