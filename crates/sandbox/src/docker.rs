@@ -146,6 +146,9 @@ impl Backend {
             let ask = Ask { engine: &known, spares: &spares, settings, name };
             let outcome = ensure::run(ask, live).await;
             reply.send(outcome.result).ok();
+            if let Some(live) = outcome.live.as_ref().filter(|_| outcome.is_unlisted) {
+                ask.list(live).await;
+            }
             outcome.live
         };
         self.pool.submit(&name, job).await.map_err(|_| Error::Closed)?;

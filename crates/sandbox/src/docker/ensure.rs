@@ -52,14 +52,31 @@ pub(crate) struct Wanted {
 pub(crate) struct Outcome {
     pub(crate) live: Option<Live>,
     pub(crate) result: Result<Machine, Error>,
+    /// Whether the list is still to be told that it is in use; see [`Ask::list`].
+    pub(crate) is_unlisted: bool,
 }
 
 /// Gives the scope its container.
 pub(crate) async fn run(ask: Ask<'_>, live: Option<Live>) -> Outcome {
+    match ask.find_live(live.as_ref()).await {
+        Ok(None) => {}
+        Ok(Some(machine)) => return Outcome { result: Ok(machine), live, is_unlisted: true },
+        Err(error) => return Outcome::failed(error, live),
+    }
     match ask.run(live.as_ref()).await {
-        Ok(live) => Outcome { result: Ok(live.machine.clone()), live: Some(live) },
-        // What was live may still be: a refusal does not end a command that runs.
-        Err(error) => Outcome { result: Err(error), live: live.filter(|it| !it.machine.is_gone()) },
+        Ok(live) => {
+            let result = Ok(live.machine.clone());
+            Outcome { result, live: Some(live), is_unlisted: false }
+        }
+        Err(error) => Outcome::failed(error, live),
+    }
+}
+
+impl Outcome {
+    /// What was live may still be: a refusal does not end a command that runs.
+    fn failed(error: Error, live: Option<Live>) -> Self {
+        let live = live.filter(|it| !it.machine.is_gone());
+        Self { result: Err(error), live, is_unlisted: false }
     }
 }
 
@@ -74,19 +91,29 @@ pub(crate) struct Ask<'a> {
 }
 
 impl Ask<'_> {
+    /// Says on the list that what is live is in use. Nobody waits for it, as the disk may take
+    /// longer than the call; the next one that asks for this container does.
+    pub(crate) async fn list(self, live: &Live) {
+        if let Err(error) = self.touch(&live.hash, None).await {
+            tracing::warn!(container = self.name, %error, "not listed as used");
+        }
+    }
+
+    /// What is live, if it is as the settings want it. A held pipe that is open says more than
+    /// an inspection: the container runs.
+    async fn find_live(self, live: Option<&Live>) -> Result<Option<Machine>, Error> {
+        check(self.engine, self.settings).await?;
+        let Some(live) = live.filter(|it| self.is_good(it)) else { return Ok(None) };
+        if live.hash != wanted(self.settings, mounts::main_dir(self.settings)).hash {
+            return Ok(None);
+        }
+        prepare(self.settings).await?;
+        Ok(Some(live.machine.clone()))
+    }
+
     async fn run(self, live: Option<&Live>) -> Result<Live, Error> {
         let Self { engine, settings, name, .. } = self;
-        check(engine, settings).await?;
         let wanted = wanted(settings, mounts::main_dir(settings));
-        // A held pipe that is open says more than an inspection: the container runs.
-        if let Some(live) = live
-            && live.hash == wanted.hash
-            && self.is_good(live)
-        {
-            prepare(settings).await?;
-            self.touch(&live.hash, None).await?;
-            return Ok(live.clone());
-        }
         let client = engine.client().await?;
         let entry = entry(engine, name).await?;
         let Some(mut found) = client.inspect(name).await? else {
