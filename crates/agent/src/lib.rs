@@ -8,6 +8,7 @@
 pub mod event;
 pub mod sandboxes;
 pub mod sessions;
+pub mod skills;
 
 mod answer;
 mod brief;

@@ -28,6 +28,7 @@ mod access;
 mod assets;
 mod client_tools;
 mod completions;
+mod history;
 mod metrics;
 mod models;
 mod page;

@@ -22,6 +22,7 @@ mod nodes;
 mod origin;
 mod pairing;
 mod presence;
+mod readers;
 mod remote;
 mod rpc;
 mod state;

@@ -26,13 +26,17 @@ pub(crate) mod error;
 
 mod absent;
 mod agent;
+mod agent_entries;
 mod agent_files;
 mod agent_identity_get;
 mod agent_wait;
+mod agents_create;
+mod agents_delete;
 mod agents_files_get;
 mod agents_files_list;
 mod agents_files_set;
 mod agents_list;
+mod agents_update;
 mod audit_list;
 mod change;
 mod chat_abort;
@@ -72,6 +76,7 @@ mod exec_approval_wait_decision;
 mod exec_approvals_get;
 mod exec_approvals_node;
 mod exec_approvals_set;
+mod gateway_identity_get;
 mod health;
 mod last_heartbeat;
 mod later;
@@ -110,6 +115,7 @@ mod sessions_subscribe;
 mod sessions_usage;
 mod sessions_usage_logs;
 mod sessions_usage_timeseries;
+mod skills_status;
 mod status;
 mod submission;
 mod system_event;
@@ -222,6 +228,7 @@ pub(crate) fn router() -> Router {
     pages(machines(Router::default()))
         .with::<health::Health>()
         .with::<status::Status>()
+        .with::<gateway_identity_get::GatewayIdentityGet>()
         .with::<system_presence::SystemPresence>()
         .with::<system_event::SystemEvent>()
         .with::<last_heartbeat::LastHeartbeat>()
@@ -235,10 +242,14 @@ pub(crate) fn router() -> Router {
         .with::<chat_send::ChatSend>()
         .with::<chat_inject::ChatInject>()
         .with::<agents_list::AgentsList>()
+        .with::<agents_create::AgentsCreate>()
+        .with::<agents_update::AgentsUpdate>()
+        .with::<agents_delete::AgentsDelete>()
         .with::<agent_identity_get::AgentIdentityGet>()
         .with::<agents_files_list::AgentsFilesList>()
         .with::<agents_files_get::AgentsFilesGet>()
         .with::<agents_files_set::AgentsFilesSet>()
+        .with::<skills_status::SkillsStatus>()
         .with::<models_list::ModelsList>()
         .with::<sessions_list::SessionsList>()
         .with::<sessions_preview::SessionsPreview>()

@@ -11,7 +11,8 @@ use tokio::sync::watch;
 use crate::{
     app::Asked, approvals::Approvals, audit::Audit, auth::Gate, dedupe::Conflicts,
     devices::Devices, events::Events, health::HealthCache, http, lifecycle::Lifecycle,
-    metrics::Metrics, nodes::Nodes, presence::Roster, rpc::Router, wizards::Wizards,
+    metrics::Metrics, nodes::Nodes, presence::Roster, readers::Readers, rpc::Router,
+    wizards::Wizards,
 };
 
 /// What every method, endpoint and connection may reach.
@@ -38,6 +39,8 @@ pub(crate) struct Gateway {
     pub(crate) audit: Audit,
     /// What is counted.
     pub(crate) metrics: Metrics,
+    /// Requests that follow a conversation.
+    pub(crate) readers: Readers,
     /// The fan-out.
     pub(crate) events: Events,
     /// Who is there.

@@ -14,7 +14,9 @@ use tokio::time::Instant;
 use tracing::{debug, error};
 
 use super::{
-    access, completions, metrics, models,
+    access, completions,
+    history::{self, Verb},
+    metrics, models,
     probes::Probe,
     reply::{self, Reply},
     responses, tools_invoke, ui,
@@ -123,9 +125,12 @@ async fn route(gateway: Arc<Gateway>, remote: &Remote, request: Request<Body>) -
 async fn own(gateway: &Arc<Gateway>, remote: &Remote, head: &Parts, body: Body) -> Option<Reply> {
     let path = head.uri.path();
     let serves_metrics = gateway.config().gateway.metrics;
-    let (method, scope) = match path {
-        "/tools/invoke" => (Method::POST, Scope::Write),
-        "/api/diagnostics/prometheus" if serves_metrics => (Method::GET, Scope::Read),
+    let session = history::of(path);
+    let (method, scope) = match (path, &session) {
+        (_, Some((_, Verb::History))) => (Method::GET, Scope::Read),
+        (_, Some((_, Verb::Kill))) => (Method::POST, Scope::Admin),
+        ("/tools/invoke", None) => (Method::POST, Scope::Write),
+        ("/api/diagnostics/prometheus", None) if serves_metrics => (Method::GET, Scope::Read),
         _ => return None,
     };
     if head.method != method {
@@ -136,11 +141,18 @@ async fn own(gateway: &Arc<Gateway>, remote: &Remote, head: &Parts, body: Body) 
         Ok(entrant) => entrant,
         Err(refused) => return Some(*refused),
     };
-    if let Some(refused) = entrant.lacking(scope) {
+    let lacking = match scope {
+        Scope::Admin => entrant.lacking_as_person(scope),
+        _ => entrant.lacking(scope),
+    };
+    if let Some(refused) = lacking {
         return Some(refused);
     }
-    let mut reply = match path {
-        "/tools/invoke" => tools_invoke::answer(gateway, &head.headers, body).await,
+    let query = head.uri.query().unwrap_or_default();
+    let mut reply = match (path, session) {
+        (_, Some((key, Verb::Kill))) => history::kill(gateway, &key).await,
+        (_, Some((key, Verb::History))) => history::read(gateway, &key, query, &head.headers).await,
+        ("/tools/invoke", None) => tools_invoke::answer(gateway, &head.headers, body).await,
         _ => metrics::answer(gateway).await,
     };
     if let Some(user) = entrant.user {

@@ -56,6 +56,7 @@ impl Method for ChatInject {
             state: ChatState::Final { stop_reason: None, message: Some(message) },
         });
         cx.gateway.events.hint(&session);
+        cx.gateway.readers.wake(&session);
         Ok(Reply { ok: true, message_id })
     }
 }

@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests stop where something is wrong")]
 
+mod agents;
 mod chat;
 mod client;
+mod deeds;
 mod device;
 mod devices;
 mod doors;

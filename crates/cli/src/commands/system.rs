@@ -1,0 +1,176 @@
+//! `system`: notes for the agent, who is connected, heartbeats.
+
+use clap::{CommandFactory, Subcommand, ValueEnum};
+use serde_json::{Value, json};
+
+use crate::{
+    args::Rpc,
+    error::{Failure, Kind},
+    program::Program,
+    target, text, ui, wait_for,
+};
+
+/// How long a gateway may take.
+const PATIENCE_MS: u64 = 30_000;
+
+/// Tell the agent of events, show who is connected
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  openclaw system event --text \"the build is done\" --mode now")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Tell the agent that something happened
+    Event {
+        /// What happened
+        #[arg(long, value_name = "TEXT")]
+        text: String,
+        /// When the agent looks at it
+        #[arg(long, value_enum, default_value_t = When::NextHeartbeat)]
+        mode: When,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Show who is connected to the gateway
+    Presence(Common),
+    /// Show the last heartbeat, switch heartbeats on or off
+    Heartbeat {
+        #[command(subcommand)]
+        verb: Heartbeat,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Heartbeat {
+    /// Show what the last one brought
+    Last(Common),
+    /// Switch them on
+    Enable(Common),
+    /// Switch them off
+    Disable(Common),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum When {
+    /// At once
+    Now,
+    /// With the next message or heartbeat
+    NextHeartbeat,
+}
+
+#[derive(Debug, clap::Args)]
+struct Common {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    rpc: Rpc,
+}
+
+/// The help of this noun alone.
+#[derive(clap::Parser)]
+#[command(name = "openclaw system", disable_help_subcommand = true)]
+struct Help {
+    #[command(flatten)]
+    _args: Args,
+}
+
+impl Args {
+    /// Whether the answer is for a script.
+    pub(crate) fn wants_json(&self) -> bool {
+        match &self.verb {
+            Some(
+                Verb::Event { common, .. }
+                | Verb::Presence(common)
+                | Verb::Heartbeat {
+                    verb:
+                        Heartbeat::Last(common) | Heartbeat::Enable(common) | Heartbeat::Disable(common),
+                },
+            ) => common.json,
+            None => false,
+        }
+    }
+}
+
+pub(crate) fn run(program: &Program, args: &Args) -> Result<(), Failure> {
+    let Some(verb) = &args.verb else {
+        ui::answer(Help::command().render_help().ansi().to_string().trim_end());
+        return Err(Failure::new(Kind::Usage, "say what to do").hint("openclaw system presence"));
+    };
+    wait_for(carry_out(program, verb))
+}
+
+async fn carry_out(program: &Program, verb: &Verb) -> Result<(), Failure> {
+    match verb {
+        Verb::Event { text, mode, common } => {
+            let text = text.trim();
+            if text.is_empty() {
+                return Err(Failure::new(Kind::Usage, "--text must say something"));
+            }
+            let mode = match mode {
+                When::Now => "now",
+                When::NextHeartbeat => "next-heartbeat",
+            };
+            let answer = ask(program, common, "wake", json!({"mode": mode, "text": text})).await?;
+            told(common, &answer, || "ok".to_owned());
+        }
+        Verb::Presence(common) => {
+            let list = ask(program, common, "system-presence", json!({})).await?;
+            let now_ms = program.clock.now().0;
+            told(common, &list, || table(&list, now_ms));
+        }
+        Verb::Heartbeat { verb: Heartbeat::Last(common) } => {
+            let last = ask(program, common, "last-heartbeat", json!({})).await?;
+            told(common, &last, || {
+                if last.is_null() { "No heartbeat yet.".to_owned() } else { format!("{last:#}") }
+            });
+        }
+        Verb::Heartbeat { verb: Heartbeat::Enable(common) } => {
+            switch(program, common, true).await?;
+        }
+        Verb::Heartbeat { verb: Heartbeat::Disable(common) } => {
+            switch(program, common, false).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn switch(program: &Program, common: &Common, enabled: bool) -> Result<(), Failure> {
+    let answer = ask(program, common, "set-heartbeats", json!({"enabled": enabled})).await?;
+    told(common, &answer, || "ok".to_owned());
+    Ok(())
+}
+
+fn table(list: &Value, now_ms: i64) -> String {
+    let rows = list.as_array().map_or(&[][..], Vec::as_slice);
+    let lines = rows.iter().map(|row| {
+        let field = |name: &str| row[name].as_str().unwrap_or("-").to_owned();
+        let age = now_ms.saturating_sub(row["ts"].as_i64().unwrap_or(now_ms));
+        let age = text::age(u64::try_from(age).unwrap_or(0));
+        let (host, mode, reason) = (field("host"), field("mode"), field("reason"));
+        format!("{host:<24} {mode:<10} {reason:<12} {age}").trim_end().to_owned()
+    });
+    let head = format!("{:<24} {:<10} {:<12} {}", "Host", "Mode", "Reason", "Seen");
+    std::iter::once(head).chain(lines).collect::<Vec<_>>().join("\n")
+}
+
+async fn ask(
+    program: &Program,
+    common: &Common,
+    method: &str,
+    params: Value,
+) -> Result<Value, Failure> {
+    let patience = common.rpc.patience(PATIENCE_MS);
+    target::ask(program, &common.rpc, patience, method, params).await
+}
+
+fn told(common: &Common, answer: &Value, text: impl FnOnce() -> String) {
+    if common.json {
+        ui::answer_json(answer);
+    } else {
+        ui::answer(text());
+    }
+}

@@ -1,0 +1,97 @@
+//! `agents.create`: one agent more in the config file, with a workspace.
+
+use protocol::Scope;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Map;
+
+use super::{
+    Cx, Kind, Method, RpcError,
+    agent_entries::{self, MAIN, Wish},
+    config_file,
+};
+
+/// Makes an agent.
+pub(super) struct AgentsCreate;
+
+/// What it is called and where it works.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Params {
+    #[schemars(length(min = 1))]
+    name: String,
+    /// A place under the home directory when nothing is said.
+    #[schemars(length(min = 1))]
+    workspace: Option<String>,
+    #[schemars(length(min = 1))]
+    model: Option<String>,
+    emoji: Option<String>,
+    avatar: Option<String>,
+}
+
+/// The agent as it is now.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Reply {
+    ok: bool,
+    agent_id: String,
+    name: String,
+    workspace: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<String>,
+}
+
+impl Method for AgentsCreate {
+    const NAME: &'static str = "agents.create";
+    const SCOPE: Scope = Scope::Admin;
+    const KIND: Kind = Kind::Write;
+    type Params = Params;
+    type Reply = Reply;
+
+    async fn call(cx: Cx, params: Params) -> Result<Reply, RpcError> {
+        let name = params.name.trim().to_owned();
+        let agent = agent_entries::named(&name)?;
+        if agent.as_str() == MAIN {
+            return Err(RpcError::invalid("\"main\" is reserved"));
+        }
+        let (wished, model) = (agent.clone(), params.model.clone());
+        let wish = Wish {
+            name: Some(name.clone()),
+            workspace: params.workspace,
+            model: params.model.map(Some),
+            emoji: params.emoji,
+            avatar: params.avatar,
+        };
+        let gateway = std::sync::Arc::clone(&cx.gateway);
+        let (found, workspace) = tokio::sync::oneshot::channel();
+        config_file::write(&cx.gateway, None, move |editor, present| {
+            let mut list = agent_entries::list(present);
+            if agent_entries::place(&list, &wished).is_some() {
+                let text = format!("agent \"{wished}\" already exists");
+                return Err(RpcError::invalid(text));
+            }
+            let mut entry = Map::new();
+            entry.insert("id".to_owned(), wished.to_string().into());
+            wish.apply(&mut entry);
+            list.push(entry.into());
+            let edited = agent_entries::write(editor, present, list, None)?;
+            let agents = edited.loaded.config.as_ref().map(|config| &config.agents);
+            let workspace = agents.and_then(|agents| agents.get(&wished));
+            // The asker waits for it, unless the gateway goes.
+            let _sent = found.send(workspace.map(|agent| agent.workspace.clone()));
+            Ok(edited)
+        })
+        .await?;
+        let Ok(Some(workspace)) = workspace.await else {
+            return Err(RpcError::unavailable("the new agent is not in the config"));
+        };
+        gateway.store.workspace(&workspace).seed(&agent::WORKSPACE_SEEDS)?;
+        Ok(Reply {
+            ok: true,
+            agent_id: agent.to_string(),
+            name,
+            workspace: workspace.display().to_string(),
+            model,
+        })
+    }
+}

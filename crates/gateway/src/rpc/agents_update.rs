@@ -1,0 +1,70 @@
+//! `agents.update`: changes an agent in the config file.
+
+use protocol::Scope;
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::{
+    Cx, Kind, Method, RpcError,
+    agent_entries::{self, Wish},
+    config_file,
+};
+
+/// Changes an agent.
+pub(super) struct AgentsUpdate;
+
+/// Which, and what of it.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Params {
+    #[schemars(length(min = 1))]
+    agent_id: String,
+    #[schemars(length(min = 1))]
+    name: Option<String>,
+    #[schemars(length(min = 1))]
+    workspace: Option<String>,
+    /// `null` takes the agent's own model away.
+    #[serde(default, deserialize_with = "said")]
+    model: Option<Option<String>>,
+    emoji: Option<String>,
+    avatar: Option<String>,
+}
+
+/// It is changed.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Reply {
+    ok: bool,
+    agent_id: String,
+}
+
+impl Method for AgentsUpdate {
+    const NAME: &'static str = "agents.update";
+    const SCOPE: Scope = Scope::Admin;
+    const KIND: Kind = Kind::Write;
+    type Params = Params;
+    type Reply = Reply;
+
+    async fn call(cx: Cx, params: Params) -> Result<Reply, RpcError> {
+        let agent = agent_entries::named(&params.agent_id)?;
+        let Params { name, workspace, model, emoji, avatar, .. } = params;
+        let wish = Wish { name, workspace, model, emoji, avatar };
+        let changed = agent.clone();
+        config_file::write(&cx.gateway, None, move |editor, present| {
+            let mut list = agent_entries::list(present);
+            let entry = agent_entries::place(&list, &changed).and_then(|at| list.get_mut(at));
+            let Some(entry) = entry.and_then(serde_json::Value::as_object_mut) else {
+                return Err(RpcError::invalid(format!("agent \"{changed}\" not found")));
+            };
+            wish.apply(entry);
+            agent_entries::write(editor, present, list, None)
+        })
+        .await?;
+        Ok(Reply { ok: true, agent_id: agent.to_string() })
+    }
+}
+
+/// Tells `null` from nothing.
+fn said<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(from).map(Some)
+}
