@@ -344,6 +344,16 @@ fn pages(router: Router) -> Router {
         .with::<Absent<absent::Questions>>()
 }
 
+/// What each method may be asked with, as a JSON schema; `null` for those that take anything.
+/// For tests and for descriptions of the protocol.
+pub fn method_schemas() -> BTreeMap<&'static str, Value> {
+    let schema = |entry: Entry| match entry.kind {
+        Kind::Unchecked => Value::Null,
+        Kind::Read | Kind::Write | Kind::Turn => (entry.make_schema)(),
+    };
+    router().entries.into_iter().map(|(name, entry)| (name, schema(entry))).collect()
+}
+
 impl Router {
     /// Adds a method.
     fn with<M: Method>(mut self) -> Self {

@@ -7,7 +7,17 @@ use serde_json::{Value, json};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async_with_config,
-    tungstenite::{Message, client::IntoClientRequest as _, protocol::WebSocketConfig},
+    tungstenite::{
+        Message,
+        client::IntoClientRequest as _,
+        protocol::{
+            WebSocketConfig,
+            frame::{
+                Frame,
+                coding::{Data, OpCode},
+            },
+        },
+    },
 };
 
 /// Longest wait for one frame.
@@ -77,6 +87,12 @@ impl Client {
     /// Sends a text that the other side may refuse to read.
     pub(crate) async fn send_if_taken(&mut self, text: &str) {
         let _refused = self.socket.send(Message::text(text)).await;
+    }
+
+    /// Sends bytes as the payload of a text frame, whatever they are.
+    pub(crate) async fn send_bytes(&mut self, bytes: Vec<u8>) {
+        let frame = Frame::message(bytes, OpCode::Data(Data::Text), true);
+        self.socket.send(Message::Frame(frame)).await.unwrap();
     }
 
     /// Puts a text into the buffer without sending it yet.
