@@ -334,7 +334,6 @@ impl Fan {
         self.gateway.metrics.count(event);
         self.gateway.audit.by_agent(event);
         self.gateway.readers.hear(event);
-        self.gateway.readers.hear(event);
         self.events.feed_taps(event);
         let audience = self.events.audience();
         let is_call = matches!(
