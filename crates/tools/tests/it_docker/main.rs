@@ -11,6 +11,7 @@
 mod files;
 mod first_process;
 mod floods;
+mod foreign;
 mod kernel;
 mod losses;
 mod names;
