@@ -149,7 +149,11 @@ impl Boxed<'_> {
         let call = Call { id: CallId::new("call"), name: tool.to_owned(), arguments };
         let result = match self.rig.registry.prepare(&call) {
             Ok(prepared) => {
-                let run = prepared.run(permit(tool, &call, self.rig), self.cx.clone());
+                let permit = match permit(tool, &call, self.rig) {
+                    Ok(permit) => permit,
+                    Err(denied) => return denied,
+                };
+                let run = prepared.run(permit, self.cx.clone());
                 let ended = tokio::time::timeout(PATIENCE, run).await;
                 ended.unwrap_or_else(|_| panic!("no answer: {shown}"))
             }
@@ -275,12 +279,13 @@ async fn labelled(docker: &Docker, run: &str) -> Vec<String> {
     found.into_iter().filter_map(|it| it.id).collect()
 }
 
-fn permit(tool: &str, call: &Call, rig: &Rig) -> Permit {
+/// The permit that the default policy gives, or its refusal.
+fn permit(tool: &str, call: &Call, rig: &Rig) -> Result<Permit, String> {
     let prepared = rig.registry.prepare(call).unwrap();
     match judge(tool, &prepared.effect, &Subject::default()) {
-        Judgement::Allow(permit) => permit,
-        Judgement::Host(reach) => on_host(&prepared, reach),
-        Judgement::Deny(_) => panic!("the default policy allows"),
+        Judgement::Allow(permit) => Ok(permit),
+        Judgement::Host(reach) => Ok(on_host(&prepared, reach)),
+        Judgement::Deny(denied) => Err(denied.to_string()),
     }
 }
 
