@@ -18,4 +18,6 @@ if [ -z "${OPENCLAW_GATEWAY_TOKEN:-}${OPENCLAW_GATEWAY_PASSWORD:-}" ] &&
 fi
 
 echo "The program is $openclaw" >&2
+echo "Open the page; where no model is set, it asks for one:" >&2
+"$openclaw" dashboard --no-open >&2
 exec "$openclaw" gateway run --allow-unconfigured "$@"
