@@ -70,10 +70,14 @@ fn header(state: &State, theme: Theme) -> Line<'static> {
 }
 
 fn status_line(state: &State, theme: Theme) -> Line<'static> {
-    let mut spans = vec![match &state.link {
-        Link::Open => Span::styled("● connected", theme.success()),
-        Link::Connecting => Span::styled("○ connecting", theme.warning()),
-        Link::Lost { why } => Span::styled(format!("○ no connection: {why}"), theme.error()),
+    let mut spans = vec![match (&state.link, &state.notice) {
+        (Link::Open, _) => Span::styled("● connected", theme.success()),
+        (Link::Connecting, _) => Span::styled("○ connecting", theme.warning()),
+        // The word to the person must have room.
+        (Link::Lost { .. }, Some(_)) => Span::styled("○ no connection", theme.error()),
+        (Link::Lost { why }, None) => {
+            Span::styled(format!("○ no connection: {why}"), theme.error())
+        }
     }];
     let running = state.turns.values().min_by_key(|turn| turn.started_ms);
     spans.push(match running {

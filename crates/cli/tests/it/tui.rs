@@ -17,7 +17,7 @@ use testkit::{
     llm::{Llm, calls, hangs_after, says, slow},
 };
 
-use crate::program::{openclaw, quiet, run, start};
+use crate::program::{openclaw, quiet, run};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const COLUMNS: u16 = 90;
@@ -31,8 +31,8 @@ fn home(llm: &Llm) -> TempHome {
 fn a_message_is_answered_on_the_screen_and_the_terminal_is_given_back() {
     let llm = Llm::script([says("# Hello\n- from `the` model")]);
     let home = home(&llm);
-    let _gateway = start(&home);
-    let mut chat = Chat::start(&home, &[]);
+    let gateway = gateway(&home);
+    let mut chat = Chat::start(&home, &gateway, &[]);
     chat.wait_for("● connected");
 
     chat.write("Hi there");
@@ -52,22 +52,22 @@ fn a_message_is_answered_on_the_screen_and_the_terminal_is_given_back() {
 }
 
 #[test]
-fn what_a_tool_writes_never_commands_the_terminal() {
-    let script = "printf 'one\\033]0;evil\\007\\033[?1049l\\033[2Jtwo\\n'";
-    let llm = Llm::script([calls("exec", json!({ "command": script })), says("Done\u{1b}[?25l.")]);
+fn what_models_and_tools_write_never_commands_the_terminal() {
+    let evil = "\u{1b}]0;evil\u{7}\u{1b}[?1049l\u{1b}[?25l";
+    let command = json!({ "command": "printf 'one\\033[?1049l\\ntwo\\n'" });
+    let llm = Llm::script([calls("exec", command), says(&format!("Do{evil}ne."))]);
     let home = home(&llm);
-    let _gateway = start(&home);
-    let mut chat = Chat::start(&home, &["--message", "go"]);
+    let gateway = gateway(&home);
+    let mut chat = Chat::start(&home, &gateway, &["--message", "go"]);
 
     chat.wait_for("Done.");
     chat.press("\u{f}");
-    let screen = chat.wait_for("onetwo");
+    let screen = chat.wait_for("  two");
 
-    assert!(screen.contains("✓ exec"), "{screen}");
     let seen = chat.seen();
-    let title = seen.windows(4).any(|bytes| bytes == b"evil");
-    assert!(!title || screen.contains("evil"), "{screen}");
-    assert!(chat.has_own_screen());
+    let has = |wanted: &[u8]| seen.windows(wanted.len()).any(|bytes| bytes == wanted);
+    assert!(!has(b"\x1b]0;") && !has(b"\x1b[?1049l"), "{screen}");
+    assert!(screen.contains("✓ exec"), "{screen}");
 }
 
 #[test]
@@ -76,23 +76,23 @@ fn a_command_that_waits_for_a_word_is_asked_for_and_runs_after_it() {
     let home = home(&llm);
     home.merge_config(&json!({"tools": {"exec": {"security": "allowlist", "ask": "on-miss"}}}))
         .unwrap();
-    let _gateway = start(&home);
-    let mut chat = Chat::start(&home, &["--message", "go"]);
+    let gateway = gateway(&home);
+    let mut chat = Chat::start(&home, &gateway, &["--message", "go"]);
 
     let asked = chat.wait_for("May this run?");
     // A key that comes at once is taken for one that was on its way, so it is pressed again.
-    chat.press_until("y", "Done.");
+    let screen = chat.press_until("y", "Done.");
 
     assert!(asked.contains("touch out"), "{asked}");
-    assert!(home.state_dir().join("workspace/out").exists());
+    assert!(home.state_dir().join("workspace/out").exists(), "{screen}");
 }
 
 #[test]
 fn escape_stops_a_turn_that_hangs() {
     let llm = Llm::script([hangs_after("Thinking about")]);
     let home = home(&llm);
-    let _gateway = start(&home);
-    let mut chat = Chat::start(&home, &["--message", "go"]);
+    let gateway = gateway(&home);
+    let mut chat = Chat::start(&home, &gateway, &["--message", "go"]);
     chat.wait_for("Thinking about");
 
     chat.press("\u{1b}");
@@ -105,10 +105,9 @@ fn escape_stops_a_turn_that_hangs() {
 fn a_lost_gateway_leaves_the_typed_text_and_a_new_one_takes_it() {
     let llm = Llm::script([says("One."), says("Two.")]);
     let home = home(&llm);
-    let port = testkit::gateway::free_port().unwrap();
-    home.merge_config(&json!({"gateway": {"port": port}})).unwrap();
-    let gateway = at_port(&home, port);
-    let mut chat = Chat::start(&home, &["--message", "first"]);
+    let gateway = gateway(&home);
+    let port = gateway.port();
+    let mut chat = Chat::start(&home, &gateway, &["--message", "first"]);
     chat.wait_for("One.");
     gateway.kill().unwrap();
     chat.wait_for("no connection");
@@ -116,7 +115,7 @@ fn a_lost_gateway_leaves_the_typed_text_and_a_new_one_takes_it() {
     chat.write("second");
     chat.press("\r");
     let kept = chat.wait_for("the text stays here");
-    let _gateway = at_port(&home, port);
+    let _gateway = Gateway::spawn(openclaw(), &home, port, &[]).unwrap();
     chat.wait_for("● connected");
     chat.press("\r");
     let screen = chat.wait_for("Two.");
@@ -129,8 +128,8 @@ fn a_lost_gateway_leaves_the_typed_text_and_a_new_one_takes_it() {
 fn conversations_are_chosen_and_commands_of_the_gateway_answered() {
     let llm = Llm::script([says("In work."), says("In main.")]);
     let home = home(&llm);
-    let _gateway = start(&home);
-    let mut chat = Chat::start(&home, &["--session", "work", "--message", "one"]);
+    let gateway = gateway(&home);
+    let mut chat = Chat::start(&home, &gateway, &["--session", "work", "--message", "one"]);
     chat.wait_for("In work.");
     chat.write("/session main\r");
     chat.wait_for("agent:main:main");
@@ -152,8 +151,8 @@ fn conversations_are_chosen_and_commands_of_the_gateway_answered() {
 fn a_signal_ends_it_in_the_middle_of_a_turn_and_gives_the_terminal_back() {
     let llm = Llm::script([slow(&"word ".repeat(2000), Duration::from_millis(20))]);
     let home = home(&llm);
-    let _gateway = start(&home);
-    let mut chat = Chat::start(&home, &["--message", "go"]);
+    let gateway = gateway(&home);
+    let mut chat = Chat::start(&home, &gateway, &["--message", "go"]);
     chat.wait_for("writing");
 
     chat.terminate();
@@ -169,7 +168,7 @@ fn without_a_terminal_or_a_gateway_it_says_what_to_do() {
         .unwrap();
 
     let (code, piped) = run(&home, &["tui"]).failure();
-    let mut chat = Chat::start(&home, &[]);
+    let mut chat = Chat::spawn(&home, &[]);
     let alone = chat.wait_for("openclaw gateway run");
 
     assert_eq!(code, Some(1));
@@ -178,8 +177,8 @@ fn without_a_terminal_or_a_gateway_it_says_what_to_do() {
     assert_eq!(chat.ends(), Given { code: Some(1), is_plain: true });
 }
 
-fn at_port(home: &TempHome, port: u16) -> Gateway {
-    Gateway::start_with(openclaw(), home, &["--port", &port.to_string()]).unwrap()
+fn gateway(home: &TempHome) -> Gateway {
+    Gateway::start(openclaw(), home).unwrap()
 }
 
 /// The program on a terminal of its own.
@@ -203,7 +202,13 @@ struct Given {
 }
 
 impl Chat {
-    fn start(home: &TempHome, args: &[&str]) -> Self {
+    fn start(home: &TempHome, gateway: &Gateway, args: &[&str]) -> Self {
+        let url = gateway.ws_url();
+        let place = ["--url", &url, "--token", gateway.token()];
+        Self::spawn(home, &[&place[..], args].concat())
+    }
+
+    fn spawn(home: &TempHome, args: &[&str]) -> Self {
         let (pty, inner) = pty_process::blocking::open().unwrap();
         pty.resize(pty_process::Size::new(LINES, COLUMNS)).unwrap();
         let envs = home.command(openclaw());
@@ -241,16 +246,16 @@ impl Chat {
     }
 
     /// Presses a key again and again until the screen has `text`.
-    fn press_until(&mut self, key: &str, text: &str) {
+    fn press_until(&mut self, key: &str, text: &str) -> String {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
             self.press(key);
             let soon = Instant::now() + Duration::from_millis(300);
-            if self.wait_until(text, soon).is_ok() {
-                return;
+            if let Ok(screen) = self.wait_until(text, soon) {
+                return screen;
             }
         }
-        self.wait_for(text);
+        self.wait_for(text)
     }
 
     fn wait_until(&self, text: &str, deadline: Instant) -> Result<String, String> {
@@ -271,10 +276,6 @@ impl Chat {
 
     fn seen(&self) -> Vec<u8> {
         self.screen.0.lock().unwrap().seen.clone()
-    }
-
-    fn has_own_screen(&self) -> bool {
-        self.screen.0.lock().unwrap().parser.screen().alternate_screen()
     }
 
     fn terminate(&self) {
