@@ -106,7 +106,7 @@ impl Audit {
         if let Some(device) = &principal.device {
             actor["deviceId"] = json!(device);
         }
-        self.put(deed.record(actor)).await;
+        self.put(deed.record(&actor)).await;
     }
 
     /// Records what was done by an endpoint.
@@ -116,7 +116,7 @@ impl Audit {
             "id": user.unwrap_or("http"),
             "address": ip.to_string(),
         });
-        self.put(deed.record(actor)).await;
+        self.put(deed.record(&actor)).await;
     }
 
     /// Records what an agent did, if there is room.
@@ -169,7 +169,7 @@ impl Writer {
 }
 
 impl Deed<'_> {
-    fn record(self, actor: Value) -> Record {
+    fn record(self, actor: &Value) -> Record {
         let mut record = object(json!({
             "eventId": uuid::Uuid::new_v4(),
             "occurredAt": self.at,
@@ -252,7 +252,14 @@ fn of_agent(event: &Event) -> Option<Record> {
     let call = match &event.body {
         EventBody::CallStarted { id, name, .. } => Some((id, name)),
         EventBody::CallEnded(end) => Some((&end.id, &end.name)),
-        _ => None,
+        EventBody::Started
+        | EventBody::Model { .. }
+        | EventBody::Text { .. }
+        | EventBody::Thinking { .. }
+        | EventBody::CallProgress { .. }
+        | EventBody::Usage(_)
+        | EventBody::Compaction { .. }
+        | EventBody::Ended(_) => None,
     };
     if let Some((id, name)) = call {
         let short =

@@ -63,9 +63,9 @@ impl Metrics {
                 let name = if is_new && calls.len() >= TOOLS_MAX { "other" } else { &end.name };
                 let calls = calls.entry(name.to_owned()).or_default();
                 if end.result.is_error {
-                    calls.failed += 1
+                    calls.failed += 1;
                 } else {
-                    calls.succeeded += 1
+                    calls.succeeded += 1;
                 }
                 calls.took_ms += end.took_ms;
             }

@@ -26,6 +26,7 @@ mod reset;
 mod sandbox;
 mod sessions;
 mod status;
+mod system;
 mod traces;
 mod tui;
 mod unconfigured;

@@ -141,9 +141,10 @@ async fn own(gateway: &Arc<Gateway>, remote: &Remote, head: &Parts, body: Body) 
         Ok(entrant) => entrant,
         Err(refused) => return Some(*refused),
     };
-    let lacking = match scope {
-        Scope::Admin => entrant.lacking_as_person(scope),
-        _ => entrant.lacking(scope),
+    let lacking = if scope == Scope::Admin {
+        entrant.lacking_as_person(scope)
+    } else {
+        entrant.lacking(scope)
     };
     if let Some(refused) = lacking {
         return Some(refused);

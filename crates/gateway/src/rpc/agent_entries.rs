@@ -14,10 +14,18 @@ pub(super) const MAIN: &str = "main";
 pub(super) struct Wish {
     pub(super) name: Option<String>,
     pub(super) workspace: Option<String>,
-    /// `Some(None)` takes the agent's own model away.
-    pub(super) model: Option<Option<String>>,
+    pub(super) model: Option<Model>,
     pub(super) emoji: Option<String>,
     pub(super) avatar: Option<String>,
+}
+
+/// Which model an agent shall have.
+#[derive(Debug)]
+pub(super) enum Model {
+    /// One of its own.
+    Own(String),
+    /// The one that all have.
+    Shared,
 }
 
 /// The list as the file has it. Without one there is the main agent alone, which is then
@@ -37,12 +45,12 @@ pub(super) fn place(list: &[Value], agent: &AgentId) -> Option<usize> {
 pub(super) fn write(
     editor: &Editor<'_>,
     present: &Loaded,
-    agents: Vec<Value>,
-    bindings: Option<Vec<Value>>,
+    agents: &[Value],
+    bindings: Option<&[Value]>,
 ) -> Result<Edited, RpcError> {
     let mut patch = json!({"agents": {"list": agents}});
     if let Some(bindings) = bindings {
-        patch["bindings"] = Value::Array(bindings);
+        patch["bindings"] = json!(bindings);
     }
     let raw = present.snapshot.raw.as_deref().unwrap_or_default();
     editor.merge_patch(raw, &patch).map_err(config_file::refusal)
@@ -70,8 +78,8 @@ impl Wish {
         put("name", self.name);
         put("workspace", self.workspace);
         match self.model {
-            Some(Some(model)) => put("model", Some(model)),
-            Some(None) => {
+            Some(Model::Own(model)) => put("model", Some(model)),
+            Some(Model::Shared) => {
                 entry.remove("model");
             }
             None => {}
@@ -94,7 +102,7 @@ mod tests {
         let mut entry = entry.as_object().unwrap().clone();
         let emoji = Some("🦀".to_owned());
 
-        Wish { model: Some(None), emoji, ..Wish::default() }.apply(&mut entry);
+        Wish { model: Some(Model::Shared), emoji, ..Wish::default() }.apply(&mut entry);
 
         assert_eq!(
             Value::Object(entry),

@@ -7,7 +7,7 @@ use serde_json::Map;
 
 use super::{
     Cx, Kind, Method, RpcError,
-    agent_entries::{self, MAIN, Wish},
+    agent_entries::{self, MAIN, Model, Wish},
     config_file,
 };
 
@@ -58,13 +58,13 @@ impl Method for AgentsCreate {
         let wish = Wish {
             name: Some(name.clone()),
             workspace: params.workspace,
-            model: params.model.map(Some),
+            model: params.model.map(Model::Own),
             emoji: params.emoji,
             avatar: params.avatar,
         };
         let gateway = std::sync::Arc::clone(&cx.gateway);
         let (found, workspace) = tokio::sync::oneshot::channel();
-        config_file::write(&cx.gateway, None, move |editor, present| {
+        config_file::change(&cx.gateway, move |editor, present| {
             let mut list = agent_entries::list(present);
             if agent_entries::place(&list, &wished).is_some() {
                 let text = format!("agent \"{wished}\" already exists");
@@ -74,7 +74,7 @@ impl Method for AgentsCreate {
             entry.insert("id".to_owned(), wished.to_string().into());
             wish.apply(&mut entry);
             list.push(entry.into());
-            let edited = agent_entries::write(editor, present, list, None)?;
+            let edited = agent_entries::write(editor, present, &list, None)?;
             let agents = edited.loaded.config.as_ref().map(|config| &config.agents);
             let workspace = agents.and_then(|agents| agents.get(&wished));
             // The asker waits for it, unless the gateway goes.

@@ -102,7 +102,7 @@ impl Method for AgentsDelete {
 async fn take_out(cx: &Cx, agent: &AgentId) -> Result<usize, RpcError> {
     let gone = agent.clone();
     let (counted, count) = tokio::sync::oneshot::channel();
-    config_file::write(&cx.gateway, None, move |editor, present| {
+    config_file::change(&cx.gateway, move |editor, present| {
         let mut list = agent_entries::list(present);
         let Some(at) = agent_entries::place(&list, &gone) else {
             return Err(RpcError::invalid(format!("agent \"{gone}\" not found")));
@@ -119,7 +119,7 @@ async fn take_out(cx: &Cx, agent: &AgentId) -> Result<usize, RpcError> {
         let removed = all.len() - kept.len();
         // The asker waits for it, unless the gateway goes.
         let _sent = counted.send(removed);
-        agent_entries::write(editor, present, list, (removed > 0).then_some(kept))
+        agent_entries::write(editor, present, &list, (removed > 0).then_some(&*kept))
     })
     .await?;
     Ok(count.await.unwrap_or(0))

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
     Cx, Kind, Method, RpcError,
-    agent_entries::{self, Wish},
+    agent_entries::{self, Model, Wish},
     config_file,
 };
 
@@ -25,7 +25,8 @@ pub(super) struct Params {
     workspace: Option<String>,
     /// `null` takes the agent's own model away.
     #[serde(default, deserialize_with = "said")]
-    model: Option<Option<String>>,
+    #[schemars(with = "Option<String>")]
+    model: Option<Model>,
     emoji: Option<String>,
     avatar: Option<String>,
 }
@@ -50,14 +51,14 @@ impl Method for AgentsUpdate {
         let Params { name, workspace, model, emoji, avatar, .. } = params;
         let wish = Wish { name, workspace, model, emoji, avatar };
         let changed = agent.clone();
-        config_file::write(&cx.gateway, None, move |editor, present| {
+        config_file::change(&cx.gateway, move |editor, present| {
             let mut list = agent_entries::list(present);
             let entry = agent_entries::place(&list, &changed).and_then(|at| list.get_mut(at));
             let Some(entry) = entry.and_then(serde_json::Value::as_object_mut) else {
                 return Err(RpcError::invalid(format!("agent \"{changed}\" not found")));
             };
             wish.apply(entry);
-            agent_entries::write(editor, present, list, None)
+            agent_entries::write(editor, present, &list, None)
         })
         .await?;
         Ok(Reply { ok: true, agent_id: agent.to_string() })
@@ -65,6 +66,7 @@ impl Method for AgentsUpdate {
 }
 
 /// Tells `null` from nothing.
-fn said<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(from).map(Some)
+fn said<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Model>, D::Error> {
+    let model: Option<String> = Option::deserialize(from)?;
+    Ok(Some(model.map_or(Model::Shared, Model::Own)))
 }

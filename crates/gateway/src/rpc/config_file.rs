@@ -56,11 +56,22 @@ pub(super) async fn write(
     base_hash: Option<String>,
     edit: impl FnOnce(&Editor<'_>, &Loaded) -> Result<Edited, RpcError> + Send + 'static,
 ) -> Result<Written, RpcError> {
+    change(gateway, move |editor, present| {
+        check_hash(present, base_hash.as_deref())?;
+        edit(editor, present)
+    })
+    .await
+}
+
+/// The same for a change that is right whatever the text is.
+pub(super) async fn change(
+    gateway: &Arc<Gateway>,
+    edit: impl FnOnce(&Editor<'_>, &Loaded) -> Result<Edited, RpcError> + Send + 'static,
+) -> Result<Written, RpcError> {
     let gateway = Arc::clone(gateway);
     blocking(move || {
         let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
         let present = config::load(&gateway.locations, &gateway.env);
-        check_hash(&present, base_hash.as_deref())?;
         let editor = Editor {
             locations: &gateway.locations,
             env: &gateway.env,

@@ -41,19 +41,18 @@ fn key(cx: &Cx) -> Result<DeviceKey, RpcError> {
     let gateway = &cx.gateway;
     let files = IdentityFiles::new(&gateway.locations.state_dir);
     let known = files.identity().map_err(|error| unreadable(&error))?;
-    let identity = match known {
-        Some(known) => known,
-        None => {
-            let mut seed = [0; 32];
-            getrandom::fill(&mut seed).map_err(|error| unreadable(&error))?;
-            let fresh = DeviceKey::from_seed(&seed);
-            let pems = (
-                fresh.public_pem().map_err(|error| unreadable(&error))?,
-                fresh.to_pem().map_err(|error| unreadable(&error))?,
-            );
-            let fresh = DeviceIdentity::new(fresh.device_id(), pems, gateway.clock.now());
-            files.keep(fresh).map_err(|error| unreadable(&error))?
-        }
+    let identity = if let Some(known) = known {
+        known
+    } else {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(|error| unreadable(&error))?;
+        let fresh = DeviceKey::from_seed(&seed);
+        let pems = (
+            fresh.public_pem().map_err(|error| unreadable(&error))?,
+            fresh.to_pem().map_err(|error| unreadable(&error))?,
+        );
+        let fresh = DeviceIdentity::new(fresh.device_id(), pems, gateway.clock.now());
+        files.keep(fresh).map_err(|error| unreadable(&error))?
     };
     DeviceKey::from_pem(&identity.private_key_pem).map_err(|error| unreadable(&error))
 }

@@ -1,6 +1,8 @@
 //! Agents and what they have: made, changed and removed by methods; skills; the gateway's own
 //! identity.
 
+#![expect(clippy::disallowed_methods, reason = "tests lay files out and look at them")]
+
 use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::json;
