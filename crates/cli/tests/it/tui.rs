@@ -109,6 +109,8 @@ fn a_lost_gateway_leaves_the_typed_text_and_a_new_one_takes_it() {
     let port = gateway.port();
     let mut chat = Chat::start(&home, &gateway, &["--message", "first"]);
     chat.wait_for("One.");
+    // They are known once the turn is over and stored.
+    chat.wait_for("· tokens ");
     gateway.kill().unwrap();
     chat.wait_for("no connection");
 
