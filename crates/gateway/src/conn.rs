@@ -186,7 +186,11 @@ impl Connected {
                 debug!(%error, "message too big");
                 ControlFlow::Break(End::Close(1009, "message too big".to_owned()))
             }
-            Some(Ok(Message::Close(_)) | Err(_)) | None => ControlFlow::Break(End::Gone),
+            Some(Ok(Message::Close(_))) => {
+                socket::agree(&mut self.socket).await;
+                ControlFlow::Break(End::Gone)
+            }
+            Some(Err(_)) | None => ControlFlow::Break(End::Gone),
         }
     }
 

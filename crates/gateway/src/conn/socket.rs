@@ -4,12 +4,14 @@ use std::{
     io,
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use futures_util::SinkExt as _;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf},
     net::TcpStream,
+    time::timeout,
 };
 use tokio_tungstenite::{
     WebSocketStream,
@@ -25,6 +27,9 @@ const UNPROVEN_BYTES_MAX: usize = 64 << 10;
 pub(crate) const MESSAGE_BYTES_MAX: usize = 25 << 20;
 /// Read and write buffers of an idle connection.
 const BUFFER_BYTES: usize = 4 << 10;
+
+/// How long an answer to a client that closes may take.
+const AGREE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A WebSocket of a client.
 pub(crate) type Socket = WebSocketStream<Metered>;
@@ -64,6 +69,12 @@ pub(crate) async fn feed(socket: &mut Socket, text: String) -> Result<(), Error>
     stream.write_all(&head(text.len())).await?;
     stream.write_all(text.as_bytes()).await?;
     Ok(())
+}
+
+/// Answers a client that closes, so that it knows the end for a clean one.
+pub(crate) async fn agree(socket: &mut Socket) {
+    // The answer is queued since the client's frame was read.
+    let _the_client_may_be_gone = timeout(AGREE_PATIENCE, socket.flush()).await;
 }
 
 /// The head of an unmasked, unbroken text frame (RFC 6455, section 5.2).

@@ -164,7 +164,11 @@ impl Unproven {
                     debug!(%error, "bad bytes before hello");
                     return Err(Failure::Closed(1009, "message too big"));
                 }
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(Failure::Gone),
+                Some(Ok(Message::Close(_))) => {
+                    socket::agree(&mut self.socket).await;
+                    return Err(Failure::Gone);
+                }
+                Some(Err(_)) | None => return Err(Failure::Gone),
             }
         }
     }

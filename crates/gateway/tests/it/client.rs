@@ -11,7 +11,7 @@ use tokio_tungstenite::{
         Message,
         client::IntoClientRequest as _,
         protocol::{
-            WebSocketConfig,
+            CloseFrame, WebSocketConfig,
             frame::{
                 Frame,
                 coding::{Data, OpCode},
@@ -119,6 +119,12 @@ impl Client {
                 return frames;
             }
         }
+    }
+
+    /// Closes with a code, as pages do.
+    pub(crate) async fn close(&mut self, code: u16) {
+        let frame = CloseFrame { code: code.into(), reason: "".into() };
+        self.socket.send(Message::Close(Some(frame))).await.unwrap();
     }
 
     /// The next frame.

@@ -31,6 +31,20 @@ async fn hello_has_the_shape_of_each_version() {
 }
 
 #[tokio::test]
+async fn a_client_that_closes_is_answered_before_and_after_hello() {
+    let server = Server::plain().await;
+    let (mut stranger, mut known) = (server.open().await, server.connect(4).await);
+    stranger.frame().await;
+
+    stranger.close(1000).await;
+    known.close(1001).await;
+
+    assert_eq!(stranger.next().await, Seen::Closed(1000, String::new()));
+    assert_eq!(known.next().await, Seen::Closed(1001, String::new()));
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn frames_that_are_no_connect_end_the_connection() {
     let server = Server::plain().await;
     let cases = [
