@@ -64,9 +64,10 @@ pub(crate) struct Writer {
 #[derive(Clone, Debug)]
 pub(crate) struct Target(pub(crate) String);
 
-/// Who called an endpoint, where a proxy says so; put there, too.
+/// That the caller of an endpoint was let in, and who it is where a proxy says so; put there, too.
+/// What strangers ask for is not recorded: they could flood the record.
 #[derive(Clone, Debug)]
-pub(crate) struct User(pub(crate) String);
+pub(crate) struct LetIn(pub(crate) Option<String>);
 
 /// Something that a client did.
 pub(crate) struct Deed<'a> {

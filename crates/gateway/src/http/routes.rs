@@ -22,7 +22,7 @@ use super::{
     responses, tools_invoke, ui,
 };
 use crate::{
-    audit::{Deed, Target, User},
+    audit::{Deed, LetIn, Target},
     remote::Remote,
     state::Gateway,
 };
@@ -41,11 +41,10 @@ pub(crate) async fn answer(
         error!(%method, path, "endpoint panicked");
         reply::text(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
     });
-    if method == Method::POST && reply.status() != StatusCode::NOT_FOUND {
-        let extensions = reply.extensions();
-        let (target, user) =
-            (extensions.get::<Target>().cloned(), extensions.get::<User>().cloned());
-        note(&keeper, &remote, (&path, began), (reply.status(), target, user)).await;
+    let let_in = reply.extensions().get::<LetIn>().cloned();
+    if let Some(caller) = let_in.filter(|_| method == Method::POST) {
+        let target = reply.extensions().get::<Target>().cloned();
+        note(&keeper, &remote, (&path, began), (reply.status(), target, caller)).await;
     }
     reply::guard(reply.headers_mut());
     debug!(%method, path, status = reply.status().as_u16(), "answered");
@@ -57,13 +56,11 @@ async fn note(
     gateway: &Gateway,
     remote: &Remote,
     (path, began): (&str, Instant),
-    (code, target, user): (StatusCode, Option<Target>, Option<User>),
+    (code, target, caller): (StatusCode, Option<Target>, LetIn),
 ) {
     let status = match code {
         _ if code.is_success() => "succeeded",
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS => {
-            "blocked"
-        }
+        StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => "blocked",
         _ => "failed",
     };
     let deed = Deed {
@@ -74,8 +71,7 @@ async fn note(
         status,
         code: (!code.is_success()).then(|| code.as_u16().to_string()),
     };
-    let user = user.as_ref().map(|user| &*user.0);
-    gateway.audit.by_request(user, remote.ip, deed).await;
+    gateway.audit.by_request(caller.0.as_deref(), remote.ip, deed).await;
 }
 
 async fn route(gateway: Arc<Gateway>, remote: &Remote, request: Request<Body>) -> Reply {
@@ -104,7 +100,7 @@ async fn route(gateway: Arc<Gateway>, remote: &Remote, request: Request<Body>) -
         if let Some(refused) = access::refusal(&gateway, remote, &head.headers) {
             return refused;
         }
-        return completions::answer(gateway, head.headers, body).await;
+        return marked(completions::answer(gateway, head.headers, body).await, None);
     }
     if config.gateway.responses && path == "/v1/responses" {
         if head.method != Method::POST {
@@ -113,7 +109,7 @@ async fn route(gateway: Arc<Gateway>, remote: &Remote, request: Request<Body>) -
         if let Some(refused) = access::refusal(&gateway, remote, &head.headers) {
             return refused;
         }
-        return responses::answer(gateway, head.headers, body).await;
+        return marked(responses::answer(gateway, head.headers, body).await, None);
     }
     if let Some(reply) = own(&gateway, remote, &head, body).await {
         return reply;
@@ -147,17 +143,20 @@ async fn own(gateway: &Arc<Gateway>, remote: &Remote, head: &Parts, body: Body) 
         entrant.lacking(scope)
     };
     if let Some(refused) = lacking {
-        return Some(refused);
+        return Some(marked(refused, entrant.user));
     }
     let query = head.uri.query().unwrap_or_default();
-    let mut reply = match (path, session) {
+    let reply = match (path, session) {
         (_, Some((key, Verb::Kill))) => history::kill(gateway, &key).await,
         (_, Some((key, Verb::History))) => history::read(gateway, &key, query, &head.headers).await,
         ("/tools/invoke", None) => tools_invoke::answer(gateway, &head.headers, body).await,
         _ => metrics::answer(gateway).await,
     };
-    if let Some(user) = entrant.user {
-        reply.extensions_mut().insert(User(user));
-    }
-    Some(reply)
+    Some(marked(reply, entrant.user))
+}
+
+/// Marks an answer to someone who was let in.
+fn marked(mut reply: Reply, user: Option<String>) -> Reply {
+    reply.extensions_mut().insert(LetIn(user));
+    reply
 }

@@ -269,7 +269,7 @@ async fn who_did_what_is_recorded_without_what_was_said() {
     assert_eq!(
         shown,
         [
-            json!(["POST /tools/invoke", null, "blocked", "http"]),
+            json!(["POST /tools/invoke", "exec", "blocked", "http"]),
             json!(["sessions.delete", null, "blocked", "gateway-client"]),
             json!(["sessions.patch", "main", "succeeded", "gateway-client"]),
             json!(["chat.send", "main", "succeeded", "gateway-client"]),
