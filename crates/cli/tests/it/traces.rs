@@ -16,6 +16,7 @@ use self::{
 mod compare;
 mod device;
 mod http;
+mod node;
 mod recording;
 mod replay;
 mod shape;

@@ -22,6 +22,8 @@ use crate::{
 const HINTS_MAX: usize = 256;
 /// Most messages told at once; a client that needs older ones reads the history.
 const MESSAGES_MAX: usize = 200;
+/// Conversations whose place is remembered though nobody chose them.
+const PLACES_MAX: usize = 1024;
 /// Most bytes of messages looked at for one hint.
 const BYTES_MAX: usize = 6 << 20;
 /// Most bytes of a conversation that are counted when someone begins to watch it.
@@ -102,7 +104,7 @@ impl Events {
 
     /// Says that there may be new messages in a conversation.
     pub(crate) fn hint(&self, key: &SessionKey) {
-        if self.callers().iter().any(|caller| caller.watching.hears(key)) {
+        if self.callers().iter().any(|caller| caller.watching.hears_messages(key)) {
             // When it is full the next hint brings what this one would have.
             let _dropped_when_full = self.shared.hints.try_send(key.clone());
         }
@@ -136,7 +138,11 @@ pub(super) async fn follow(gateway: Arc<Gateway>, mut hints: Hints) {
             },
         };
         let callers = gateway.events.callers();
-        places.retain(|key, _| callers.iter().any(|caller| caller.watching.hears(key)));
+        places.retain(|key, _| callers.iter().any(|it| it.watching.hears_messages(key)));
+        if places.len() >= PLACES_MAX {
+            // Those that nobody chose begin anew with their next message.
+            places.retain(|key, _| callers.iter().any(|it| it.watching.hears(key)));
+        }
         if let Some(place) = read(&gateway, &key, places.remove(&key)).await {
             places.insert(key, place);
         }

@@ -50,7 +50,7 @@ pub(crate) enum To {
     Holders(Scope),
     /// Readers that want to hear that conversations changed.
     RowWatchers,
-    /// Readers that want to hear the messages of a conversation.
+    /// Readers that want to hear the messages of a conversation, or of all.
     MessageWatchers(SessionKey),
 }
 
@@ -74,7 +74,7 @@ impl Delivery {
             (To::Readers, Version::V4) => may_read(),
             (To::Holders(scope), _) => caller.principal.may(*scope),
             (To::RowWatchers, _) => may_read() && caller.watching.hears_rows(),
-            (To::MessageWatchers(key), _) => may_read() && caller.watching.hears(key),
+            (To::MessageWatchers(key), _) => may_read() && caller.watching.hears_messages(key),
             (To::ToolWatchers(_), Version::V4) => caller.wants_tool_events && may_read(),
             (To::ToolWatchers(owner), Version::V3) => {
                 caller.wants_tool_events && owner.as_ref() == Some(&caller.conn)

@@ -62,9 +62,15 @@ impl Watching {
         self.locked(|state| state.rows)
     }
 
-    /// Whether it hears the messages of `key`.
+    /// Whether it chose `key`.
     pub(crate) fn hears(&self, key: &SessionKey) -> bool {
         self.locked(|state| state.keys.contains(key))
+    }
+
+    /// Whether it hears the messages of `key`: who hears that conversations changed hears what
+    /// was said in them.
+    pub(crate) fn hears_messages(&self, key: &SessionKey) -> bool {
+        self.locked(|state| state.rows || state.keys.contains(key))
     }
 
     /// Whether it hears of turns in `key`.

@@ -69,6 +69,21 @@ async fn watchers_hear_of_a_conversation_from_its_making_to_its_end() {
 }
 
 #[tokio::test]
+async fn who_watches_all_conversations_hears_what_is_said_in_each() {
+    let (server, _llm) = with_model(&["hello"]).await;
+    let mut page = server.connect(4).await;
+    page.call("sessions.subscribe", json!({})).await;
+    page.call("sessions.create", json!({"key": KEY})).await;
+
+    let message = json!({"key": KEY, "message": "hi", "idempotencyKey": "one"});
+    page.call("sessions.send", message).await;
+    let heard = page.until(|it| it["event"] == "session.message").await;
+
+    assert_eq!(heard.last().unwrap()["payload"]["sessionKey"], KEY);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_client_that_chose_conversations_hears_turns_of_those_only() {
     let (server, _llm) = with_model(&["one", "two"]).await;
     let mut params = crate::server::connect_params(4);

@@ -27,6 +27,10 @@ pub(crate) enum Line {
     Receive(Value),
     /// The socket was closed with this code and reason.
     Close(u64, String),
+    /// The gateway sent this frame to the node that the recorder had beside.
+    NodeReceive(Value),
+    /// That node sent this.
+    NodeSend(Value),
     /// What the recorder did beside.
     Note(String),
 }
@@ -68,6 +72,8 @@ fn line(line: &Value) -> Line {
         "close" => {
             Line::Close(frame["code"].as_u64().unwrap(), frame["reason"].as_str().unwrap().into())
         }
+        "node-recv" => Line::NodeReceive(frame.clone()),
+        "node-send" => Line::NodeSend(frame.clone()),
         "note" => Line::Note(frame.as_str().unwrap().to_owned()),
         other => panic!("a line of sort `{other}`"),
     }

@@ -11,6 +11,7 @@ use testkit::gateway::{Gateway, WsClient};
 
 use super::{
     device,
+    node::Node,
     recording::{Line, Trace, with_token},
 };
 
@@ -28,6 +29,8 @@ const LAST: &str = "replay-ends";
 pub(crate) struct Heard {
     /// All frames, oldest first.
     pub(crate) frames: Vec<Value>,
+    /// All frames that a node beside was told.
+    pub(crate) node_frames: Vec<Value>,
     /// Code and reason of its close frame.
     pub(crate) closed: Option<(u16, String)>,
 }
@@ -44,8 +47,14 @@ pub(crate) async fn replay(gateway: &Gateway, home: &str, trace: &Trace) -> Hear
     };
     let recorded = challenge_of(trace.lines.iter().filter_map(|line| match line {
         Line::Receive(frame) => Some(frame),
-        Line::Send(_) | Line::Close(..) | Line::Note(_) => None,
+        Line::Send(_)
+        | Line::NodeReceive(_)
+        | Line::NodeSend(_)
+        | Line::Close(..)
+        | Line::Note(_) => None,
     }));
+    let has_node = trace.name.ends_with("/node-invoke");
+    let mut node = if has_node { Some(Node::connect(gateway, trace.version).await) } else { None };
     let mut connected = !is_handshake(trace);
     let mut closes = false;
     for line in &trace.lines {
@@ -64,16 +73,22 @@ pub(crate) async fn replay(gateway: &Gateway, home: &str, trace: &Trace) -> Hear
                     text.to_owned()
                 } else {
                     let frame = with_token(frame, gateway.token());
+                    let frame = node.as_ref().map_or(frame.clone(), |node| node.meant(&frame));
                     device::signed(&trace.name, frame, &recorded, &replay.challenge()).to_string()
                 };
                 replay.client.send_text(text).await.unwrap();
             }
             Line::Note(note) if note.starts_with("SIGTERM") => gateway.terminate().unwrap(),
+            Line::NodeReceive(frame) => node.as_mut().unwrap().await_like(frame).await,
+            Line::NodeSend(frame) => node.as_mut().unwrap().answer(frame).await,
             Line::Close(code, _) => closes = *code != 1005,
             Line::Note(_) => {}
         }
     }
     replay.catch_up().await;
+    if let Some(node) = node {
+        replay.heard.node_frames = node.leave().await;
+    }
     if closes {
         let end = tokio::time::timeout(replay.patience, replay.client.closed()).await;
         replay.heard.closed = end.ok().and_then(Result::ok).flatten();

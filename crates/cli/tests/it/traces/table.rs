@@ -18,7 +18,7 @@ pub(crate) struct Deliberate {
 /// What is meant.
 pub(crate) const DELIBERATE: &[Deliberate] = &[
     row(
-        "v3/connect-{token-*,protocol-range,read-scope-only}",
+        "v3/connect-{token-*,protocol-range,read-scope-only,node-role}",
         "*.payload.canvasHostUrl",
         "there is no canvas yet",
     ),
@@ -96,7 +96,6 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     row("v3/http", "models*.{status,content-type}", "models are listed, as in 2026.9"),
     row("v3/http", "{responses,hooks} disabled.status", "not found, as in 2026.9"),
     row("*/http", "embeddings.status", "there are no embeddings yet"),
-    row("*/http", "tools invoke*", "calls of tools over HTTP come later"),
     row(
         "*/http",
         "{get /__openclaw__/canvas/,get /favicon.ico}.status",
@@ -227,6 +226,78 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
         "*:sessions.delete.payload.archived[]",
         "a reset session had no file yet",
     ),
+    row("*/connect-node-role", "events", "there are no wake words yet"),
+    row(
+        "v3/connect-node-role",
+        "*.presence[].instanceId",
+        "an entry names an instance when its client did",
+    ),
+    row(
+        "v3/{update.status,commands.list,tools.catalog,tools.effective,models.authStatus,tasks.list,environments.list,plugins.list,gateway.identity.get}",
+        "*.ok",
+        "methods of 2026.9 are there in protocol 3, too",
+    ),
+    row(
+        "v3/subscriptions",
+        "{r*.ok,events}",
+        "methods of 2026.9 are there in protocol 3, too; their events are not",
+    ),
+    row("v4/connect-node-role", "*:health.ok", "a node calls what is a node's, as in 2026.2"),
+    row(
+        "v4/{node.*,node-invoke}",
+        "*.{deviceFamily,sessionHost,nodePluginTools,approvedAtMs,version,lastSeenAtMs,lastSeenReason}",
+        "a node is what it said of itself; no sessions and plugins run on nodes, and when one was last seen is in the log",
+    ),
+    row(
+        "v4/node-invoke",
+        "*:node.invoke.error.{code,message,retryable,details.code}",
+        "a command that waits for approval is refused for that reason",
+    ),
+    row("v4/node-invoke", "node:voicewake.*", "there are no wake words yet"),
+    row("v4/agents.files.list", "*.expectedAbsent", "a missing file is missing"),
+    row("v4/usage.cost", "*.cacheStatus", "sums are made when asked for"),
+    row(
+        "v4/commands.list",
+        "*.commands[].{args,skillDisplayName,skillModelVisible,clientPresentation}",
+        "our own commands; skills are none of them",
+    ),
+    row("v4/tools.*", "*.{pluginId,fullDescription,optional}", "there are no tools of plugins"),
+    row("v4/models.authStatus", "*.loginOptions", "there are keys and no logins"),
+    row(
+        "v4/{tasks.list,plugins.list}",
+        "*.payload.{tasks[],plugins[],diagnostics[],generation}",
+        "there are none",
+    ),
+    row(
+        "v4/environments.list",
+        "*.environments[].{lastSeenAtMs,lastSeenReason}",
+        "when a node was last seen is in the log",
+    ),
+    row(
+        "v4/subscriptions",
+        "*:sessions.create.payload.entry.+",
+        "sessions are kept in the form of 2026.2",
+    ),
+    row(
+        "v4/subscriptions",
+        "events",
+        "the recording has a heartbeat, and tells a row again that did not change",
+    ),
+    row(
+        "v4/subscriptions",
+        "{sessions.changed,session.message}.payload.{+,session.+}",
+        "a row is told once, in `session`, in the form of 2026.2",
+    ),
+    row(
+        "v4/subscriptions",
+        "session.message.payload.message.{+,__openclaw.+}",
+        "sessions and transcripts are kept in the form of 2026.2",
+    ),
+    row(
+        "v4/subscriptions",
+        "chat:final.payload.message.content[].text",
+        "the model of the recording had other words",
+    ),
 ];
 
 const fn row(file: &'static str, path: &'static str, why: &'static str) -> Deliberate {
@@ -234,7 +305,7 @@ const fn row(file: &'static str, path: &'static str, why: &'static str) -> Delib
 }
 
 /// What is replayed, in an order in which it makes sense on one gateway.
-pub(crate) const REPLAYED: [&str; 47] = [
+pub(crate) const REPLAYED: [&str; 68] = [
     "connect-token-no-device",
     "connect-token-backend",
     "connect-token-webchat-no-device",
@@ -280,35 +351,45 @@ pub(crate) const REPLAYED: [&str; 47] = [
     "chat-inject",
     "agent-method",
     "sessions-lifecycle",
+    "connect-node-role",
+    "node.list",
+    "node.pair.list",
+    "node-invoke",
+    "exec.approvals.get",
+    "agents.files.list",
+    "last-heartbeat",
+    "update.status",
+    "usage.status",
+    "usage.cost",
+    "wizard.status",
+    "commands.list",
+    "tools.catalog",
+    "tools.effective",
+    "models.authStatus",
+    "tasks.list",
+    "environments.list",
+    "plugins.list",
+    "gateway.identity.get",
+    "subscriptions",
+    "system-event-and-wake",
     "tick",
     "shutdown-sigterm",
 ];
 
 /// What waits for features of later versions, by the beginning of its name. `http` is replayed
 /// beside the others.
-pub(crate) const LATER: [(&str, &str); 22] = [
-    ("agents.files.", "editing of workspace files"),
+pub(crate) const LATER: [(&str, &str); 11] = [
     ("channels.", "channels"),
     ("chat-send-tool-exec-sandbox", "the sandbox"),
-    ("commands.", "slash commands as data"),
-    ("connect-node-role", "nodes"),
     ("cron", "cron"),
     ("diagnostics.", "diagnostics"),
     ("doctor.", "memory search"),
-    ("environments.", "remote environments"),
-    ("exec.approvals.", "approvals"),
-    ("gateway.identity.", "device identity"),
-    ("last-heartbeat", "heartbeats"),
     ("llm-upstream-requests", "no conversation with a gateway"),
-    ("models.authStatus", "the setup of models"),
-    ("node", "nodes"),
-    ("plugins.", "plugins"),
     ("sandbox-docker-events", "the sandbox"),
-    ("s", "skills, secrets, subscriptions and system events"),
-    ("t", "tasks, tools as data and speech"),
-    ("u", "updates and usage"),
-    ("voicewake.", "nodes"),
-    ("wizard.", "the setup wizard"),
+    ("secrets.", "secrets by reference"),
+    ("skills.", "skills"),
+    ("tts.", "speech"),
+    ("voicewake.", "wake words"),
 ];
 
 /// Whether `text` is what `pattern` describes.
