@@ -92,7 +92,7 @@ impl Node {
     }
 
     /// Goes; all that it was told.
-    pub(crate) async fn leave(mut self) -> Vec<Value> {
+    pub(crate) fn leave(mut self) -> Vec<Value> {
         self.heard.extend(self.client.take_backlog());
         self.heard
     }

@@ -54,7 +54,8 @@ pub(crate) async fn replay(gateway: &Gateway, home: &str, trace: &Trace) -> Hear
         | Line::Note(_) => None,
     }));
     let has_node = trace.name.ends_with("/node-invoke");
-    let mut node = if has_node { Some(Node::connect(gateway, trace.version).await) } else { None };
+    let mut beside =
+        if has_node { Some(Node::connect(gateway, trace.version).await) } else { None };
     let mut connected = !is_handshake(trace);
     let mut closes = false;
     for line in &trace.lines {
@@ -73,21 +74,21 @@ pub(crate) async fn replay(gateway: &Gateway, home: &str, trace: &Trace) -> Hear
                     text.to_owned()
                 } else {
                     let frame = with_token(frame, gateway.token());
-                    let frame = node.as_ref().map_or(frame.clone(), |node| node.meant(&frame));
+                    let frame = beside.as_ref().map_or(frame.clone(), |node| node.meant(&frame));
                     device::signed(&trace.name, frame, &recorded, &replay.challenge()).to_string()
                 };
                 replay.client.send_text(text).await.unwrap();
             }
             Line::Note(note) if note.starts_with("SIGTERM") => gateway.terminate().unwrap(),
-            Line::NodeReceive(frame) => node.as_mut().unwrap().await_like(frame).await,
-            Line::NodeSend(frame) => node.as_mut().unwrap().answer(frame).await,
+            Line::NodeReceive(frame) => beside.as_mut().unwrap().await_like(frame).await,
+            Line::NodeSend(frame) => beside.as_mut().unwrap().answer(frame).await,
             Line::Close(code, _) => closes = *code != 1005,
             Line::Note(_) => {}
         }
     }
     replay.catch_up().await;
-    if let Some(node) = node {
-        replay.heard.node_frames = node.leave().await;
+    if let Some(node) = beside {
+        replay.heard.node_frames = node.leave();
     }
     if closes {
         let end = tokio::time::timeout(replay.patience, replay.client.closed()).await;
