@@ -125,7 +125,8 @@ async fn steps(turn: &mut Turn, io: &Io, done: &mut Progress) -> Result<Stop, St
                 let calls = calls(&reply);
                 store_reply(turn, *reply, done).await?;
                 if calls.is_empty() {
-                    if turn.inbox.is_empty() {
+                    // What a person said meanwhile wants an answer; a note put in does not.
+                    if !take_interjections(turn, io, done).await? {
                         return Ok(Stop::Done);
                     }
                     continue;
@@ -211,11 +212,13 @@ async fn tell(delta: Delta, speech: &mut Speech, emitter: &Emitter) {
     }
 }
 
+/// Stores what joined meanwhile; says whether a person's message was among it.
 async fn take_interjections(
     turn: &mut Turn,
     io: &Io,
     done: &mut Progress,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
+    let before = done.steered.len();
     while let Ok(interjection) = turn.inbox.try_recv() {
         match interjection {
             Interjection::Steer(submission) => {
@@ -231,7 +234,7 @@ async fn take_interjections(
             }
         }
     }
-    Ok(())
+    Ok(done.steered.len() > before)
 }
 
 /// Appends one message.

@@ -253,6 +253,28 @@ async fn injected_messages_are_in_the_conversation() {
 }
 
 #[tokio::test]
+async fn a_message_injected_while_the_last_reply_runs_asks_no_model() {
+    let llm = Llm::script([slow("a b c d", Duration::from_millis(30))]);
+    let mut harness = Harness::start(llm);
+    harness.submit("t1", "count").await;
+    harness.until(|event| matches!(event.body, EventBody::Text { .. })).await;
+
+    let key = SessionKey::stored(MAIN);
+    let (injected, outcome) =
+        tokio::join!(harness.sessions.inject(&key, "by hand"), harness.outcome("t1"));
+
+    assert!(injected.unwrap().is_some());
+    assert_eq!((&outcome.stop, outcome.texts.len()), (&Stop::Done, 1));
+    assert_eq!(harness.llm.requests().len(), 1);
+    let roles: Vec<String> = harness
+        .transcript()
+        .iter()
+        .filter_map(|line| line["message"]["role"].as_str().map(str::to_owned))
+        .collect();
+    assert_eq!(roles, ["user", "assistant", "assistant"]);
+}
+
+#[tokio::test]
 async fn closing_refuses_new_turns_and_lets_running_ones_end() {
     let llm = Llm::script([slow("a b c", Duration::from_millis(20)), says("never")]);
     let mut harness = Harness::start(llm);
