@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use config::ModelRef;
 use domain::{SessionId, SessionKey};
 use protocol::{Error, Scope};
 use schemars::JsonSchema;
@@ -111,10 +112,14 @@ impl Method for SessionsCreate {
         let settings = params.settings(&key);
         if let (Some(entry), Some(settings)) = (&before, &settings)
             && !cx.caller.principal.may(Scope::Admin)
-            && settings.get("label").and_then(Value::as_str) != entry.label.as_deref()
         {
-            // What is there is changed by those who may change conversations.
-            return Err(Error::missing_scope(Scope::Admin).into());
+            // What is there is changed by those who may change conversations; a repeated request
+            // changes nothing.
+            let agent = key.agent().unwrap_or_else(|| gateway.config().agents.default.clone());
+            let model = session_row::model_of(&gateway.config(), &agent, Some(entry));
+            if !is_same(settings, entry, &model) {
+                return Err(Error::missing_scope(Scope::Admin).into());
+            }
         }
         if let Some(settings) = settings {
             let patch: sessions_patch::Params = serde_json::from_value(settings)
@@ -154,6 +159,16 @@ impl Method for SessionsCreate {
             resolved,
         })
     }
+}
+
+/// Whether a conversation has these settings already.
+fn is_same(settings: &Value, entry: &SessionEntry, model: &ModelRef) -> bool {
+    let wanted = |name: &str| settings.get(name).and_then(Value::as_str);
+    // Thinking that is off is stored as nothing.
+    let thinking = entry.thinking_level.as_deref().unwrap_or("off");
+    wanted("label").is_none_or(|it| entry.label.as_deref() == Some(it))
+        && wanted("thinkingLevel").is_none_or(|it| it == thinking)
+        && wanted("model").is_none_or(|it| it == model.to_string() || it == model.model)
 }
 
 impl Params {

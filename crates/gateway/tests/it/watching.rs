@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 use testkit::llm::{Llm, says};
 
-use crate::{client::Client, server::Server};
+use crate::{
+    client::Client,
+    server::{Server, connect_params},
+};
 
 const KEY: &str = "agent:main:page";
 
@@ -86,7 +89,7 @@ async fn who_watches_all_conversations_hears_what_is_said_in_each() {
 #[tokio::test]
 async fn a_client_that_chose_conversations_hears_turns_of_those_only() {
     let (server, _llm) = with_model(&["one", "two"]).await;
-    let mut params = crate::server::connect_params(4);
+    let mut params = connect_params(4);
     params["caps"] = json!(["tool-events", "session-scoped-events"]);
     let mut scoped = server.open().await;
     assert_eq!(scoped.connect(&params).await["ok"], true);
@@ -166,5 +169,28 @@ async fn the_same_key_makes_the_same_conversation() {
 
     assert_eq!((&first["key"], &first["sessionId"]), (&again["key"], &again["sessionId"]));
     assert_ne!(first["key"], other["key"]);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn who_may_only_write_makes_conversations_and_changes_none() {
+    let server = Server::plain().await;
+    let mut owner = server.connect(4).await;
+    owner.call("sessions.create", json!({"key": KEY, "label": "made"})).await;
+    let mut params = connect_params(4);
+    params["scopes"] = json!(["operator.read", "operator.write"]);
+    let mut writer = server.open().await;
+    writer.connect(&params).await;
+    let with = |field: &str, value: &str| json!({"key": KEY, "label": "made", (field): value});
+
+    let same = writer.call_raw("sessions.create", &json!({"key": KEY, "label": "made"})).await;
+    let off = writer.call_raw("sessions.create", &with("thinkingLevel", "off")).await;
+    let thinking = writer.call_raw("sessions.create", &with("thinkingLevel", "low")).await;
+    let model = writer.call_raw("sessions.create", &with("model", "other/one")).await;
+
+    assert_eq!((&same["ok"], &off["ok"]), (&json!(true), &json!(true)), "{same} {off}");
+    for refused in [thinking, model] {
+        assert_eq!(refused["error"]["message"], "missing scope: operator.admin", "{refused}");
+    }
     server.stop().await;
 }
