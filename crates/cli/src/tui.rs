@@ -6,8 +6,8 @@
 //!   timer, signals ────┘   (pure, no I/O)   └─► effects ─► wire ─► gateway
 //! ```
 //!
-//! [`State`] is changed by events alone and says what is to be done; [`wire`] owns the
-//! connection, [`screen`] the terminal, [`show`] the loop between them. Whatever a model or a
+//! [`state::State`] is changed by events alone and says what is to be done; [`wire`] owns the
+//! connection, [`screen`] the terminal, [`mod@show`] the loop between them. Whatever a model or a
 //! tool said passes [`safe`] before it is kept.
 
 mod input;

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Knows no terminal and no wire: `cli` and `gateway` show the same questions. Everything up to
-//! the plan is pure; [`apply`] and [`Check`] are the only effects.
+//! the plan is pure; [`apply()`] and [`Check`] are the only effects.
 
 #![warn(missing_docs)]
 
