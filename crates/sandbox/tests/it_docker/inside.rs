@@ -31,6 +31,8 @@ async fn its_directories_are_found_on_the_host_or_refused() {
     let body = ContainerCreateBody {
         image: Some(DEFAULT_IMAGE.to_owned()),
         labels: Some([rig.label()].into()),
+        // The socket is the superuser's, and the image's own user is not.
+        user: Some("0:0".to_owned()),
         entrypoint: Some(vec!["/target/boxd-test".to_owned()]),
         cmd: Some(
             ["--exact", "inside::its_directories_are_found_on_the_host_or_refused", "--nocapture"]
