@@ -73,6 +73,7 @@ async fn fan_out(lab: &Lab, gateway: &Gateway) -> anyhow::Result<Row> {
         });
     }
     let mut sender = Wire::connect(gateway.port(), gateway.token()).await?;
+    sender.call("sessions.create", &json!({ "key": "agent:main:main" })).await?;
     let params = json!({ "sessionKey": "agent:main:main", "message": MARK });
     let mut times = Vec::new();
     for _ in 0..lab.rounds(20) {
