@@ -1,6 +1,6 @@
-//! What a connection may do: roles, operator scopes, and which scope covers which.
+//! What a connection may do: roles, and which operator scope covers which.
 
-use std::fmt;
+use domain::Scope;
 
 /// What a connection is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,74 +28,6 @@ impl Role {
             Self::Operator => "operator",
             Self::Node => "node",
         }
-    }
-}
-
-/// What an operator may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Scope {
-    /// Look.
-    Read,
-    /// Look and act.
-    Write,
-    /// Everything.
-    Admin,
-    /// Answer exec approvals.
-    Approvals,
-    /// Pair devices and nodes.
-    Pairing,
-    /// Answer questions of agents.
-    Questions,
-    /// Speak.
-    Talk,
-    /// See the secrets of speech services.
-    TalkSecrets,
-    /// Look at sessions only.
-    SessionsRead,
-    /// Change sessions only.
-    SessionsWrite,
-}
-
-impl Scope {
-    /// All of them.
-    pub const ALL: [Self; 10] = [
-        Self::Read,
-        Self::Write,
-        Self::Admin,
-        Self::Approvals,
-        Self::Pairing,
-        Self::Questions,
-        Self::Talk,
-        Self::TalkSecrets,
-        Self::SessionsRead,
-        Self::SessionsWrite,
-    ];
-
-    /// Reads a scope of the wire; `None` when it is unknown, which grants nothing.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|scope| scope.as_str() == text)
-    }
-
-    /// The scope on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Read => "operator.read",
-            Self::Write => "operator.write",
-            Self::Admin => "operator.admin",
-            Self::Approvals => "operator.approvals",
-            Self::Pairing => "operator.pairing",
-            Self::Questions => "operator.questions",
-            Self::Talk => "operator.talk",
-            Self::TalkSecrets => "operator.talk.secrets",
-            Self::SessionsRead => "operator.sessions.read",
-            Self::SessionsWrite => "operator.sessions.write",
-        }
-    }
-}
-
-impl fmt::Display for Scope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 
@@ -149,14 +81,6 @@ mod tests {
     use proptest::{prelude::*, sample};
 
     use super::*;
-
-    #[test]
-    fn scopes_read_back_as_they_are_written() {
-        for scope in Scope::ALL {
-            assert_eq!(Scope::parse(scope.as_str()), Some(scope));
-        }
-        assert_eq!(Scope::parse("operator.root"), None);
-    }
 
     #[test]
     fn admin_covers_all_and_write_covers_read_alone() {

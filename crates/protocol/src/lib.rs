@@ -11,10 +11,9 @@ pub mod error;
 pub mod event;
 pub mod frame;
 pub mod handshake;
-pub mod scope;
 pub mod validation;
 pub mod version;
 
+pub use domain::Scope;
 pub use error::{Code, Error};
-pub use scope::Scope;
 pub use version::Version;

@@ -33,7 +33,7 @@ impl Method for DeviceScopesRequestUpgrade {
         let Some(device) = &principal.device else {
             return Err(RpcError::invalid("only a paired device can ask for scopes"));
         };
-        if scopes.iter().any(|scope| policy::scope::Scope::parse(scope).is_none()) {
+        if scopes.iter().any(|scope| domain::Scope::parse(scope).is_none()) {
             return Err(RpcError::invalid("unknown scope"));
         }
         let request_id = cx
