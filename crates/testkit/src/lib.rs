@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests make their own files, processes and time")]
 
 pub mod clock;
+pub mod containers;
 pub mod gateway;
 pub mod home;
 pub mod llm;

@@ -45,7 +45,10 @@ async fn its_directories_are_found_on_the_host_or_refused() {
                 "/var/run/docker.sock:/var/run/docker.sock".to_owned(),
                 format!("{}:{INNER}", rig.home.display()),
                 format!("{}:/target/boxd-test:ro", exe.display()),
-                format!("{}:/target/boxd/openclaw-boxd:ro", Rig::servant().display()),
+                format!(
+                    "{}:/target/boxd/openclaw-boxd:ro",
+                    testkit::containers::servant().display()
+                ),
             ]),
             ..HostConfig::default()
         }),

@@ -127,7 +127,7 @@ const THAWED_WITHIN: Duration = Duration::from_secs(5);
 #[tokio::test]
 async fn a_container_frozen_under_a_live_gateway_is_thawed_by_the_next_call() {
     let rig = Rig::new().await;
-    for servant in [Some(Rig::servant()), Some("/no/such/servant".into())] {
+    for servant in [Some(testkit::containers::servant()), Some("/no/such/servant".into())] {
         let settings = rig.settings("frozen");
         let gateway = Backend::new(Options { servant, ..rig.options() });
         let sandbox = gateway.ensure(&settings).await.unwrap();

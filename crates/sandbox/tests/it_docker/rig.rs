@@ -11,11 +11,7 @@ use std::{
 };
 
 use bollard::{
-    Docker,
-    models::ContainerInspectResponse,
-    query_parameters::{
-        InspectContainerOptions, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
-    },
+    Docker, models::ContainerInspectResponse, query_parameters::InspectContainerOptions,
 };
 use domain::{Clock, UnixMillis};
 use sandbox::{
@@ -26,9 +22,8 @@ use sandbox::{
     },
 };
 use store::SandboxRegistry;
+use testkit::containers::{Containers, servant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-
-const LABEL: &str = "openclaw.test";
 
 /// A time of day that moves when told.
 #[derive(Debug)]
@@ -51,7 +46,7 @@ pub(crate) struct Rig {
     pub(crate) home: PathBuf,
     pub(crate) clock: Arc<Hands>,
     pub(crate) docker: Docker,
-    run: String,
+    containers: Containers,
     /// Removes `home` when this goes.
     dir: Option<tempfile::TempDir>,
 }
@@ -74,26 +69,14 @@ impl Rig {
 
     /// On a directory that somebody else removes.
     pub(crate) async fn at(home: PathBuf) -> Self {
-        let docker = Docker::connect_with_local_defaults().unwrap();
-        let docker = docker.negotiate_version().await.unwrap_or_else(|error| {
-            panic!("no Docker Engine answers ({error}): run scripts/docker-engine.sh")
-        });
+        let containers = Containers::new().await;
+        let docker = containers.docker.clone();
         let image = sandbox::docker::settings::DEFAULT_IMAGE;
         docker.inspect_image(image).await.unwrap_or_else(|error| {
             panic!("no image {image} ({error}): run scripts/sandbox-image.sh")
         });
-        let mut seed = [0; 8];
-        getrandom::fill(&mut seed).unwrap();
         let clock = Arc::new(Hands(AtomicI64::new(1_795_361_070_337)));
-        Self { home, clock, docker, run: hex::encode(seed), dir: None }
-    }
-
-    /// The servant's program, as its script builds it.
-    pub(crate) fn servant() -> PathBuf {
-        let exe = std::env::current_exe().unwrap();
-        let target = exe.ancestors().find(|it| it.join("boxd/openclaw-boxd").is_file());
-        let target = target.expect("no servant: run scripts/build-boxd.sh");
-        target.join("boxd/openclaw-boxd")
+        Self { home, clock, docker, containers, dir: None }
     }
 
     pub(crate) fn options(&self) -> Options {
@@ -103,9 +86,9 @@ impl Rig {
             homes: vec![PathBuf::from("/home/nobody-here")],
             registry: SandboxRegistry::new(&self.home),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
-            servant: Some(Self::servant()),
-            owner: self.run.clone(),
-            labels: BTreeMap::from([(LABEL.to_owned(), self.run.clone())]),
+            servant: Some(servant()),
+            owner: self.containers.run.clone(),
+            labels: BTreeMap::from([self.containers.label()]),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         }
@@ -117,7 +100,7 @@ impl Rig {
 
     /// The defaults, for a session of this name.
     pub(crate) fn settings(&self, session: &str) -> Settings {
-        let key = format!("{session}-{}", self.run);
+        let key = format!("{session}-{}", self.containers.run);
         Settings {
             sandbox_dir: self.home.join("sandboxes").join(sandbox::naming::slug(&key)),
             scope: Scope { sharing: Sharing::Session, key, agent: "main".to_owned() },
@@ -147,45 +130,12 @@ impl Rig {
 
     /// Names of all containers of this test.
     pub(crate) async fn names(&self) -> Vec<String> {
-        let mut names: Vec<_> =
-            labelled(&self.docker, &self.run).await.into_iter().map(|(name, _)| name).collect();
-        names.sort();
-        names
+        self.containers.names().await
     }
 
     pub(crate) fn label(&self) -> (String, String) {
-        (LABEL.to_owned(), self.run.clone())
+        self.containers.label()
     }
-}
-
-impl Drop for Rig {
-    fn drop(&mut self) {
-        let run = self.run.clone();
-        // Of its own, since a test that panics takes its runtime down.
-        let cleared = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.unwrap().block_on(async {
-                let docker = Docker::connect_with_local_defaults().unwrap();
-                let Ok(docker) = docker.negotiate_version().await else { return };
-                for (_, id) in labelled(&docker, &run).await {
-                    let options = RemoveContainerOptionsBuilder::default().force(true).v(true);
-                    docker.remove_container(&id, Some(options.build())).await.ok();
-                }
-            });
-        });
-        cleared.join().ok();
-        drop(self.dir.take());
-    }
-}
-
-async fn labelled(docker: &Docker, run: &str) -> Vec<(String, String)> {
-    let filters = [("label".to_owned(), vec![format!("{LABEL}={run}")])].into();
-    let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
-    let found = docker.list_containers(Some(options)).await.unwrap_or_default();
-    let name = |names: Option<Vec<String>>| {
-        names.unwrap_or_default().join(",").trim_start_matches('/').to_owned()
-    };
-    found.into_iter().map(|it| (name(it.names), it.id.unwrap_or_default())).collect()
 }
 
 pub(crate) fn command(line: &str) -> Command {

@@ -6,7 +6,7 @@
 //! run. Without an engine these tests fail, and say so. All they make is labelled and removed.
 
 #![expect(clippy::disallowed_methods, reason = "tests look at the disk for themselves")]
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on ends")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 mod files;
 mod first_process;

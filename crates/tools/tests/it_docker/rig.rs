@@ -8,12 +8,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use bollard::{
-    Docker,
-    query_parameters::{
-        InspectContainerOptions, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
-    },
-};
+use bollard::{Docker, query_parameters::InspectContainerOptions};
 use domain::{Call, CallId, CallResult, Effect, SessionKey, SystemClock};
 use policy::{HostJudgement, Judgement, Permit, Reach, Rules, Subject, judge, judge_host};
 use sandbox::docker::{
@@ -21,13 +16,12 @@ use sandbox::docker::{
     settings::{Access, Allowed, Container, Scope, Seed, Sharing},
 };
 use serde_json::{Value, json};
+use testkit::containers::{Containers, servant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tools::{
     Deps, Limits, Processes, Progress, Registry, ToolCx,
     ports::{Conversations, History, Status},
 };
-
-const LABEL: &str = "openclaw.test";
 
 /// Longest that a call may take, contained or not.
 const PATIENCE: Duration = Duration::from_secs(25);
@@ -41,7 +35,7 @@ pub(crate) struct Rig {
     pub(crate) docker: Docker,
     pub(crate) gateway: Backend,
     registry: Registry,
-    run: String,
+    containers: Containers,
     _dir: tempfile::TempDir,
 }
 
@@ -61,33 +55,28 @@ impl Rig {
         std::fs::set_permissions(&home, std::os::unix::fs::PermissionsExt::from_mode(0o755))
             .unwrap();
         std::fs::write(home.join("canary"), SECRET).unwrap();
-        let docker = Docker::connect_with_local_defaults().unwrap();
-        let docker = docker.negotiate_version().await.unwrap_or_else(|error| {
-            panic!("no Docker Engine answers ({error}): run scripts/docker-engine.sh")
-        });
-        let mut seed = [0; 8];
-        getrandom::fill(&mut seed).unwrap();
-        let run = hex::encode(seed);
+        let containers = Containers::new().await;
+        let docker = containers.docker.clone();
         let processes = Processes::new(TaskTracker::new(), Arc::new(|_| {}));
         let (conversations, clock) = (Arc::new(NoConversation), SystemClock::shared());
         let registry = tools::builtin(Deps { conversations, processes, clock, nodes: None });
-        let gateway = Backend::new(options(&home, &run, &run));
-        Self { home, docker, gateway, registry, run, _dir: dir }
+        let gateway = Backend::new(options(&home, &containers.run, &containers));
+        Self { home, docker, gateway, registry, containers, _dir: dir }
     }
 
     /// The same gateway in another life.
     pub(crate) fn reborn(&self) -> Backend {
-        Backend::new(options(&self.home, &self.run, &self.run))
+        Backend::new(options(&self.home, &self.containers.run, &self.containers))
     }
 
     /// Another gateway at the same engine.
     pub(crate) fn other_gateway(&self, owner: &str) -> Backend {
-        Backend::new(options(&self.home.join(owner), owner, &self.run))
+        Backend::new(options(&self.home.join(owner), owner, &self.containers))
     }
 
     /// The defaults, for a session of this name.
     pub(crate) fn settings(&self, session: &str) -> Settings {
-        let key = format!("{session}-{}", self.run);
+        let key = format!("{session}-{}", self.containers.run);
         Settings {
             sandbox_dir: self.home.join("sandboxes").join(sandbox::naming::slug(&key)),
             scope: Scope { sharing: Sharing::Session, key, agent: "main".to_owned() },
@@ -133,7 +122,7 @@ impl Rig {
 
     /// How many containers this test has.
     pub(crate) async fn count(&self) -> usize {
-        labelled(&self.docker, &self.run).await.len()
+        self.containers.names().await.len()
     }
 
     /// Nothing of the host was changed by the sandbox.
@@ -204,25 +193,6 @@ impl Boxed<'_> {
     }
 }
 
-impl Drop for Rig {
-    fn drop(&mut self) {
-        let run = self.run.clone();
-        // Of its own, since a test that panics takes its runtime down.
-        let cleared = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.unwrap().block_on(async {
-                let docker = Docker::connect_with_local_defaults().unwrap();
-                let Ok(docker) = docker.negotiate_version().await else { return };
-                for id in labelled(&docker, &run).await {
-                    let options = RemoveContainerOptionsBuilder::default().force(true).v(true);
-                    docker.remove_container(&id, Some(options.build())).await.ok();
-                }
-            });
-        });
-        cleared.join().ok();
-    }
-}
-
 /// Whether the answer has one of the reasons, which `|` parts.
 pub(crate) fn says(said: &str, why: &str) -> bool {
     let said = said.to_lowercase();
@@ -250,14 +220,7 @@ pub(crate) fn text(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
-/// The servant's program, as its script builds it.
-fn servant() -> PathBuf {
-    let exe = std::env::current_exe().unwrap();
-    let target = exe.ancestors().find(|it| it.join("boxd/openclaw-boxd").is_file());
-    target.expect("no servant: run scripts/build-boxd.sh").join("boxd/openclaw-boxd")
-}
-
-fn options(home: &Path, owner: &str, run: &str) -> Options {
+fn options(home: &Path, owner: &str, containers: &Containers) -> Options {
     Options {
         engine: Engine::Docker,
         env: BTreeMap::new(),
@@ -266,17 +229,10 @@ fn options(home: &Path, owner: &str, run: &str) -> Options {
         clock: SystemClock::shared(),
         servant: Some(servant()),
         owner: owner.to_owned(),
-        labels: BTreeMap::from([(LABEL.to_owned(), run.to_owned())]),
+        labels: BTreeMap::from([containers.label()]),
         tasks: TaskTracker::new(),
         stop: CancellationToken::new(),
     }
-}
-
-async fn labelled(docker: &Docker, run: &str) -> Vec<String> {
-    let filters = [("label".to_owned(), vec![format!("{LABEL}={run}")])].into();
-    let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
-    let found = docker.list_containers(Some(options)).await.unwrap_or_default();
-    found.into_iter().filter_map(|it| it.id).collect()
 }
 
 /// The permit that the default policy gives, or its refusal.
