@@ -2,10 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::Secret;
+use domain::{Scope, Secret};
 use futures_util::{SinkExt, StreamExt};
 use protocol::{
-    Scope, Version,
+    Version,
     device::{self, DeviceKey},
     handshake::{ClientId, Connect, Mode},
 };

@@ -18,9 +18,9 @@ use std::{
 
 use agent::{ApprovalRequest, Approver};
 use async_trait::async_trait;
-use domain::Clock;
+use domain::{Clock, Scope};
 use policy::Verdict;
-use protocol::{Scope, Version, frame::EventText};
+use protocol::{Version, frame::EventText};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::{

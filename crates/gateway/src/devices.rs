@@ -9,8 +9,8 @@ use std::{
     time::Duration,
 };
 
-use domain::{Clock, UnixMillis};
-use protocol::{Scope, event::PairResolved};
+use domain::{Clock, Scope, UnixMillis};
+use protocol::event::PairResolved;
 use store::{DeviceFiles, DeviceToken, PairedDevice, PendingDevice, StoreError};
 use tokio::{
     sync::watch,

@@ -12,9 +12,9 @@ use std::{
 
 use agent::{Event, EventBody, Outcome};
 use arc_swap::ArcSwap;
-use domain::{ConnId, SessionKey, TurnId};
+use domain::{ConnId, Scope, SessionKey, TurnId};
 use protocol::{
-    Scope, Version, compat,
+    Version, compat,
     event::{Chat, Presence, Shutdown, Tick},
     frame::{EventText, StateVersion},
 };

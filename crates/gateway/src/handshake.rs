@@ -5,10 +5,10 @@
 
 use std::sync::LazyLock;
 
-use domain::{DeviceId, UnixMillis};
+use domain::{DeviceId, Scope, UnixMillis};
 use policy::scope::{self, Role};
 use protocol::{
-    Error, Scope, Version,
+    Error, Version,
     device::PublicKey,
     handshake::{ClientId, Connect, Mode},
     validation, version,

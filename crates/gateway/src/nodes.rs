@@ -15,8 +15,8 @@ use std::{
     time::Duration,
 };
 
-use domain::{Clock, ConnId, UnixMillis};
-use protocol::{Code, Error, Scope, Version, frame::EventText};
+use domain::{Clock, ConnId, Scope, UnixMillis};
+use protocol::{Code, Error, Version, frame::EventText};
 use serde::Serialize;
 use serde_json::{Value, json};
 use store::{NodeFile, NodeRecord, StoreError};

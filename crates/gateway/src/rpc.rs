@@ -8,9 +8,10 @@ use std::{
     collections::BTreeMap, future::Future, panic::AssertUnwindSafe, sync::Arc, sync::OnceLock,
 };
 
+use domain::Scope;
 use futures_util::{FutureExt as _, future::BoxFuture};
 use policy::scope::Role;
-use protocol::{Scope, Version, frame};
+use protocol::{Version, frame};
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{

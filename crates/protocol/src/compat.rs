@@ -3,13 +3,14 @@
 //! Everything else speaks the newest version; a connection that negotiated 3 has its hello,
 //! events, errors and default scopes shaped here on the way out (or in).
 
+use domain::Scope;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    Code, Error, Scope, Version,
+    Code, Error, Version,
     event::{Agent, AgentData, Chat, ChatMessage, ChatState, Shutdown},
     handshake::{Connect, Hello, Mode},
 };

@@ -14,6 +14,5 @@ pub mod handshake;
 pub mod validation;
 pub mod version;
 
-pub use domain::Scope;
 pub use error::{Code, Error};
 pub use version::Version;

@@ -5,8 +5,8 @@
 //! method whose answer depends on who asks looks at `cx.caller.principal` itself.
 
 use domain::DeviceId;
+use domain::Scope;
 use policy::scope::{self, Role};
-use protocol::Scope;
 
 use super::Proof;
 

@@ -250,7 +250,7 @@ impl Unproven {
         let gateway = &self.gateway;
         let config = gateway.config();
         let principal = &admitted.principal;
-        let is_admin = principal.may(protocol::Scope::Admin);
+        let is_admin = principal.may(domain::Scope::Admin);
         let may_see_paths = is_admin || admitted.version == Version::V3;
         let path = |path: &std::path::Path| may_see_paths.then(|| path.display().to_string());
         let names = gateway

@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use agent::{CallEnd, Event, EventBody, Outcome, Stop};
-use domain::{ConnId, SessionKey, UnixMillis};
+use domain::{ConnId, Scope, SessionKey, UnixMillis};
 use protocol::{
-    Scope, Version, compat,
+    Version, compat,
     event::{Agent, AgentData, Chat, ChatMessage, ChatState},
     frame::EventText,
 };

@@ -1,7 +1,7 @@
 //! Who may use the API over HTTP: a shared secret as bearer token.
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use protocol::Scope;
+use domain::Scope;
 use serde_json::json;
 
 use super::reply::{self, Kind, Reply};

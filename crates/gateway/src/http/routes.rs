@@ -8,8 +8,8 @@ use axum::{
     extract::State,
     http::{Method, Request, StatusCode, request::Parts},
 };
+use domain::Scope;
 use futures_util::FutureExt as _;
-use protocol::Scope;
 use tokio::time::Instant;
 use tracing::{debug, error};
 

@@ -3,7 +3,7 @@
 
 use std::{future::Future, marker::PhantomData};
 
-use protocol::Scope;
+use domain::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use agent::{Lookup, Outcome, Stop, Submitted};
-use domain::{AgentId, SessionKey};
-use protocol::{Error, Scope};
+use domain::{AgentId, Scope, SessionKey};
+use protocol::Error;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

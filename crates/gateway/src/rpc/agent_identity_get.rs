@@ -35,7 +35,7 @@ pub(super) struct Reply {
 
 impl Method for AgentIdentityGet {
     const NAME: &'static str = "agent.identity.get";
-    const SCOPE: protocol::Scope = protocol::Scope::Read;
+    const SCOPE: domain::Scope = domain::Scope::Read;
     const KIND: super::Kind = super::Kind::Read;
     type Params = Params;
     type Reply = Reply;

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use agent::{Lookup, Stop};
-use domain::{TurnId, UnixMillis};
-use protocol::Scope;
+use domain::{Scope, TurnId, UnixMillis};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,6 @@
 //! `agents.create`: one agent more in the config file, with a workspace.
 
-use protocol::Scope;
+use domain::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use config::Config;
 use domain::AgentId;
-use protocol::Scope;
+use domain::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

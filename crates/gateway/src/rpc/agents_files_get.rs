@@ -1,6 +1,6 @@
 //! `agents.files.get`: what one workspace file says.
 
-use protocol::Scope;
+use domain::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

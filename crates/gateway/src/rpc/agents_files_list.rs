@@ -1,6 +1,6 @@
 //! `agents.files.list`: the workspace files that an agent reads.
 
-use protocol::Scope;
+use domain::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,6 @@
 //! `agents.files.set`: replaces one workspace file.
 
-use protocol::Scope;
+use domain::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};

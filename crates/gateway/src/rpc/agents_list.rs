@@ -68,7 +68,7 @@ struct Models {
 
 impl Method for AgentsList {
     const NAME: &'static str = "agents.list";
-    const SCOPE: protocol::Scope = protocol::Scope::Read;
+    const SCOPE: domain::Scope = domain::Scope::Read;
     const KIND: super::Kind = super::Kind::Read;
     type Params = Params;
     type Reply = Reply;

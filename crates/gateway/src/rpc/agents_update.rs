@@ -1,6 +1,6 @@
 //! `agents.update`: changes an agent in the config file.
 
-use protocol::Scope;
+use domain::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 

@@ -1,6 +1,6 @@
 //! `audit.list`: what was done, newest first.
 
-use protocol::Scope;
+use domain::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -1,8 +1,7 @@
 //! `chat.abort`: stops one turn of a conversation, or all of them.
 
 use agent::Aborted;
-use domain::{AgentId, TurnId};
-use protocol::Scope;
+use domain::{AgentId, Scope, TurnId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

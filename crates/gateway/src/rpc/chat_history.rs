@@ -1,7 +1,7 @@
 //! `chat.history`: the newest messages of a conversation, as its file has them.
 
-use domain::AgentId;
-use protocol::{Scope, compat};
+use domain::{AgentId, Scope};
+use protocol::compat;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};

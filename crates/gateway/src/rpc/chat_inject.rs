@@ -1,10 +1,7 @@
 //! `chat.inject`: puts a message of the assistant into a conversation without a turn.
 
-use domain::AgentId;
-use protocol::{
-    Scope,
-    event::{Chat, ChatMessage, ChatState},
-};
+use domain::{AgentId, Scope};
+use protocol::event::{Chat, ChatMessage, ChatState};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,6 @@
 //! `chat.message.get`: one message, whole, that a history had cut or left out.
 
-use protocol::Scope;
+use domain::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;

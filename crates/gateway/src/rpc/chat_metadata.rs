@@ -1,6 +1,6 @@
 //! `chat.metadata`: what a chat offers to choose from: models and commands.
 
-use protocol::Scope;
+use domain::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use agent::{Outcome, Stop, Submitted};
 use domain::AgentId;
-use protocol::Scope;
+use domain::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -1,7 +1,7 @@
 //! `chat.startup`: all that a chat page needs at its start, in one answer: the history, the
 //! agents, what there is to choose from. The connection hears of conversations from then on.
 
-use protocol::Scope;
+use domain::Scope;
 use serde::Serialize;
 
 use super::{

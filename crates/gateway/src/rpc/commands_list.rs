@@ -1,6 +1,6 @@
 //! `commands.list`: the slash commands that a conversation takes.
 
-use protocol::Scope;
+use domain::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -69,7 +69,7 @@ pub(super) struct Note {
 
 impl Method for ConfigApply {
     const NAME: &'static str = "config.apply";
-    const SCOPE: protocol::Scope = protocol::Scope::Admin;
+    const SCOPE: domain::Scope = domain::Scope::Admin;
     const KIND: super::Kind = super::Kind::Write;
     type Params = Params;
     type Reply = Reply;

@@ -48,7 +48,7 @@ pub(super) struct Issue {
 
 impl Method for ConfigGet {
     const NAME: &'static str = "config.get";
-    const SCOPE: protocol::Scope = protocol::Scope::Read;
+    const SCOPE: domain::Scope = domain::Scope::Read;
     const KIND: super::Kind = super::Kind::Read;
     type Params = Params;
     type Reply = Reply;

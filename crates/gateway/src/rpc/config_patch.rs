@@ -37,7 +37,7 @@ pub(super) struct Params {
 
 impl Method for ConfigPatch {
     const NAME: &'static str = "config.patch";
-    const SCOPE: protocol::Scope = protocol::Scope::Admin;
+    const SCOPE: domain::Scope = domain::Scope::Admin;
     const KIND: super::Kind = super::Kind::Write;
     type Params = Params;
     type Reply = Reply;

@@ -27,7 +27,7 @@ pub(super) struct Reply {
 
 impl Method for ConfigSchema {
     const NAME: &'static str = "config.schema";
-    const SCOPE: protocol::Scope = protocol::Scope::Read;
+    const SCOPE: domain::Scope = domain::Scope::Read;
     const KIND: super::Kind = super::Kind::Read;
     type Params = Params;
     type Reply = Reply;

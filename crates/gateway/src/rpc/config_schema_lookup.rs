@@ -1,6 +1,6 @@
 //! `config.schema.lookup`: one place of the configuration, and what is directly below it.
 
-use protocol::Scope;
+use domain::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};

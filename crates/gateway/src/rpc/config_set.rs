@@ -28,7 +28,7 @@ pub(super) struct Reply {
 
 impl Method for ConfigSet {
     const NAME: &'static str = "config.set";
-    const SCOPE: protocol::Scope = protocol::Scope::Admin;
+    const SCOPE: domain::Scope = domain::Scope::Admin;
     const KIND: super::Kind = super::Kind::Write;
     type Params = Params;
     type Reply = Reply;

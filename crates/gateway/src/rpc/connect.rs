@@ -1,6 +1,6 @@
 //! `connect`, which is only good as the first request and never gets here then.
 
-use protocol::Scope;
+use domain::Scope;
 
 use super::{Cx, Kind, Method, RpcError};
 

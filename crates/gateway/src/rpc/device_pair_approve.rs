@@ -28,7 +28,7 @@ pub(super) struct Reply {
 
 impl Method for DevicePairApprove {
     const NAME: &'static str = "device.pair.approve";
-    const SCOPE: protocol::Scope = protocol::Scope::Pairing;
+    const SCOPE: domain::Scope = domain::Scope::Pairing;
     const KIND: Kind = Kind::Write;
     type Params = Params;
     type Reply = Reply;

@@ -24,7 +24,7 @@ pub(super) struct Reply {
 
 impl Method for DevicePairList {
     const NAME: &'static str = "device.pair.list";
-    const SCOPE: protocol::Scope = protocol::Scope::Pairing;
+    const SCOPE: domain::Scope = domain::Scope::Pairing;
     const KIND: Kind = Kind::Read;
     type Params = Params;
     type Reply = Reply;

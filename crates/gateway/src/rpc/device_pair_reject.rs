@@ -25,7 +25,7 @@ pub(super) struct Reply {
 
 impl Method for DevicePairReject {
     const NAME: &'static str = "device.pair.reject";
-    const SCOPE: protocol::Scope = protocol::Scope::Pairing;
+    const SCOPE: domain::Scope = domain::Scope::Pairing;
     const KIND: Kind = Kind::Write;
     type Params = Params;
     type Reply = Reply;

@@ -24,7 +24,7 @@ pub(super) struct Reply {
 
 impl Method for DevicePairRemove {
     const NAME: &'static str = "device.pair.remove";
-    const SCOPE: protocol::Scope = protocol::Scope::Pairing;
+    const SCOPE: domain::Scope = domain::Scope::Pairing;
     const KIND: Kind = Kind::Write;
     type Params = Params;
     type Reply = Reply;

@@ -26,7 +26,7 @@ pub(super) struct Reply {
 
 impl Method for DevicePairRename {
     const NAME: &'static str = "device.pair.rename";
-    const SCOPE: protocol::Scope = protocol::Scope::Pairing;
+    const SCOPE: domain::Scope = domain::Scope::Pairing;
     const KIND: Kind = Kind::Write;
     type Params = Params;
     type Reply = Reply;

@@ -23,7 +23,7 @@ pub(super) struct Reply {
 
 impl Method for DeviceScopesRequestUpgrade {
     const NAME: &'static str = "device.scopes.requestUpgrade";
-    const SCOPE: protocol::Scope = protocol::Scope::Read;
+    const SCOPE: domain::Scope = domain::Scope::Read;
     const KIND: Kind = Kind::Write;
     type Params = Params;
     type Reply = Reply;

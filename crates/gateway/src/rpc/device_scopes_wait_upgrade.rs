@@ -26,7 +26,7 @@ pub(super) enum Reply {
 
 impl Method for DeviceScopesWaitUpgrade {
     const NAME: &'static str = "device.scopes.waitUpgrade";
-    const SCOPE: protocol::Scope = protocol::Scope::Read;
+    const SCOPE: domain::Scope = domain::Scope::Read;
     const KIND: Kind = Kind::Read;
     type Params = Params;
     type Reply = Reply;

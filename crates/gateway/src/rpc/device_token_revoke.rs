@@ -28,7 +28,7 @@ pub(super) struct Reply {
 
 impl Method for DeviceTokenRevoke {
     const NAME: &'static str = "device.token.revoke";
-    const SCOPE: protocol::Scope = protocol::Scope::Pairing;
+    const SCOPE: domain::Scope = domain::Scope::Pairing;
     const KIND: Kind = Kind::Write;
     type Params = Params;
     type Reply = Reply;

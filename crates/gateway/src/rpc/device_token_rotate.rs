@@ -38,7 +38,7 @@ pub(super) struct Reply {
 
 impl Method for DeviceTokenRotate {
     const NAME: &'static str = "device.token.rotate";
-    const SCOPE: protocol::Scope = protocol::Scope::Pairing;
+    const SCOPE: domain::Scope = domain::Scope::Pairing;
     const KIND: Kind = Kind::Write;
     type Params = Params;
     type Reply = Reply;

@@ -1,6 +1,6 @@
 //! `environments.list`: the machines that commands may run on: this one, and the nodes.
 
-use protocol::Scope;
+use domain::Scope;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! `exec.approval.get`: one question that waits, for a person to look at.
 
-use protocol::Scope;
+use domain::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

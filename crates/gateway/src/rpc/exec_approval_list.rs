@@ -1,6 +1,6 @@
 //! `exec.approval.list`: the questions that wait for an answer.
 
-use protocol::Scope;
+use domain::Scope;
 use schemars::JsonSchema;
 use serde::Deserialize;
 

@@ -1,7 +1,7 @@
 //! `exec.approval.resolve`: a person's answer to a question.
 
+use domain::Scope;
 use policy::Verdict;
-use protocol::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -1,6 +1,6 @@
 //! `exec.approval.waitDecision`: waits for the end of a question, also after a reconnect.
 
-use protocol::Scope;
+use domain::Scope;
 use schemars::JsonSchema;
 use serde::Deserialize;
 

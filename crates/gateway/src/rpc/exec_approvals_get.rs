@@ -1,7 +1,8 @@
 //! `exec.approvals.get`: what this machine's approvals file says.
 
 use config::{ExecAsk, ExecSecurity};
-use protocol::{Scope, Version};
+use domain::Scope;
+use protocol::Version;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{ApprovalsError, ApprovalsSnapshot};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use protocol::Scope;
+use domain::Scope;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};

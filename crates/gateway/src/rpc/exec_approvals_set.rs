@@ -1,6 +1,6 @@
 //! `exec.approvals.set`: replaces this machine's approvals file.
 
-use protocol::Scope;
+use domain::Scope;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;

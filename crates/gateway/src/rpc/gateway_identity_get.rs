@@ -1,6 +1,7 @@
 //! `gateway.identity.get`: who the gateway itself is.
 
-use protocol::{Scope, device::DeviceKey};
+use domain::Scope;
+use protocol::device::DeviceKey;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{DeviceIdentity, IdentityFiles};

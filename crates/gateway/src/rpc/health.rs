@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use protocol::Scope;
+use domain::Scope;
 use serde_json::value::RawValue;
 
 use super::{Cx, Kind, Method, RpcError};

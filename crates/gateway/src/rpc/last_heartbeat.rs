@@ -1,6 +1,6 @@
 //! `last-heartbeat`: what the last heartbeat brought.
 
-use protocol::Scope;
+use domain::Scope;
 use schemars::JsonSchema;
 use serde::Deserialize;
 

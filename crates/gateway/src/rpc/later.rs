@@ -1,7 +1,7 @@
 //! Methods that clients know and that are not built: they are not advertised, and who calls one is
 //! told so, instead of being told that there is no such thing.
 
-use protocol::Scope;
+use domain::Scope;
 
 /// What is missing, and what a caller must hold to be told.
 #[derive(Clone, Copy)]

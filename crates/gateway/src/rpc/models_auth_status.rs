@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::AgentId;
-use protocol::Scope;
+use domain::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

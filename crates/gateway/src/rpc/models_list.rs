@@ -55,7 +55,7 @@ pub(super) struct Row {
 
 impl Method for ModelsList {
     const NAME: &'static str = "models.list";
-    const SCOPE: protocol::Scope = protocol::Scope::Read;
+    const SCOPE: domain::Scope = domain::Scope::Read;
     const KIND: super::Kind = super::Kind::Read;
     type Params = Params;
     type Reply = Reply;

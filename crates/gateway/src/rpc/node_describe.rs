@@ -1,7 +1,7 @@
 //! `node.describe`: one node.
 
+use domain::Scope;
 use domain::UnixMillis;
-use protocol::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

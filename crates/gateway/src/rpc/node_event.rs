@@ -1,8 +1,7 @@
 //! `node.event`: something that happened on a node.
 
-use domain::{AgentId, Content, SessionKey, TurnId};
+use domain::{AgentId, Content, Scope, SessionKey, TurnId};
 use policy::scope::Role;
-use protocol::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use protocol::{Code, Error, Scope};
+use domain::Scope;
+use protocol::{Code, Error};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

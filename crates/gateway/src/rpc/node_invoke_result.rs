@@ -1,7 +1,7 @@
 //! `node.invoke.result`: a node's answer to a call.
 
+use domain::Scope;
 use policy::scope::Role;
-use protocol::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

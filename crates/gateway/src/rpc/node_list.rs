@@ -1,7 +1,7 @@
 //! `node.list`: the nodes, connected ones first.
 
+use domain::Scope;
 use domain::UnixMillis;
-use protocol::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,7 @@
 //! `node.pair.approve`: lets the commands of a node be called.
 
-use protocol::{Error, Scope};
+use domain::Scope;
+use protocol::Error;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::NodeRecord;

@@ -1,6 +1,6 @@
 //! `node.pair.list`: nodes whose commands wait for approval, and those that have it.
 
-use protocol::Scope;
+use domain::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::NodeRecord;

@@ -1,6 +1,6 @@
 //! `node.pair.reject`: turns down the request of a node.
 
-use protocol::Scope;
+use domain::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,6 @@
 //! `node.pair.remove`: takes the approval of a node's commands back.
 
-use protocol::Scope;
+use domain::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,6 @@
 //! `node.rename`: gives a node a name.
 
-use protocol::Scope;
+use domain::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -22,7 +22,7 @@ pub(super) struct Params {
 
 impl Method for SandboxExplain {
     const NAME: &'static str = "sandbox.explain";
-    const SCOPE: protocol::Scope = protocol::Scope::Read;
+    const SCOPE: domain::Scope = domain::Scope::Read;
     const KIND: super::Kind = super::Kind::Read;
     type Params = Params;
     type Reply = Report;

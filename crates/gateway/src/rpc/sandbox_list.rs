@@ -32,7 +32,7 @@ pub(super) struct Reply {
 
 impl Method for SandboxList {
     const NAME: &'static str = "sandbox.list";
-    const SCOPE: protocol::Scope = protocol::Scope::Read;
+    const SCOPE: domain::Scope = domain::Scope::Read;
     const KIND: super::Kind = super::Kind::Read;
     type Params = Params;
     type Reply = Reply;

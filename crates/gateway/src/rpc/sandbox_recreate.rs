@@ -52,7 +52,7 @@ impl Params {
 
 impl Method for SandboxRecreate {
     const NAME: &'static str = "sandbox.recreate";
-    const SCOPE: protocol::Scope = protocol::Scope::Admin;
+    const SCOPE: domain::Scope = domain::Scope::Admin;
     const KIND: super::Kind = super::Kind::Write;
     type Params = Params;
     type Reply = Reply;

@@ -1,8 +1,7 @@
 //! `sessions.abort`: stops one turn, or all of a conversation.
 
 use agent::Aborted;
-use domain::{SessionKey, TurnId};
-use protocol::Scope;
+use domain::{Scope, SessionKey, TurnId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -39,7 +39,7 @@ pub(super) struct Reply {
 
 impl Method for SessionsCompact {
     const NAME: &'static str = "sessions.compact";
-    const SCOPE: protocol::Scope = protocol::Scope::Admin;
+    const SCOPE: domain::Scope = domain::Scope::Admin;
     const KIND: super::Kind = super::Kind::Write;
     type Params = Params;
     type Reply = Reply;

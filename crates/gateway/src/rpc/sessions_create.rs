@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use config::ModelRef;
-use domain::{SessionId, SessionKey};
-use protocol::{Error, Scope};
+use domain::{Scope, SessionId, SessionKey};
+use protocol::Error;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

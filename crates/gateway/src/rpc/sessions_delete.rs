@@ -40,7 +40,7 @@ pub(super) struct Reply {
 
 impl Method for SessionsDelete {
     const NAME: &'static str = "sessions.delete";
-    const SCOPE: protocol::Scope = protocol::Scope::Admin;
+    const SCOPE: domain::Scope = domain::Scope::Admin;
     const KIND: super::Kind = super::Kind::Write;
     type Params = Params;
     type Reply = Reply;

@@ -1,6 +1,6 @@
 //! `sessions.describe`: one conversation as `sessions.list` has it.
 
-use protocol::Scope;
+use domain::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -96,7 +96,7 @@ type Found = (SessionKey, Arc<SessionEntry>);
 
 impl Method for SessionsList {
     const NAME: &'static str = "sessions.list";
-    const SCOPE: protocol::Scope = protocol::Scope::Read;
+    const SCOPE: domain::Scope = domain::Scope::Read;
     const KIND: super::Kind = super::Kind::Read;
     type Params = Params;
     type Reply = Reply;

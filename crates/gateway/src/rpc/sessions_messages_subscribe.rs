@@ -1,8 +1,8 @@
 //! `sessions.messages.subscribe` and `.unsubscribe`: whether a connection hears each message of
 //! a conversation.
 
+use domain::Scope;
 use domain::SessionKey;
-use protocol::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -80,7 +80,7 @@ pub(super) struct Reply {
 
 impl Method for SessionsPatch {
     const NAME: &'static str = "sessions.patch";
-    const SCOPE: protocol::Scope = protocol::Scope::Admin;
+    const SCOPE: domain::Scope = domain::Scope::Admin;
     const KIND: super::Kind = super::Kind::Write;
     type Params = Params;
     type Reply = Reply;

@@ -61,7 +61,7 @@ struct Item {
 
 impl Method for SessionsPreview {
     const NAME: &'static str = "sessions.preview";
-    const SCOPE: protocol::Scope = protocol::Scope::Read;
+    const SCOPE: domain::Scope = domain::Scope::Read;
     const KIND: super::Kind = super::Kind::Read;
     type Params = Params;
     type Reply = Reply;

@@ -46,7 +46,7 @@ pub(super) struct Reply {
 
 impl Method for SessionsReset {
     const NAME: &'static str = "sessions.reset";
-    const SCOPE: protocol::Scope = protocol::Scope::Admin;
+    const SCOPE: domain::Scope = domain::Scope::Admin;
     const KIND: super::Kind = super::Kind::Write;
     type Params = Params;
     type Reply = Reply;

@@ -45,7 +45,7 @@ pub(super) struct Reply {
 
 impl Method for SessionsResolve {
     const NAME: &'static str = "sessions.resolve";
-    const SCOPE: protocol::Scope = protocol::Scope::Read;
+    const SCOPE: domain::Scope = domain::Scope::Read;
     const KIND: super::Kind = super::Kind::Read;
     type Params = Params;
     type Reply = Reply;

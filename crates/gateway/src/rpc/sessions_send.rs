@@ -1,6 +1,7 @@
 //! `sessions.send`: `chat.send` as programs ask for it, to a conversation that exists.
 
-use protocol::{Error, Scope};
+use domain::Scope;
+use protocol::Error;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;

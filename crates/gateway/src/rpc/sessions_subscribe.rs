@@ -1,7 +1,7 @@
 //! `sessions.subscribe` and `sessions.unsubscribe`: whether a connection hears that
 //! conversations changed.
 
-use protocol::Scope;
+use domain::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

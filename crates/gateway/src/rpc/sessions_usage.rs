@@ -2,8 +2,7 @@
 
 use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
-use domain::{AgentId, SessionKey};
-use protocol::Scope;
+use domain::{AgentId, Scope, SessionKey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

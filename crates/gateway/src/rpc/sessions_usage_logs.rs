@@ -1,7 +1,6 @@
 //! `sessions.usage.logs`: the newest messages of one conversation, with what each cost.
 
-use domain::{Content, Message, Part};
-use protocol::Scope;
+use domain::{Content, Message, Part, Scope};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

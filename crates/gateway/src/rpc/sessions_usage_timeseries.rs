@@ -1,7 +1,7 @@
 //! `sessions.usage.timeseries`: how the cost of one conversation grew.
 
+use domain::Scope;
 use domain::UnixMillis;
-use protocol::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Teller, Told};

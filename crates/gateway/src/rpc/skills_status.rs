@@ -6,8 +6,8 @@
 use std::{collections::BTreeSet, os::unix::fs::PermissionsExt as _, path::PathBuf, sync::Arc};
 
 use agent::skills::{Ground, Requires, Skill};
-use domain::AgentId;
-use protocol::{Scope, Version};
+use domain::{AgentId, Scope};
+use protocol::Version;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};

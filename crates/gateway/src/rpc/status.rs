@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{AgentId, SessionKey, UnixMillis};
-use protocol::Scope;
+use domain::{AgentId, Scope, SessionKey, UnixMillis};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::SessionEntry;

@@ -1,6 +1,7 @@
 //! `system-event`: something happened that the main conversation should know of.
 
-use protocol::{Scope, event::PresenceEntry};
+use domain::Scope;
+use protocol::event::PresenceEntry;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

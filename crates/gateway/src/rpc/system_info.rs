@@ -1,6 +1,6 @@
 //! `system.info`: the machine that the gateway runs on, as its administrators may know it.
 
-use protocol::Scope;
+use domain::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,7 @@
 //! `system-presence`: who is there, as a bare list.
 
-use protocol::{Scope, event::PresenceEntry};
+use domain::Scope;
+use protocol::event::PresenceEntry;
 use schemars::JsonSchema;
 use serde::Deserialize;
 

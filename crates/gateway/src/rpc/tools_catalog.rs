@@ -1,9 +1,8 @@
 //! `tools.catalog`: every tool there is, in groups, and which profiles have it.
 
 use config::{ToolLayers, ToolProfile};
-use domain::{AgentId, ToolSpec};
+use domain::{AgentId, Scope, ToolSpec};
 use policy::{Decision, Policy, Query};
-use protocol::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

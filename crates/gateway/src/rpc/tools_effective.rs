@@ -2,8 +2,8 @@
 
 use config::ToolProfile;
 use domain::AgentId;
+use domain::Scope;
 use policy::{Decision, Policy, Query, explain::Boxed};
-use protocol::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

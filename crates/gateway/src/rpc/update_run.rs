@@ -1,7 +1,7 @@
 //! `update.run`: a program that is an image, or was built, does not replace itself; this says how
 //! to.
 
-use protocol::Scope;
+use domain::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

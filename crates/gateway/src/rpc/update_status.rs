@@ -1,6 +1,6 @@
 //! `update.status`: whether there is a newer version.
 
-use protocol::Scope;
+use domain::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -1,6 +1,6 @@
 //! `usage.cost`: what all conversations cost, by day.
 
-use protocol::Scope;
+use domain::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

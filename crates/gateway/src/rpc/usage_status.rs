@@ -1,6 +1,6 @@
 //! `usage.status`: what providers say is left of a subscription.
 
-use protocol::Scope;
+use domain::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,7 @@
 //! `users.prefs.get`: what a person has set for all their clients. There are no profiles of
 //! persons here, which this says.
 
-use protocol::Scope;
+use domain::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

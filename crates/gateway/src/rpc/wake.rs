@@ -1,7 +1,6 @@
 //! `wake`: has the agent look at something, now or with its next message.
 
-use domain::{AgentId, Content, TurnId};
-use protocol::Scope;
+use domain::{AgentId, Content, Scope, TurnId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -33,7 +33,7 @@ impl Reply {
 
 impl Method for WizardCancel {
     const NAME: &'static str = "wizard.cancel";
-    const SCOPE: protocol::Scope = protocol::Scope::Admin;
+    const SCOPE: domain::Scope = domain::Scope::Admin;
     const KIND: super::Kind = super::Kind::Write;
     type Params = Params;
     type Reply = Reply;

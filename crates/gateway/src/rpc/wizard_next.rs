@@ -32,7 +32,7 @@ struct Answer {
 
 impl Method for WizardNext {
     const NAME: &'static str = "wizard.next";
-    const SCOPE: protocol::Scope = protocol::Scope::Admin;
+    const SCOPE: domain::Scope = domain::Scope::Admin;
     const KIND: super::Kind = super::Kind::Write;
     type Params = Params;
     type Reply = Progress;

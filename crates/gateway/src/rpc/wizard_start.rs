@@ -54,7 +54,7 @@ impl Progress {
 
 impl Method for WizardStart {
     const NAME: &'static str = "wizard.start";
-    const SCOPE: protocol::Scope = protocol::Scope::Admin;
+    const SCOPE: domain::Scope = domain::Scope::Admin;
     const KIND: super::Kind = super::Kind::Write;
     type Params = Params;
     type Reply = Reply;

@@ -11,7 +11,7 @@ pub(super) struct WizardStatus;
 
 impl Method for WizardStatus {
     const NAME: &'static str = "wizard.status";
-    const SCOPE: protocol::Scope = protocol::Scope::Admin;
+    const SCOPE: domain::Scope = domain::Scope::Admin;
     const KIND: super::Kind = super::Kind::Read;
     type Params = Params;
     type Reply = Reply;
