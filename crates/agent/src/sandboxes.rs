@@ -5,7 +5,9 @@
 
 mod listed;
 
-pub use listed::{Listed, Selector, Usage, agent_of, list, measure, remove};
+pub use listed::{
+    LastCommand, Limits, Listed, Selector, Usage, agent_of, list, measure, remove, spares,
+};
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 

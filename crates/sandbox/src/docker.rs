@@ -24,6 +24,7 @@ mod machine;
 mod mounts;
 mod own;
 mod proof;
+mod recent;
 mod seed;
 mod servant;
 pub mod settings;
@@ -44,6 +45,7 @@ pub use engine::Options;
 pub use error::Error;
 pub use listing::{Listed, Stats};
 pub use machine::Reach;
+pub use recent::Ran;
 pub use settings::Settings;
 pub use tending::Tended;
 
@@ -56,6 +58,7 @@ use engine::Engine as Known;
 use ensure::Ask;
 use lease::Lease;
 use machine::Machine;
+use recent::Recent;
 use spares::Spares;
 
 /// How long an engine may take to tell how a container is reached.
@@ -72,6 +75,7 @@ pub struct Backend {
     known: Arc<Known>,
     pool: Pool,
     spares: Arc<Spares>,
+    recent: Recent,
     last_prune_ms: Arc<AtomicI64>,
 }
 
@@ -79,10 +83,12 @@ impl Backend {
     /// Makes the backend. Speaks to no engine yet.
     pub fn new(options: Options) -> Self {
         let pool = Pool::new(&options.tasks, options.stop.clone());
+        let recent = Recent::new(Arc::clone(&options.clock));
         Self {
             known: Arc::new(Known::new(options)),
             pool,
             spares: Arc::default(),
+            recent,
             last_prune_ms: Arc::new(AtomicI64::new(i64::MIN)),
         }
     }

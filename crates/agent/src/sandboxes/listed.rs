@@ -6,7 +6,8 @@ use config::{Agent, Config};
 use domain::AgentId;
 use futures_util::future::join_all;
 use sandbox::{
-    docker::{Backend, Error, Stats},
+    Exit,
+    docker::{Backend, Error, Ran, Stats},
     naming,
 };
 use serde::Serialize;
@@ -39,6 +40,67 @@ pub struct Listed {
     /// What it uses right now; `None` when nobody asked or it does not run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stats: Option<Usage>,
+    /// What it may use, as the config has it now; `None` when nobody asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
+    /// Its last commands in this gateway's life, newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub last_commands: Vec<LastCommand>,
+}
+
+/// What a sandbox may use. What is absent has no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Limits {
+    /// Processors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpus: Option<f64>,
+    /// Memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+    /// Processes and threads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pids: Option<u64>,
+}
+
+/// A command that ran in a sandbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LastCommand {
+    /// Its first line, cut, with what looks like a secret masked.
+    pub command: String,
+    /// When it began.
+    pub at_ms: i64,
+    /// How long it took; absent while it runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub took_ms: Option<i64>,
+    /// What it returned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+    /// The signal that ended it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signal: Option<i32>,
+}
+
+impl Limits {
+    fn of(docker: &config::Docker) -> Self {
+        Self {
+            cpus: docker.nano_cpus.map(super::cpus),
+            memory_bytes: docker.memory_bytes,
+            pids: docker.pids_limit,
+        }
+    }
+}
+
+impl From<Ran> for LastCommand {
+    fn from(ran: Ran) -> Self {
+        let (exit_code, signal) = match ran.exit {
+            Some(Exit::Code(code)) => (Some(code), None),
+            Some(Exit::Signal(signal)) => (None, Some(signal)),
+            None => (None, None),
+        };
+        Self { command: ran.line, at_ms: ran.began_ms, took_ms: ran.took_ms, exit_code, signal }
+    }
 }
 
 /// What a sandbox uses right now.
@@ -69,6 +131,8 @@ impl Listed {
             image_match,
             config_label_match: image_match,
             stats: None,
+            limits: None,
+            last_commands: Vec::new(),
             entry,
         }
     }
@@ -86,9 +150,21 @@ pub async fn list(config: &Config, engines: &Engines) -> Result<Vec<Listed>, Err
         let own = listed
             .into_iter()
             .filter(|it| super::engine(agent_of(config, &it.entry.session_key)) == *engine);
-        rows.extend(own.map(|it| Listed::of(config, it.entry, it.is_running)));
+        let limits = |it: &sandbox::docker::Listed| {
+            Limits::of(&agent_of(config, &it.entry.session_key).sandbox_settings.docker)
+        };
+        rows.extend(own.map(|it| Listed {
+            limits: Some(limits(&it)),
+            last_commands: it.commands.into_iter().map(LastCommand::from).collect(),
+            ..Listed::of(config, it.entry, it.is_running)
+        }));
     }
     Ok(rows)
+}
+
+/// How many started containers wait for a session to come.
+pub fn spares(engines: &Engines) -> usize {
+    engines.iter().map(|(_, backend)| backend.spares().len()).sum()
 }
 
 /// Removes a sandbox and its entry.

@@ -28,6 +28,8 @@ impl Default for Params {
 pub(super) struct Reply {
     containers: Vec<Listed>,
     browsers: Vec<Listed>,
+    /// Started containers that wait for a session.
+    spares: usize,
 }
 
 impl Method for SandboxList {
@@ -45,6 +47,6 @@ impl Method for SandboxList {
         if params.stats {
             sandboxes::measure(&config, engines, &mut containers).await;
         }
-        Ok(Reply { containers, browsers: Vec::new() })
+        Ok(Reply { containers, browsers: Vec::new(), spares: sandboxes::spares(engines) })
     }
 }

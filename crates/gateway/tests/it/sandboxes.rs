@@ -61,7 +61,8 @@ async fn the_list_and_what_cannot_be_removed_are_told() {
     let row = &list["containers"][1];
     assert_eq!((&row["running"], &row["imageMatch"]), (&json!(false), &json!(true)));
     assert_eq!((&row["backendId"], &row["stats"]), (&json!("docker"), &json!(null)));
-    assert_eq!(list["browsers"], json!([]));
+    assert_eq!(row["limits"], json!({}), "none are set");
+    assert_eq!((&list["browsers"], &list["spares"]), (&json!([]), &json!(0)));
     assert_eq!(gone["removed"], json!([]));
     assert_eq!(gone["failed"][0]["containerName"], "openclaw-sbx-test-work");
     let why = gone["failed"][0]["error"].as_str().unwrap();

@@ -13,11 +13,12 @@ use std::{
 };
 
 use async_trait::async_trait;
-use tokio::time::timeout;
+use tokio::{sync::oneshot, time::timeout};
 
 use super::{
     Backend,
     machine::{Machine, Reach},
+    recent::Ticket,
     settings::Settings,
 };
 use crate::backend::{Command, Running, Sandbox, SandboxError, Stat};
@@ -79,6 +80,20 @@ impl Lease {
         }
     }
 
+    /// Hands on how a command ends, and notes it on the way.
+    fn watched(&self, mut running: Running, noted: Ticket) -> Running {
+        let (sender, receiver) = oneshot::channel();
+        let exit = std::mem::replace(&mut running.exit, receiver);
+        self.backend.known.options.tasks.spawn(async move {
+            // Without a word the command's machine is gone: then the other end hears nothing too.
+            if let Ok(exit) = exit.await {
+                noted.end(exit);
+                sender.send(exit).ok();
+            }
+        });
+        running
+    }
+
     fn note<T>(&self, outcome: Result<T, SandboxError>) -> Result<T, SandboxError> {
         if let Err(SandboxError::Spawn { .. } | SandboxError::File { .. }) = outcome
             && self.reach() == Reach::EngineExec
@@ -96,8 +111,9 @@ impl Sandbox for Lease {
     }
 
     async fn exec(&self, command: Command) -> Result<Running, SandboxError> {
+        let noted = self.backend.recent.begin(&Backend::name_of(&self.settings), &command.line);
         let outcome = self.answered(self.live().await?.exec(command)).await;
-        self.note(outcome)
+        Ok(self.watched(self.note(outcome)?, noted))
     }
 
     async fn read(&self, path: &str, bytes_max: u64) -> Result<Vec<u8>, SandboxError> {

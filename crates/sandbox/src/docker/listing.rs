@@ -4,7 +4,7 @@ use bollard::query_parameters::StatsOptionsBuilder;
 use futures_util::StreamExt;
 use store::{SandboxEntry, SandboxKind};
 
-use super::{Backend, error::Error};
+use super::{Backend, error::Error, recent::Ran};
 use crate::naming::LABEL_HASH;
 
 /// A sandbox on the list.
@@ -18,6 +18,8 @@ pub struct Listed {
     pub is_running: bool,
     /// Hash of the settings that it was made by.
     pub config_hash: Option<String>,
+    /// Its last commands in this process's life, newest first.
+    pub commands: Vec<Ran>,
 }
 
 /// How much a container uses. Processor time only ever grows: two readings give a rate.
@@ -70,6 +72,7 @@ impl Backend {
                 entry.image.clone_from(&found.image);
             }
             listed.push(Listed {
+                commands: self.recent.of(&entry.container_name),
                 entry,
                 exists: found.is_some(),
                 is_running: found.is_some_and(|it| it.is_running),

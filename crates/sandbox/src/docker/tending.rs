@@ -208,6 +208,10 @@ impl Backend {
             live
         };
         self.pool.submit(name, job).await.map_err(|_| Error::Closed)?;
-        answer.await.map_err(|_| Error::Closed)?
+        let is_removed = answer.await.map_err(|_| Error::Closed)??;
+        if is_removed {
+            self.recent.forget(name);
+        }
+        Ok(is_removed)
     }
 }

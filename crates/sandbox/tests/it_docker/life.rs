@@ -32,6 +32,24 @@ async fn a_command_runs_in_the_workspace_and_sees_nothing_of_the_host() {
 }
 
 #[tokio::test]
+async fn the_list_tells_the_last_commands_until_their_container_is_removed() {
+    let rig = Rig::new().await;
+    let gateway = rig.gateway();
+    let settings = rig.settings("told");
+    let sandbox = gateway.ensure(&settings).await.unwrap();
+    run(&*sandbox, "true").await;
+    run(&*sandbox, "exit 7").await;
+
+    let listed = gateway.list().await.unwrap();
+
+    let told: Vec<_> = listed[0].commands.iter().map(|it| (&*it.line, it.exit)).collect();
+    assert_eq!(told, [("exit 7", Some(Exit::Code(7))), ("true", Some(Exit::Code(0)))]);
+    gateway.remove(&Backend::name_of(&settings)).await.unwrap();
+    gateway.ensure(&settings).await.unwrap();
+    assert_eq!(gateway.list().await.unwrap()[0].commands, []);
+}
+
+#[tokio::test]
 async fn files_of_a_mebibyte_go_in_and_out() {
     let rig = Rig::new().await;
     let settings = rig.settings("files");

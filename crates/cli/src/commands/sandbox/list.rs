@@ -124,6 +124,8 @@ mod tests {
             image_match,
             config_label_match: image_match,
             stats: None,
+            limits: None,
+            last_commands: Vec::new(),
         }
     }
 
