@@ -34,14 +34,30 @@ fn advances(kind: ErrorKind) -> bool {
     }
 }
 
+/// Slots whose last success is remembered; the oldest is forgotten first.
+const WORKED_MAX: usize = 256;
+
 /// How models and keys fared lately. What it forgets at a restart, the store remembers.
 #[derive(Clone, Debug, Default)]
 pub struct Cooldowns {
     slots: BTreeMap<String, Slot>,
+    worked: BTreeMap<String, UnixMillis>,
+}
+
+/// How one model or key fared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fared {
+    /// Its last success.
+    pub worked: Option<UnixMillis>,
+    /// Until when it rests, if it does.
+    pub rests_until: Option<UnixMillis>,
+    /// Why it rests.
+    pub failure: Option<ErrorKind>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Slot {
+    kind: ErrorKind,
     failures: u32,
     billing_failures: u32,
     last_failure: UnixMillis,
@@ -51,8 +67,8 @@ struct Slot {
 impl Cooldowns {
     /// Notes a failure of `slot`.
     pub fn failed(&mut self, slot: &str, kind: ErrorKind, now: UnixMillis) {
-        let fresh =
-            Slot { failures: 0, billing_failures: 0, last_failure: now, until: UnixMillis(0) };
+        let until = UnixMillis(0);
+        let fresh = Slot { kind, failures: 0, billing_failures: 0, last_failure: now, until };
         let entry = self.slots.entry(slot.to_owned()).or_insert(fresh);
         if Duration::from_millis(now.since(entry.last_failure)) > FORGET {
             *entry = fresh;
@@ -74,13 +90,34 @@ impl Cooldowns {
             // Neither speaks against the model or the key.
             ErrorKind::ContextOverflow | ErrorKind::Garbage => return,
         };
+        entry.kind = kind;
         let rest = i64::try_from(rest.as_millis()).unwrap_or(i64::MAX);
         entry.until = entry.until.max(UnixMillis(now.0.saturating_add(rest)));
     }
 
-    /// Notes a success of `slot`, which clears everything.
-    pub fn succeeded(&mut self, slot: &str) {
+    /// Notes a success of `slot`, which clears everything that spoke against it.
+    pub fn succeeded(&mut self, slot: &str, now: UnixMillis) {
         self.slots.remove(slot);
+        self.worked.insert(slot.to_owned(), now);
+        if self.worked.len() > WORKED_MAX {
+            let oldest = self.worked.iter().min_by_key(|(_, at)| **at);
+            if let Some(oldest) = oldest.map(|(slot, _)| slot.clone()) {
+                self.worked.remove(&oldest);
+            }
+        }
+    }
+
+    /// How each slot fared of which anything is known.
+    pub fn all(&self, now: UnixMillis) -> BTreeMap<String, Fared> {
+        let mut all: BTreeMap<String, Fared> = BTreeMap::new();
+        for (slot, at) in &self.worked {
+            all.entry(slot.clone()).or_default().worked = Some(*at);
+        }
+        for (slot, it) in self.slots.iter().filter(|(_, it)| it.until > now) {
+            let fared = all.entry(slot.clone()).or_default();
+            (fared.rests_until, fared.failure) = (Some(it.until), Some(it.kind));
+        }
+        all
     }
 
     /// Until when `slot` rests, if it does.
@@ -184,7 +221,7 @@ mod tests {
             .collect();
         cooldowns.failed("b", ErrorKind::Billing, now);
         cooldowns.failed("b", ErrorKind::Billing, now);
-        cooldowns.succeeded("a");
+        cooldowns.succeeded("a", now);
 
         assert_eq!(rests, [1, 5, 25, 60, 60]);
         assert_eq!(cooldowns.until("b", now), Some(UnixMillis(600 * MINUTE)));

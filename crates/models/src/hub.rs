@@ -229,7 +229,7 @@ impl Models {
         Sources { profiles, env: &self.shared.settings.env, models }
     }
 
-    fn cooldowns<T>(&self, look: impl FnOnce(&mut Cooldowns) -> T) -> T {
+    pub(crate) fn cooldowns<T>(&self, look: impl FnOnce(&mut Cooldowns) -> T) -> T {
         look(&mut self.shared.cooldowns.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -247,7 +247,7 @@ impl Models {
         let now = self.shared.settings.clock.now();
         match failed {
             Some(kind) => self.cooldowns(|it| it.failed(&target.slot, kind, now)),
-            None => self.cooldowns(|it| it.succeeded(&target.slot)),
+            None => self.cooldowns(|it| it.succeeded(&target.slot, now)),
         }
         if let Some(profile) = &target.profile {
             let store = &self.shared.settings.store;

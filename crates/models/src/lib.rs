@@ -22,11 +22,13 @@ mod relay;
 mod resolve;
 mod retry;
 pub mod sse;
+mod standing;
 mod turns;
 
-pub use fallback::{Candidates, Cooldowns};
+pub use fallback::{Candidates, Cooldowns, Fared};
 pub use hub::{Limits, Models, Settings};
 pub use provider::{Delta, ErrorKind, Model, ModelError, Provider, Request, Thinking};
+pub use standing::{Of, Standing};
 
 /// The dialects that are built.
 const PROVIDERS: &[&dialect::Dialect] =
