@@ -105,9 +105,7 @@ test("what is sent into a turn is heard at its next step, and stands there", asy
   await page.locator(".text", { hasText: "You said: also this" }).waitFor();
   await page.locator(".end").waitFor();
   const order = () =>
-    page
-      .locator(".virtual-row > .row")
-      .evaluateAll((rows) => rows.map((row) => row.classList[1]));
+    page.locator(".virtual-row > .row").evaluateAll((rows) => rows.map((row) => row.classList[1]));
   assert.deepEqual(await order(), ["user", "tool", "user", "text", "end"]);
   await page.reload();
   await page.locator(".end").waitFor();

@@ -3,7 +3,8 @@
 // Needs the debug program (`cargo build -p cli -p testkit --bins`), the built page, and Chromium.
 
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,6 +18,8 @@ const BIN =
   join(process.env.CARGO_TARGET_DIR ?? join(ROOT, "target"), "debug/openclaw");
 const BROWSERS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 const PATIENCE_MS = 20_000;
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 export const TOKEN = "e2e-token";
 export const ARTIFACTS = join(ROOT, "ui/artifacts");
@@ -150,7 +153,10 @@ export async function proxyTo(port) {
     near.on("data", (chunk) => {
       const text = chunk.toString("latin1");
       const isHead = /^GET [^\n]* HTTP\/1\.1\r\n/.test(text);
-      far.write(isHead ? text.replace("\r\n", "\r\nX-Forwarded-For: 192.0.2.9\r\n") : chunk, "latin1");
+      far.write(
+        isHead ? text.replace("\r\n", "\r\nX-Forwarded-For: 192.0.2.9\r\n") : chunk,
+        "latin1",
+      );
     });
     near.on("end", () => far.end());
     far.pipe(near);
@@ -219,4 +225,15 @@ export async function enter(page, gateway, path = "") {
 export async function say(page, text) {
   await page.locator(".composer textarea").fill(text);
   await page.keyboard.press("Enter");
+}
+
+/** Serious faults of access of what is shown. The page must be open with `bypassCSP`. */
+export async function axeFaults(page) {
+  await page.evaluate(AXE);
+  const result = await page.evaluate(() => window.axe.run());
+  const grave = result.violations.filter((it) => ["serious", "critical"].includes(it.impact));
+  return grave.map(
+    (it) =>
+      `${it.id}: ${it.nodes.map((node) => `${node.target} ${node.failureSummary?.slice(0, 200)}`).join("; ")}`,
+  );
 }

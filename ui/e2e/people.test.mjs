@@ -12,7 +12,10 @@ let chromium;
 let page;
 
 before(async () => {
-  const asking = (config) => ({ ...config, tools: { exec: { host: "gateway", security: "full", ask: "always" } } });
+  const asking = (config) => ({
+    ...config,
+    tools: { exec: { host: "gateway", security: "full", ask: "always" } },
+  });
   gateway = await Gateway.start(asking);
   chromium = await browser();
   page = await openPage(chromium);
@@ -61,7 +64,10 @@ test("an open question is there on every view, and after a reload", async () => 
   await page.goto(`${gateway.url}approvals`);
   await page.locator(".page .approval pre", { hasText: "echo later" }).waitFor();
 
-  await page.locator(".page .approval").getByRole("button", { name: /Allow once/ }).click();
+  await page
+    .locator(".page .approval")
+    .getByRole("button", { name: /Allow once/ })
+    .click();
   await page.getByText("Nothing waits for you").waitFor();
 });
 

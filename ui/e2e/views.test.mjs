@@ -3,13 +3,11 @@
 
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 
-import { ARTIFACTS, browser, enter, Gateway, openPage, say, until } from "./harness.mjs";
+import { ARTIFACTS, axeFaults, browser, enter, Gateway, openPage, say, until } from "./harness.mjs";
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const VIEWS = [
   "chat",
   "usage",
@@ -74,14 +72,7 @@ for (const look of LOOKS) {
       );
       assert.ok(wide <= 0, `${view} is ${wide}px too wide`);
       await page.screenshot({ path: join(ARTIFACTS, `${view}-${look.name}.png`) });
-      await page.evaluate(AXE);
-      const result = await page.evaluate(() => window.axe.run());
-      for (const it of result.violations) {
-        if (it.impact !== "serious" && it.impact !== "critical") continue;
-        faults.push(
-          `${view}: ${it.id}: ${it.nodes.map((node) => `${node.target} ${node.failureSummary?.slice(0, 200)}`).join("; ")}`,
-        );
-      }
+      for (const fault of await axeFaults(page)) faults.push(`${view}: ${fault}`);
     }
     assert.deepEqual(faults, []);
     assert.deepEqual(page.wrongs, []);

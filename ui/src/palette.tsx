@@ -119,6 +119,7 @@ function Open() {
       />
       <div ref={list} id="palette-list" role="listbox" aria-label={t("nav.palette")}>
         {shown.map((choice, n) => (
+          // biome-ignore lint/a11y/useKeyWithClickEvents: the field above has the keys
           <div
             key={choice.id}
             id={`palette-${n}`}

@@ -1,7 +1,16 @@
 import { expect, test } from "vitest";
 import { changedCount, diff } from "../src/config/diff";
-import { jsonOf, parse, remove, SyntaxProblem, set } from "../src/config/json5";
-import { controlOf, humane, problemOf } from "../src/config/schema";
+import { jsonOf, parse, remove, SyntaxProblem, set, swap } from "../src/config/json5";
+import {
+  blank,
+  controlOf,
+  humane,
+  problemOf,
+  type Schema,
+  titleOf,
+  typedValue,
+  variantOf,
+} from "../src/config/schema";
 
 const TEXT = `// mine
 {
@@ -116,16 +125,67 @@ test("a diff shows what changed and little around it", () => {
 });
 
 test("each setting gets the control that fits", () => {
-  expect(controlOf({ type: "boolean" })).toBe("switch");
-  expect(controlOf({ type: "string", enum: ["a"] })).toBe("choice");
-  expect(controlOf({ type: "array", items: { type: "string" } })).toBe("texts");
-  expect(controlOf({ type: "array", items: { type: "object" } })).toBe("raw");
-  expect(controlOf({ anyOf: [{ type: "string" }, { type: "object", properties: {} }] })).toBe(
-    "raw",
-  );
-  expect(controlOf({ anyOf: [{ type: "string" }, { type: "number" }] })).toBe("text");
-  expect(controlOf({ type: "object", additionalProperties: { type: "string" } })).toBe("map");
-  expect(controlOf({})).toBe("raw");
+  const text = { type: "string" };
+  const number = { type: "number" };
+  const group = { type: "object", properties: { id: text } };
+  const cases: [Schema, string][] = [
+    [{ type: "boolean" }, "switch"],
+    [{ type: "integer" }, "number"],
+    [{ ...text, enum: ["a"] }, "choice"],
+    [{ anyOf: [{ type: "boolean" }, { enum: ["auto"] }] }, "choice"],
+    [{ anyOf: [text, number] }, "text"],
+    [{ anyOf: [text, group] }, "union"],
+    [{ type: "array", items: text }, "texts"],
+    [{ type: "array", items: { anyOf: [text, number] } }, "texts"],
+    [{ type: "array", items: { enum: ["a"] } }, "checks"],
+    [{ type: "array", items: group }, "list"],
+    [{ type: "array" }, "free"],
+    [group, "group"],
+    [{ type: "object", additionalProperties: group }, "map"],
+    [{ type: "object", additionalProperties: {} }, "free"],
+    [{ type: "object" }, "free"],
+    [{}, "free"],
+  ];
+  for (const [schema, control] of cases) {
+    expect(controlOf(schema), JSON.stringify(schema)).toBe(control);
+  }
+});
+
+test("what is new begins with what it needs, and a value knows its variant", () => {
+  const group = {
+    type: "object",
+    properties: { id: { type: "string" }, n: { type: "integer", minimum: 2 }, x: {} },
+    required: ["id", "n"],
+  };
+  expect(blank(group)).toEqual({ id: "", n: 2 });
+  expect(blank({ type: "array", items: group })).toEqual([]);
+  expect(blank({ anyOf: [{ type: "string" }, group] })).toBe("");
+  expect(variantOf([{ type: "string" }, group], { id: "a" })).toBe(1);
+  expect(variantOf([{ type: "string" }, group], "a")).toBe(0);
+  expect(typedValue({ anyOf: [{ type: "string" }, { type: "number" }] }, "12")).toBe(12);
+  expect(typedValue({ anyOf: [{ type: "string" }, { type: "number" }] }, "12m")).toBe("12m");
+  expect(typedValue({ type: "string" }, "12")).toBe("12");
+  expect(titleOf({ x: 1, name: "n" })).toBe("n");
+});
+
+test("text without commas at the end stays so, and text with them too", () => {
+  const plain = '{\n  "a": 1,\n  "b": {\n    "c": 2\n  }\n}\n';
+
+  const made = set(set(plain, ["b", "d"], 3), ["e"], {});
+
+  expect(JSON.parse(made)).toEqual({ a: 1, b: { c: 2, d: 3 }, e: {} });
+  expect(remove(remove(made, ["e"]), ["b", "d"])).toBe(plain);
+  expect(set("{\n  a: 1,\n}", ["b"], 2)).toBe('{\n  a: 1,\n  "b": 2,\n}'.replace('"b"', "b"));
+});
+
+test("two items of a list change places, and their comments stay where they are", () => {
+  const list = "{ a: [\n  { id: 1 }, // first\n  { id: 2 },\n] }";
+
+  const swapped = swap(list, ["a"], 1, 0);
+
+  expect(swapped).toBe("{ a: [\n  { id: 2 }, // first\n  { id: 1 },\n] }");
+  expect(swap(list, ["a"], 0, 9)).toBe(list);
+  expect(swap(list, ["b"], 0, 1)).toBe(list);
 });
 
 test("a value outside of its bounds is told", () => {

@@ -1,10 +1,13 @@
 import { expect, test } from "vitest";
 import { Offsets } from "../src/kit/virtual";
-import en from "../src/locales/en.json";
+import first from "../src/locales/en.json";
+import views from "../src/locales/en-views.json";
 import zh from "../src/locales/zh.json";
 import { nearness } from "../src/palette-fit";
 import { parseLine } from "../src/state/log-line";
 import { href, parsePlace } from "../src/state/route";
+
+const en: Record<string, string> = { ...first, ...views };
 
 test("both languages say the same things, with the same gaps to fill", () => {
   expect(Object.keys(zh).sort()).toEqual(Object.keys(en).sort());
@@ -65,12 +68,29 @@ test("the palette finds by letters in order, the nearest first", () => {
   expect(nearness("Logs", "log") ?? 9).toBeLessThan(nearness("Catalogue", "log") ?? 0);
 });
 
+const sources = import.meta.glob("../src/**/*.{ts,tsx}", {
+  eager: true,
+  query: "?raw",
+  import: "default",
+}) as Record<string, string>;
+
 test("every word of the page is said somewhere", () => {
-  const sources = import.meta.glob("../src/**/*.{ts,tsx}", { eager: true, query: "?raw", import: "default" });
   const all = Object.values(sources).join("\n");
-  const views = [...all.matchAll(/view\("(\w+)"/g)].map((found) => `nav.${found[1]}`);
-  const isSaid = (key: string) =>
-    all.includes(`"${key}"`) || views.includes(key) || /^(cmd|nav\.theme)\./.test(key);
+  const names = [...all.matchAll(/view\("(\w+)"/g)].map((found) => `nav.${found[1]}`);
+  const made = /^(cmd|nav\.theme|section|config\.(kind|bad)|models\.(key|why))\./;
+  const isSaid = (key: string) => all.includes(`"${key}"`) || names.includes(key) || made.test(key);
 
   expect(Object.keys(en).filter((key) => !isSaid(key))).toEqual([]);
+});
+
+test("the words of the first look are there from the start", () => {
+  const later = Object.keys(views);
+  const early = Object.entries(sources).filter(([path]) => !/src\/(views|config)\//.test(path));
+
+  for (const [path, text] of early) {
+    expect(
+      later.filter((key) => text.includes(`"${key}"`)),
+      path,
+    ).toEqual([]);
+  }
 });

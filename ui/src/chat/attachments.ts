@@ -8,14 +8,19 @@ export interface Attachment {
   bytes: number;
 }
 
-export type Refusal = "type" | "size";
+export type Refusal = "type" | "size" | "total";
 
 const KINDS = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 
-/** Whether a file may go along. */
-export function refusal(file: { type: string; size: number }, bytesMax: number): Refusal | null {
+/** Whether a file may go along: by itself, and beside what goes along already. */
+export function refusal(
+  file: { type: string; size: number },
+  bytesMax: number,
+  bytesLeft = Number.POSITIVE_INFINITY,
+): Refusal | null {
   if (!KINDS.includes(file.type)) return "type";
-  return file.size > bytesMax ? "size" : null;
+  if (file.size > bytesMax) return "size";
+  return file.size > bytesLeft ? "total" : null;
 }
 
 export function read(file: File): Promise<Attachment> {

@@ -2,17 +2,19 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
-import { type Key, t } from "../i18n";
+import { t } from "../i18n";
 import { Icon } from "../kit/icons";
 import { say } from "../kit/toast";
 import { hello, isOpen } from "../state/gateway";
 import { type Attachment, filesOf, read, refusal } from "./attachments";
-import { COMMANDS, completions } from "./commands";
+import { about, commands, completions, loadCommands } from "./commands";
 import { draft, keepDraft } from "./drafts";
-import { agentName } from "./head";
+import { agentName, ModelButton } from "./head";
 import { abort, isRunning, send } from "./store";
 
+/** What is taken to be the limit where the gateway names none. */
 const PICTURE_BYTES_MAX = 5_000_000;
+const ALL_BYTES_MAX = 19_000_000;
 const HEIGHT_MAX_PX = 240;
 
 export function Composer({ sessionKey }: { sessionKey: string }) {
@@ -23,7 +25,7 @@ export function Composer({ sessionKey }: { sessionKey: string }) {
   const isDismissed = useSignal(false);
   const area = useRef<HTMLTextAreaElement>(null);
   const picker = useRef<HTMLInputElement>(null);
-  const offers = isDismissed.value ? [] : completions(text.value);
+  const offers = isDismissed.value ? [] : completions(text.value, commands.value);
   const at = Math.min(chosen.value, offers.length - 1);
   const canSend = text.value.trim() !== "" || files.value.length > 0;
 
@@ -42,6 +44,10 @@ export function Composer({ sessionKey }: { sessionKey: string }) {
   }, [text.value]);
 
   useEffect(() => {
+    if (isOpen.value) void loadCommands();
+  }, [isOpen.value]);
+
+  useEffect(() => {
     if (matchMedia("(pointer: fine)").matches) area.current?.focus();
     const back = (event: Event) => {
       set((event as CustomEvent<string>).detail);
@@ -52,14 +58,20 @@ export function Composer({ sessionKey }: { sessionKey: string }) {
   }, []);
 
   const take = async (list: File[]) => {
-    const max = hello.value?.policy.attachments?.maxImageBytes ?? PICTURE_BYTES_MAX;
+    const limits = hello.value?.policy.attachments;
+    const oneMax = limits?.maxImageBytes ?? PICTURE_BYTES_MAX;
+    const allMax = limits?.maxBytes ?? ALL_BYTES_MAX;
+    let total = files.value.reduce((sum, it) => sum + it.bytes, 0);
     for (const file of list) {
-      const why = refusal(file, max);
+      const why = refusal(file, oneMax, allMax - total);
+      const max = Math.floor((why === "total" ? allMax : oneMax) / 1e6);
       if (why === "type") say(t("chat.badType", { name: file.name }), "bad");
-      else if (why === "size") {
-        const mb = Math.floor(max / 1e6);
-        say(t("chat.badSize", { name: file.name, max: mb }), "bad");
-      } else files.value = [...files.value, await read(file)];
+      else if (why === "size") say(t("chat.badSize", { name: file.name, max }), "bad");
+      else if (why === "total") say(t("chat.badTotal", { name: file.name, max }), "bad");
+      else {
+        total += file.size;
+        files.value = [...files.value, await read(file)];
+      }
     }
   };
 
@@ -71,32 +83,32 @@ export function Composer({ sessionKey }: { sessionKey: string }) {
     await send(message);
   };
 
+  /** What keys do while commands are offered; whether this one was for them. */
+  const chooses = (event: KeyboardEvent): boolean => {
+    const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
+    if (step !== 0) {
+      chosen.value = (at + step + offers.length) % offers.length;
+      return true;
+    }
+    if (event.key === "Escape") {
+      isDismissed.value = true;
+      return true;
+    }
+    const picked = offers[at];
+    const completes =
+      event.key === "Tab" || (event.key === "Enter" && picked !== text.value.trim());
+    if (!completes || !picked || event.shiftKey) return false;
+    const command = commands.value.find((it) => `/${it.name}` === picked);
+    set(command?.choices ? `${picked} ` : picked);
+    return true;
+  };
+
   const onKey = (event: KeyboardEvent) => {
     // Enter that ends the choice of a Chinese character sends nothing.
     if (event.isComposing || event.keyCode === 229) return;
-    if (offers.length > 0) {
-      const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
-      if (step !== 0) {
-        event.preventDefault();
-        chosen.value = (at + step + offers.length) % offers.length;
-        return;
-      }
-      const picked = offers[at];
-      const completes =
-        event.key === "Tab" || (event.key === "Enter" && picked !== text.value.trim());
-      if (completes && picked && !event.shiftKey) {
-        event.preventDefault();
-        const command = COMMANDS.find((it) => `/${it.name}` === picked);
-        set(command?.choices ? `${picked} ` : picked);
-        return;
-      }
-      if (event.key === "Escape") {
-        event.preventDefault();
-        isDismissed.value = true;
-        return;
-      }
-    }
-    if (event.key === "Enter" && !event.shiftKey) {
+    if (offers.length > 0 && chooses(event)) {
+      event.preventDefault();
+    } else if (event.key === "Enter" && !event.shiftKey) {
       event.preventDefault();
       const steers = event.ctrlKey || event.metaKey;
       void submit(isRunning.value ? (steers ? "steer" : "followup") : undefined);
@@ -107,6 +119,7 @@ export function Composer({ sessionKey }: { sessionKey: string }) {
   };
 
   return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: a place to drop on; the button does it by key
     <div
       class={isDropping.value ? "composer dropping" : "composer"}
       onDragOver={(event) => {
@@ -179,6 +192,7 @@ export function Composer({ sessionKey }: { sessionKey: string }) {
           >
             <Icon name="clip" />
           </button>
+          <ModelButton />
           <span class="grow" />
           {isRunning.value && canSend && (
             <button type="button" class="quiet" onClick={() => void submit("steer")}>
@@ -229,7 +243,7 @@ function Offers({ offers, at, pick }: { offers: string[]; at: number; pick(text:
           }}
         >
           <code>{offer}</code>
-          {!offer.includes(" ") && <span>{t(`cmd.${offer.slice(1)}` as Key)}</span>}
+          {!offer.includes(" ") && <span>{about(offer.slice(1))}</span>}
         </div>
       ))}
     </div>

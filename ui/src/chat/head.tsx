@@ -1,6 +1,6 @@
 // Above the messages: which conversation, which model, how much it thinks, what else one may do.
 
-import { useSignal } from "@preact/signals";
+import { signal } from "@preact/signals";
 import { t } from "../i18n";
 import { Dialog } from "../kit/dialog";
 import { count } from "../kit/format";
@@ -19,8 +19,10 @@ export function agentName(key: string): string {
   return agent?.identity?.name ?? agent?.name ?? (id === "main" ? "OpenClaw" : id);
 }
 
+/** Whether the settings of the conversation are shown. */
+export const isSettingsOpen = signal(false);
+
 export function ChatHead({ openMenu }: { openMenu(): void }) {
-  const isOpen = useSignal(false);
   const key = sessionKey.value;
   const row = sessions.value.find((it) => it.key === key);
   const isMain = key === mainKey.value;
@@ -57,14 +59,35 @@ export function ChatHead({ openMenu }: { openMenu(): void }) {
       <button
         type="button"
         class="quiet"
-        onClick={() => (isOpen.value = true)}
+        onClick={() => (isSettingsOpen.value = true)}
         title={t("chat.details")}
         aria-label={t("chat.details")}
       >
         <Icon name="config" />
       </button>
-      {isOpen.value && <Settings close={() => (isOpen.value = false)} />}
+      {isSettingsOpen.value && <Settings close={() => (isSettingsOpen.value = false)} />}
     </header>
+  );
+}
+
+/** Which model answers here, and how much it thinks. */
+export function ModelButton() {
+  const row = sessions.value.find((it) => it.key === sessionKey.value);
+  const id = row?.model ?? defaults.value?.model;
+  if (!id) return null;
+  const name = models.value.find((it) => it.id === id)?.name ?? id;
+  const thinks = thinkingLevel.value === "off" ? "" : ` · ${thinkingLevel.value}`;
+  return (
+    <button
+      type="button"
+      class="quiet small model"
+      title={t("chat.modelAndThinking")}
+      onClick={() => (isSettingsOpen.value = true)}
+    >
+      <span class="sr">{t("chat.modelAndThinking")}: </span>
+      <span>{`${name}${thinks}`}</span>
+      <Icon name="chevron" />
+    </button>
   );
 }
 

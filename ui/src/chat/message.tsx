@@ -154,7 +154,11 @@ function ToolCard({ tool }: { tool: ToolState }) {
     if (!hasChosen.peek()) isOpen.value = isRunning;
   }, [isRunning]);
   return (
-    <section class="row tool" data-status={tool.status}>
+    <section
+      class="row tool"
+      data-status={tool.status}
+      data-exit={tool.exitCode ? "bad" : undefined}
+    >
       <button
         type="button"
         class="tool-head"

@@ -137,17 +137,9 @@ export function rowsOf(messages: Message[], prefix = ""): Row[] {
       rows.push({ kind: "user", key, text, pictures: picturesOf(message.content), atMs });
     } else if (message.role === "assistant") {
       usage = addUsage(usage, message.usage);
-      partsOf(message.content).forEach((part, at) => {
-        const row = assistantRow(part, `${key}:${at}`, atMs, calls);
-        if (row) rows.push(row);
-      });
-      if (message.stopReason === "error" || message.errorMessage) {
-        rows.push({ kind: "error", key: `${key}:e`, text: message.errorMessage ?? "" });
-      }
+      rows.push(...assistantRows(message, key, calls));
       if (message.stopReason !== "toolUse" && message.stopReason !== "injected") {
-        const stop = message.stopReason === "aborted" ? "aborted" : undefined;
-        const model = message.model ?? "";
-        rows.push({ kind: "end", key: `${key}:end`, usage, model, atMs, ...(stop && { stop }) });
+        rows.push(endOf(message, key, usage));
         usage = {};
       }
     } else if (message.role === "toolResult") {
@@ -159,6 +151,29 @@ export function rowsOf(messages: Message[], prefix = ""): Row[] {
   });
   for (const tool of calls.values()) if (tool.status === "running") tool.status = "failed";
   return rows;
+}
+
+function assistantRows(message: Message, key: string, calls: Map<string, ToolState>): Row[] {
+  const rows = partsOf(message.content).flatMap((part, at) => {
+    const row = assistantRow(part, `${key}:${at}`, message.timestamp ?? 0, calls);
+    return row ? [row] : [];
+  });
+  if (message.stopReason === "error" || message.errorMessage) {
+    rows.push({ kind: "error", key: `${key}:e`, text: message.errorMessage ?? "" });
+  }
+  return rows;
+}
+
+/** What is told of a turn when it is over. */
+function endOf(message: Message, key: string, usage: Usage): Row {
+  return {
+    kind: "end",
+    key: `${key}:end`,
+    usage,
+    model: message.model ?? "",
+    atMs: message.timestamp ?? 0,
+    ...(message.stopReason === "aborted" && { stop: "aborted" }),
+  };
 }
 
 function assistantRow(

@@ -237,7 +237,8 @@ async function join(runId: string): Promise<void> {
   const key = sessionKey.value;
   const params = { sessionKey: key, limit: FIRST_PAGE };
   const history = await client.call<History>("chat.history", params).catch(() => null);
-  if (!history || key !== sessionKey.value || turn.isOver || rows.value.length > FIRST_PAGE * 4) return;
+  if (!history || key !== sessionKey.value || turn.isOver || rows.value.length > FIRST_PAGE * 4)
+    return;
   const waiting = rows.value.filter((row) => row.kind === "user" && row.state);
   offset = history.messages.length;
   rows.value = [...rowsOf(history.messages), ...waiting];

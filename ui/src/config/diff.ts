@@ -28,29 +28,30 @@ function middle(a: string[], b: string[]): DiffLine[] {
   if (a.length * b.length > CELLS_MAX) return [...a.map(del), ...b.map(add)];
   const width = b.length + 1;
   const common = new Uint32Array((a.length + 1) * width);
+  const at = (i: number, j: number) => common[i * width + j] ?? 0;
   for (let i = a.length - 1; i >= 0; i -= 1) {
     for (let j = b.length - 1; j >= 0; j -= 1) {
       common[i * width + j] =
-        a[i] === b[j]
-          ? common[(i + 1) * width + j + 1]! + 1
-          : Math.max(common[(i + 1) * width + j]!, common[i * width + j + 1]!);
+        a[i] === b[j] ? at(i + 1, j + 1) + 1 : Math.max(at(i + 1, j), at(i, j + 1));
     }
   }
   const lines: DiffLine[] = [];
   let i = 0;
   let j = 0;
-  while (i < a.length || j < b.length) {
-    if (i < a.length && j < b.length && a[i] === b[j]) {
-      lines.push({ kind: "same", text: a[i]! });
+  for (;;) {
+    const old = a[i];
+    const now = b[j];
+    if (old === undefined && now === undefined) break;
+    if (old !== undefined && old === now) {
+      lines.push({ kind: "same", text: old });
       i += 1;
       j += 1;
-    } else if (
-      j >= b.length ||
-      (i < a.length && common[(i + 1) * width + j]! >= common[i * width + j + 1]!)
-    ) {
-      lines.push(del(a[i++]!));
+    } else if (old !== undefined && (now === undefined || at(i + 1, j) >= at(i, j + 1))) {
+      lines.push(del(old));
+      i += 1;
     } else {
-      lines.push(add(b[j++]!));
+      lines.push(add(now ?? ""));
+      j += 1;
     }
   }
   return lines;

@@ -1,21 +1,24 @@
 // The form of one section: a control for each setting, made from the schema.
 
 import { useSignal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
 import { useId } from "preact/hooks";
-import { t } from "../i18n";
+import { type Key, t } from "../i18n";
 import { Icon } from "../kit/icons";
+import { Input, MASK } from "./controls";
+import { Fold } from "./fold";
 import type { Path } from "./json5";
+import { List } from "./list";
 import {
-  type Control,
+  blank,
   controlOf,
   dotted,
   type Hint,
   humane,
   problemOf,
   type Schema,
+  variantOf,
 } from "./schema";
-
-export const MASK = "__OPENCLAW_REDACTED__";
 
 export interface Editing {
   hints: Record<string, Hint>;
@@ -23,247 +26,319 @@ export interface Editing {
   problems: Map<string, string>;
   set(path: Path, value: unknown): void;
   remove(path: Path): void;
+  swap(path: Path, one: number, other: number): void;
   /** What is looked for; empty shows all. */
   wanted: string;
 }
 
-interface Props {
+export interface FieldProps {
   schema: Schema;
   value: unknown;
   path: Path;
+  /** The path as hints name it: `*` for keys, `[]` for items. */
+  hint: string;
+  /** Another name than the one that the path tells. */
+  label?: string;
+  isNeeded?: boolean;
   editing: Editing;
 }
 
-export function Fields({ schema, value, path, editing }: Props) {
-  const inside = (value ?? {}) as Record<string, unknown>;
-  const names = Object.keys(schema.properties ?? {});
-  const order = (name: string) => editing.hints[dotted([...path, name])]?.order ?? 1_000;
-  names.sort((a, b) => order(a) - order(b));
-  // What is set comes first, so that one sees what is there.
+interface FieldsProps extends Omit<FieldProps, "label" | "isNeeded"> {}
+
+/** The settings of a group, those that are set first. */
+export function Fields({ schema, value, path, hint, editing }: FieldsProps) {
+  const inside = objectOf(value);
+  const below = (name: string) => (hint ? `${hint}.${name}` : name);
+  const order = (name: string) => editing.hints[below(name)]?.order ?? 1_000;
   const isSet = (name: string) => (inside[name] === undefined ? 1 : 0);
-  names.sort((a, b) => isSet(a) - isSet(b));
+  const names = Object.keys(schema.properties ?? {})
+    .sort((a, b) => order(a) - order(b))
+    .sort((a, b) => isSet(a) - isSet(b));
   return (
     <>
       {names.map((name) => {
         const inner = schema.properties?.[name];
         if (!inner) return null;
-        const place = [...path, name];
-        if (editing.wanted && !matches(inner, place, editing)) return null;
+        if (editing.wanted && !matches(inner, below(name), editing)) return null;
         return (
-          <Field key={name} schema={inner} value={inside[name]} path={place} editing={editing} />
+          <Field
+            key={name}
+            schema={inner}
+            value={inside[name]}
+            path={[...path, name]}
+            hint={below(name)}
+            isNeeded={schema.required?.includes(name) ?? false}
+            editing={editing}
+          />
         );
       })}
     </>
   );
 }
 
-export function matches(schema: Schema, path: Path, editing: Editing): boolean {
-  const text = `${dotted(path)} ${editing.hints[dotted(path)]?.label ?? ""}`.toLowerCase();
+export function objectOf(value: unknown): Record<string, unknown> {
+  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+  return isObject ? (value as Record<string, unknown>) : {};
+}
+
+/** Whether a setting, or one below it, is what is looked for. */
+export function matches(schema: Schema, hint: string, editing: Editing): boolean {
+  const text = `${hint} ${editing.hints[hint]?.label ?? ""}`.toLowerCase();
   if (text.includes(editing.wanted)) return true;
-  return Object.entries(schema.properties ?? {}).some(([name, inner]) =>
-    matches(inner, [...path, name], editing),
+  const below: [Schema, string][] = Object.entries(schema.properties ?? {}).map(([name, inner]) => [
+    inner,
+    hint ? `${hint}.${name}` : name,
+  ]);
+  if (typeof schema.additionalProperties === "object") {
+    below.push([schema.additionalProperties, `${hint}.*`]);
+  }
+  if (schema.items) below.push([schema.items, `${hint}[]`]);
+  for (const it of schema.anyOf ?? []) below.push([it, hint]);
+  // Of what is below, names count, not the place that was looked at already.
+  return below.some(([inner, at]) => matches(inner, at, editing));
+}
+
+export function labelOf(props: Pick<FieldProps, "path" | "hint" | "label" | "editing">): string {
+  return props.label ?? props.editing.hints[props.hint]?.label ?? humane(String(props.path.at(-1)));
+}
+
+/** Whether the gateway found something wrong at a place or below it. */
+export function isBad(path: Path, editing: Editing): boolean {
+  const at = dotted(path);
+  return [...editing.problems.keys()].some((it) => it === at || it.startsWith(`${at}.`));
+}
+
+export function Field(props: FieldProps) {
+  switch (controlOf(props.schema)) {
+    case "group":
+      return <Group {...props} />;
+    case "map":
+      return <Keyed {...props} />;
+    case "list":
+      return <List {...props} />;
+    case "union":
+      return <Union {...props} />;
+    default:
+      return <Plain {...props} />;
+  }
+}
+
+interface PartProps {
+  props: FieldProps;
+  count: number;
+  children: ComponentChildren;
+}
+
+/** A setting with parts: closed at first, unless something in it is looked for or wrong. */
+export function Part({ props, count, children }: PartProps) {
+  const { path, value, editing } = props;
+  const bad = isBad(path, editing);
+  return (
+    <Fold
+      label={labelOf(props)}
+      count={count}
+      isBad={bad}
+      isForced={bad || editing.wanted !== ""}
+      acts={value === undefined ? null : <Unset path={path} editing={editing} />}
+    >
+      <Told path={path} hint={props.hint} editing={editing} problem="" />
+      {children}
+    </Fold>
   );
 }
 
-function labelOf(path: Path, editing: Editing): string {
-  return editing.hints[dotted(path)]?.label ?? humane(String(path.at(-1)));
+function Unset({ path, editing }: { path: Path; editing: Editing }) {
+  return (
+    <button
+      type="button"
+      class="quiet small"
+      title={t("config.unset")}
+      aria-label={`${t("config.unset")}: ${dotted(path)}`}
+      onClick={() => editing.remove(path)}
+    >
+      <Icon name="close" />
+    </button>
+  );
 }
 
-function Field(props: Props) {
-  const control = controlOf(props.schema);
-  if (control === "group" || control === "map") return <Group {...props} control={control} />;
-  return <Plain {...props} control={control} />;
+function Group(props: FieldProps) {
+  const { schema, value } = props;
+  const inside = objectOf(value);
+  const extra = schema.additionalProperties;
+  const names = Object.keys(inside).filter((name) => schema.properties?.[name] === undefined);
+  return (
+    <Part props={props} count={Object.keys(inside).length}>
+      <Fields {...props} />
+      {typeof extra === "object" && <Entries {...props} names={names} each={extra} />}
+    </Part>
+  );
 }
 
-function Group({ schema, value, path, editing, control }: Props & { control: Control }) {
-  const isSet = value !== undefined;
-  const inside = typeof value === "object" && value !== null ? value : {};
+function Keyed(props: FieldProps) {
+  const names = Object.keys(objectOf(props.value));
+  return (
+    <Part props={props} count={names.length}>
+      <Entries {...props} names={names} each={props.schema.additionalProperties as Schema} />
+    </Part>
+  );
+}
+
+/** Entries under names that people choose. */
+function Entries(props: FieldProps & { names: string[]; each: Schema }) {
+  const { names, each, value, path, hint, editing } = props;
   const added = useSignal("");
-  const count = Object.keys(inside).length;
+  const inside = objectOf(value);
+  const name = added.value.trim();
+  const isTaken = name !== "" && inside[name] !== undefined;
   return (
-    <details class="group" open={editing.wanted !== "" || undefined}>
-      <summary>
-        <Icon name="chevron" />
-        {labelOf(path, editing)}
-        {isSet && count > 0 && <span class="tag">{count}</span>}
-      </summary>
-      <div class="group-body">
-        {control === "group" && (
-          <Fields schema={schema} value={value} path={path} editing={editing} />
-        )}
-        {control === "map" && (
-          <>
-            {Object.entries(inside).map(([name, it]) => (
-              <Field
-                key={name}
-                schema={schema.additionalProperties as Schema}
-                value={it}
-                path={[...path, name]}
-                editing={editing}
-              />
-            ))}
-            <form
-              class="bar"
-              onSubmit={(event) => {
-                event.preventDefault();
-                const name = added.value.trim();
-                if (!name) return;
-                editing.set([...path, name], blank(schema.additionalProperties as Schema));
-                added.value = "";
-              }}
-            >
-              <input
-                value={added.value}
-                placeholder={t("config.addKey")}
-                aria-label={`${labelOf(path, editing)}: ${t("config.addKey")}`}
-                onInput={(event) => (added.value = event.currentTarget.value)}
-              />
-              <button type="submit">{t("config.add")}</button>
-            </form>
-          </>
-        )}
-      </div>
-    </details>
+    <>
+      {names.map((it) => (
+        <Field
+          key={it}
+          schema={each}
+          value={inside[it]}
+          path={[...path, it]}
+          hint={`${hint}.*`}
+          label={it}
+          editing={editing}
+        />
+      ))}
+      <form
+        class="bar add"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (!name || isTaken) return;
+          editing.set([...path, name], blank(each));
+          added.value = "";
+        }}
+      >
+        <input
+          value={added.value}
+          spellcheck={false}
+          placeholder={t("config.addKey")}
+          aria-label={`${labelOf(props)}: ${t("config.addKey")}`}
+          aria-invalid={isTaken}
+          onInput={(event) => (added.value = event.currentTarget.value)}
+        />
+        <button type="submit" disabled={!name || isTaken}>
+          <Icon name="plus" />
+          {t("config.add")}
+        </button>
+        {isTaken && <span class="error-text">{t("config.taken")}</span>}
+      </form>
+    </>
   );
 }
 
-function blank(schema: Schema): unknown {
-  const control = controlOf(schema);
-  if (control === "switch") return true;
-  if (control === "number") return schema.minimum ?? 0;
-  if (control === "choice") return schema.enum?.[0] ?? "";
-  if (control === "texts") return [];
-  return control === "text" ? "" : {};
-}
-
-function Plain({ schema, value, path, editing, control }: Props & { control: Control }) {
+/** One of several forms: which one is chosen first, then filled in. */
+function Union(props: FieldProps) {
+  const { schema, value, path, hint, editing } = props;
+  const variants = schema.anyOf ?? [];
+  const at = variantOf(variants, value);
+  const chosen = variants[at];
   const id = useId();
-  const hint = editing.hints[dotted(path)];
-  const isSet = value !== undefined;
-  const problem = editing.problems.get(dotted(path)) ?? local(schema, value);
   return (
-    <div class={isSet ? "field is-set" : "field"}>
+    <div class={value === undefined ? "field" : "field is-set"}>
       <div class="field-head">
-        <label for={id}>{labelOf(path, editing)}</label>
-        {isSet && (
-          <button
-            type="button"
-            class="quiet small"
-            title={t("config.unset")}
-            aria-label={`${t("config.unset")}: ${dotted(path)}`}
-            onClick={() => editing.remove(path)}
-          >
-            <Icon name="close" />
-          </button>
-        )}
+        <label for={id}>{labelOf(props)}</label>
+        {value !== undefined && <Unset path={path} editing={editing} />}
       </div>
-      <Input
+      <select
         id={id}
-        control={control}
-        schema={schema}
-        value={value}
-        isSecret={hint?.sensitive === true || value === MASK}
-        isBad={problem !== ""}
-        placeholder={hint?.placeholder ?? ""}
-        set={(it) => editing.set(path, it)}
-        remove={() => editing.remove(path)}
-      />
-      {problem && (
-        <span class="error-text" role="alert">
-          {problem}
-        </span>
+        value={value === undefined ? "" : String(at)}
+        onChange={(event) => {
+          const wanted = event.currentTarget.value;
+          if (wanted === "") editing.remove(path);
+          else editing.set(path, blank(variants[Number(wanted)] ?? {}));
+        }}
+      >
+        <option value="">{t("ui.default")}</option>
+        {variants.map((it, n) => (
+          <option key={controlOf(it)} value={String(n)}>
+            {t(`config.kind.${controlOf(it)}` as Key)}
+          </option>
+        ))}
+      </select>
+      {value !== undefined && chosen && (
+        <Variant schema={chosen} value={value} path={path} hint={hint} editing={editing} />
       )}
-      {hint?.help && <span class="hint">{hint.help}</span>}
+      <Told path={path} hint={hint} editing={editing} problem="" />
     </div>
   );
 }
 
-function local(schema: Schema, value: unknown): string {
+/** The chosen form of a union, without a second heading. */
+function Variant(props: FieldsProps) {
+  const id = useId();
+  const control = controlOf(props.schema);
+  if (control === "group") {
+    return (
+      <div class="fold-body">
+        <Fields {...props} />
+      </div>
+    );
+  }
+  if (control === "map" || control === "list") return <Field {...props} />;
+  return <Input {...props} id={id} control={control} isInvalid={false} />;
+}
+
+function Plain(props: FieldProps) {
+  const { schema, value, path, hint, isNeeded, editing } = props;
+  const id = useId();
+  const problem = local(schema, value, isNeeded ?? false);
+  return (
+    <div class={value === undefined ? "field" : "field is-set"}>
+      <div class="field-head">
+        <label for={id}>
+          {labelOf(props)}
+          {isNeeded && <span aria-hidden="true"> *</span>}
+        </label>
+        {value !== undefined && <Unset path={path} editing={editing} />}
+      </div>
+      <Input
+        schema={schema}
+        value={value}
+        path={path}
+        hint={hint}
+        editing={editing}
+        id={id}
+        control={controlOf(schema)}
+        isInvalid={problem !== "" || editing.problems.has(dotted(path))}
+      />
+      <Told path={path} hint={hint} editing={editing} problem={problem} />
+    </div>
+  );
+}
+
+interface ToldProps {
+  path: Path;
+  hint: string;
+  editing: Editing;
+  problem: string;
+}
+
+/** What is wrong with a setting, and what it is for. */
+function Told({ path, hint, editing, problem }: ToldProps) {
+  const text = editing.problems.get(dotted(path)) ?? problem;
+  const help = editing.hints[hint]?.help;
+  return (
+    <>
+      {text && (
+        <span class="error-text" role="alert">
+          {text}
+        </span>
+      )}
+      {help && <span class="hint">{help}</span>}
+    </>
+  );
+}
+
+/** What can be said against a value before the gateway is asked. */
+function local(schema: Schema, value: unknown, isNeeded: boolean): string {
+  if (isNeeded && (value === undefined || value === "")) return t("config.bad.needed");
   if (value === undefined || value === MASK) return "";
   const problem = problemOf(schema, value);
   if (!problem) return "";
-  if (problem.code === "min") return `≥ ${problem.n}`;
-  if (problem.code === "max") return `≤ ${problem.n}`;
-  return problem.code === "pattern" ? (schema.pattern ?? "") : problem.code;
-}
-
-interface InputProps {
-  id: string;
-  control: Control;
-  schema: Schema;
-  value: unknown;
-  isSecret: boolean;
-  isBad: boolean;
-  placeholder: string;
-  set(value: unknown): void;
-  remove(): void;
-}
-
-function Input(props: InputProps) {
-  const { id, control, schema, value, isBad, set, remove } = props;
-  if (control === "raw")
-    return (
-      <span class="hint" id={id}>
-        {t("config.rawOnly")}
-      </span>
-    );
-  if (control === "switch" || control === "choice") {
-    const choices: unknown[] = control === "switch" ? [true, false] : (schema.enum ?? []);
-    return (
-      <select
-        id={id}
-        value={value === undefined ? "" : JSON.stringify(value)}
-        onChange={(event) => {
-          const chosen = event.currentTarget.value;
-          if (chosen === "") remove();
-          else set(JSON.parse(chosen));
-        }}
-      >
-        <option value="">{t("ui.default")}</option>
-        {choices.map((it) => (
-          <option key={String(it)} value={JSON.stringify(it)}>
-            {it === true ? t("ui.on") : it === false ? t("ui.off") : String(it)}
-          </option>
-        ))}
-      </select>
-    );
-  }
-  if (control === "texts") {
-    const list = Array.isArray(value) ? value : [];
-    return (
-      <textarea
-        id={id}
-        rows={Math.min(6, list.length + 1)}
-        value={list.join("\n")}
-        onChange={(event) => {
-          const lines = event.currentTarget.value.split("\n").map((it) => it.trim());
-          set(lines.filter(Boolean));
-        }}
-      />
-    );
-  }
-  const isMasked = value === MASK;
-  return (
-    <>
-      <input
-        id={id}
-        type={(props.isSecret ? "password" : control === "number" ? "number" : "text") as "text"}
-        autocomplete="off"
-        spellcheck={false}
-        aria-invalid={isBad}
-        step={schema.type === "integer" ? 1 : "any"}
-        min={schema.minimum}
-        max={schema.maximum}
-        placeholder={isMasked ? "••••••••" : props.placeholder}
-        value={isMasked || value === undefined ? "" : String(value)}
-        onChange={(event) => {
-          const typed = event.currentTarget.value;
-          if (typed === "") {
-            if (!isMasked) remove();
-          } else set(control === "number" ? Number(typed) : typed);
-        }}
-      />
-      {isMasked && <span class="hint">{t("config.secret")}</span>}
-    </>
-  );
+  const n = "n" in problem ? problem.n : 0;
+  return t(`config.bad.${problem.code}` as Key, { n });
 }

@@ -248,7 +248,33 @@ export function remove(text: string, path: Path): string {
     start = text.lastIndexOf(",", start);
     end = span.end;
   }
-  return text.slice(0, start) + text.slice(end);
+  const before = at > 0 && at === spans.length - 1 ? (spans[at - 1]?.end ?? 0) : 0;
+  const comma = before > 0 && !after.includes(",") ? text.indexOf(",", before) : -1;
+  // What is last now gets no comma where the last had none.
+  const head =
+    isOwnLine && comma >= 0 && comma < start ? without(text, comma, start) : text.slice(0, start);
+  return head + text.slice(end);
+}
+
+/** The text before `end`, without what is at `at`. */
+function without(text: string, at: number, end: number): string {
+  return text.slice(0, at) + text.slice(at + 1, end);
+}
+
+/** The text with two items of the list at `path` in each other's place. */
+export function swap(text: string, path: Path, one: number, other: number): string {
+  const list = find(parse(text), path);
+  if (list?.kind !== "array") return text;
+  const first = list.items[Math.min(one, other)];
+  const second = list.items[Math.max(one, other)];
+  if (!first || !second || first === second) return text;
+  return (
+    text.slice(0, first.start) +
+    text.slice(second.start, second.end) +
+    text.slice(first.end, second.start) +
+    text.slice(first.start, first.end) +
+    text.slice(second.end)
+  );
 }
 
 function addMember(
@@ -280,7 +306,8 @@ function insert(
   if (after === undefined) {
     const isBlank = text.slice(node.start + 1, node.end - 1).trim() === "";
     const kept = isBlank ? "" : text.slice(node.start + 1, node.end - 1).replace(/\s+$/, "");
-    return `${text.slice(0, node.start + 1)}${kept}\n${inner}${made},\n${outer}${text.slice(node.end - 1)}`;
+    const end = endsWithCommas(text) ? "," : "";
+    return `${text.slice(0, node.start + 1)}${kept}\n${inner}${made}${end}\n${outer}${text.slice(node.end - 1)}`;
   }
   const rest = text.slice(after, node.end - 1);
   const isOneLine = !text.slice(node.start, node.end).includes("\n");
@@ -293,7 +320,13 @@ function insert(
   const kept = comma ? rest.slice(comma[0].length) : rest;
   const note = /^[^\S\n]*(?:\/\/[^\n]*|\/\*[^\n]*?\*\/)?/.exec(kept)?.[0] ?? "";
   const below = kept.slice(note.length).replace(/\s+$/, "");
-  return `${text.slice(0, after)},${note}${below}\n${inner}${made},\n${outer}${text.slice(node.end - 1)}`;
+  const end = comma ? "," : "";
+  return `${text.slice(0, after)},${note}${below}\n${inner}${made}${end}\n${outer}${text.slice(node.end - 1)}`;
+}
+
+/** Whether the last of a group has a comma, too: then new ones get it as well. */
+function endsWithCommas(text: string): boolean {
+  return /,\s*[}\]]/.test(text);
 }
 
 /** Names are quoted when those beside them are. */

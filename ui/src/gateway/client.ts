@@ -100,7 +100,7 @@ export class Client {
   /** Calls a method. Rejects when the gateway refuses, when it is silent, or the line breaks. */
   call<R>(method: string, params: object = {}, patienceMs = CALL_PATIENCE_MS): Promise<R> {
     const socket = this.socket;
-    if (!socket || socket.readyState !== 1) {
+    if (socket?.readyState !== 1) {
       return Promise.reject(new CallError({ code: "OFFLINE", message: "not connected" }));
     }
     const id = String(this.nextId++);

@@ -25,7 +25,10 @@ export function CopyButton({ text, label }: { text: string | (() => string); lab
 }
 
 async function toClipboard(text: string): Promise<void> {
-  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  if (navigator.clipboard) {
+    await navigator.clipboard.writeText(text);
+    return;
+  }
   // Pages without HTTPS have no clipboard but this old way to it.
   const area = document.createElement("textarea");
   area.value = text;

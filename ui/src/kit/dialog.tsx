@@ -21,6 +21,7 @@ export function Dialog({ title, onClose, children, class: name }: Props) {
     return () => it?.close();
   }, []);
   return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes it, as `cancel`
     <dialog
       ref={dialog}
       class={name}

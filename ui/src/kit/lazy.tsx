@@ -2,6 +2,7 @@
 
 import { signal } from "@preact/signals";
 import type { ComponentType } from "preact";
+import { learn } from "../i18n";
 import { Skeleton } from "./load";
 
 export function lazy(load: () => Promise<{ default: ComponentType }>) {
@@ -11,8 +12,8 @@ export function lazy(load: () => Promise<{ default: ComponentType }>) {
   return function Lazy() {
     if (!isAsked) {
       isAsked = true;
-      load().then(
-        (module) => {
+      Promise.all([load(), learn()]).then(
+        ([module]) => {
           loaded.value = module.default;
         },
         () => {

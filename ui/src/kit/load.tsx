@@ -32,8 +32,13 @@ export function useCall<R>(method: string, params: object = {}, everyMs = 0): Lo
     if (at === 0) return;
     void reload();
     if (everyMs === 0) return;
-    const timer = setInterval(() => {
-      if (document.visibilityState === "visible") void reload();
+    let isBusy = false;
+    const timer = setInterval(async () => {
+      // A slow answer is waited for, not asked for again.
+      if (document.visibilityState !== "visible" || isBusy) return;
+      isBusy = true;
+      await reload();
+      isBusy = false;
     }, everyMs);
     return () => clearInterval(timer);
   }, [at, reload, everyMs]);
@@ -41,6 +46,17 @@ export function useCall<R>(method: string, params: object = {}, everyMs = 0): Lo
     value.value = now;
   };
   return { value: value.value, error: error.value, reload, set };
+}
+
+/** When the gateway has taken up a change of its configuration, at the latest. */
+const TAKEN_UP_MS = [350, 500, 1_000, 2_000];
+
+/** Loads again until a change of the configuration can be seen. */
+export async function reloadSoon(reload: () => Promise<unknown>): Promise<void> {
+  for (const ms of TAKEN_UP_MS) {
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    await reload();
+  }
 }
 
 interface Props<R> {

@@ -90,6 +90,7 @@ export function Clamped({ text, label }: { text: string; label?: string }) {
   const shown = showDirection(isCut ? text.slice(0, PLAIN_CHARS_SHOWN) : text);
   return (
     <>
+      {/* biome-ignore lint/a11y/useSemanticElements: text that scrolls, to be reached by key */}
       <pre tabIndex={0} aria-label={label ?? t("chat.code")} role="region">
         {shown}
       </pre>

@@ -66,11 +66,11 @@ export const sessions = signal<SessionRow[]>([]);
 export const defaults = signal<SessionList["defaults"] | null>(null);
 export const agents = signal<AgentRow[]>([]);
 export const models = signal<ModelRow[]>([]);
-/** Whether the lists were loaded at all. */
 /** Whether nothing could answer: then the first thing to do is to set up a model. */
 export const lacksModel = computed(
   () => areKnown.value && !models.value.some((it) => it.available === true),
 );
+/** Whether the lists were loaded at all. */
 export const areKnown = computed(() => defaults.value !== null && hasModels.value);
 const hasModels = signal(false);
 
@@ -80,6 +80,18 @@ export async function loadSessions(): Promise<void> {
   if (!list) return;
   sessions.value = list.sessions;
   defaults.value = list.defaults;
+}
+
+export async function loadModels(): Promise<void> {
+  const list = await client.call<{ models: ModelRow[] }>("models.list").catch(() => null);
+  if (!list) return;
+  models.value = list.models;
+  hasModels.value = true;
+}
+
+export async function loadAgents(): Promise<void> {
+  const list = await client.call<{ agents: AgentRow[] }>("agents.list").catch(() => null);
+  if (list) agents.value = list.agents;
 }
 
 /** What to call a conversation. */
@@ -115,18 +127,7 @@ export function followSessions(): void {
   effect(() => {
     if (!isOpen.value || epoch.value === 0) return;
     void loadSessions();
-    void client.call<{ agents: AgentRow[] }>("agents.list").then(
-      (list) => {
-        agents.value = list.agents;
-      },
-      () => {},
-    );
-    void client.call<{ models: ModelRow[] }>("models.list").then(
-      (list) => {
-        models.value = list.models;
-        hasModels.value = true;
-      },
-      () => {},
-    );
+    void loadAgents();
+    void loadModels();
   });
 }

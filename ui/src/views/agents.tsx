@@ -5,11 +5,13 @@ import { useEffect } from "preact/hooks";
 import { t } from "../i18n";
 import { ask } from "../kit/dialog";
 import { bytes } from "../kit/format";
-import { Await, Page, useCall } from "../kit/load";
+import { Icon } from "../kit/icons";
+import { Await, Page, reloadSoon, useCall } from "../kit/load";
 import { say, trying } from "../kit/toast";
 import { client, methods } from "../state/gateway";
 import { go, href, place } from "../state/route";
-import type { AgentRow } from "../state/sessions";
+import { type AgentRow, loadAgents } from "../state/sessions";
+import { EditAgent } from "./agents-edit";
 import "../styles/page.css";
 
 interface Agents {
@@ -29,77 +31,129 @@ interface FileRow {
 
 export default function View() {
   const list = useCall<Agents>("agents.list");
+  const edited = useSignal<{ agent: AgentRow | null } | null>(null);
+  const changed = list.reload;
   return (
-    <Page title={t("agents.title")}>
-      <Await of={list}>{(it) => <Chosen list={it} />}</Await>
+    <Page
+      title={t("agents.title")}
+      lead={t("agents.lead")}
+      actions={
+        methods.value.has("agents.create") && (
+          <button type="button" class="primary" onClick={() => (edited.value = { agent: null })}>
+            <Icon name="plus" />
+            {t("agents.new")}
+          </button>
+        )
+      }
+    >
+      <Await of={list}>
+        {(it) => (
+          <Chosen list={it} edit={(agent) => (edited.value = { agent })} changed={changed} />
+        )}
+      </Await>
+      {edited.value && (
+        <EditAgent
+          agent={edited.value.agent}
+          close={() => (edited.value = null)}
+          changed={changed}
+        />
+      )}
     </Page>
   );
 }
 
-function Chosen({ list }: { list: Agents }) {
+interface ChosenProps {
+  list: Agents;
+  edit(agent: AgentRow): void;
+  changed(): Promise<void>;
+}
+
+function Chosen({ list, edit, changed }: ChosenProps) {
   const id = place.value.params.agent || list.defaultId;
   const agent = list.agents.find((it) => it.id === id) ?? list.agents[0];
   if (!agent) return null;
-  const name = agent.identity?.name ?? agent.name ?? agent.id;
+  const remove = async () => {
+    if (!(await ask(t("agents.delete.ask", { name: nameOf(agent) }), t("ui.delete")))) return;
+    if ((await trying(client.call("agents.delete", { agentId: agent.id }))) === undefined) return;
+    say(t("sessions.deleted"));
+    go("agents", {}, "replace");
+    void reloadSoon(() => Promise.all([changed(), loadAgents()]));
+  };
   return (
-    <div class={list.agents.length > 1 ? "two" : "section"}>
+    <>
       {list.agents.length > 1 && (
-        <div class="list">
+        <nav class="faces" aria-label={t("agents.title")}>
           {list.agents.map((it) => (
             <a
               key={it.id}
-              class="item"
+              class="button"
               href={href("agents", { agent: it.id })}
               aria-current={it.id === agent.id ? "true" : undefined}
             >
               <Face agent={it} />
-              <span class="what">
-                <b>{it.identity?.name ?? it.name ?? it.id}</b>
-                <small>{it.id}</small>
-              </span>
+              {nameOf(it)}
               {it.id === list.defaultId && <span class="tag">{t("agents.default")}</span>}
             </a>
           ))}
-        </div>
+        </nav>
       )}
-      <div class="section">
-        <div class="card section">
-          <header class="page-head">
-            <h2>
-              <Face agent={agent} /> {name}
-            </h2>
+      <div class="card section">
+        <header class="bar">
+          <Face agent={agent} />
+          <span class="grow what">
+            <h2 dir="auto">{nameOf(agent)}</h2>
+            {nameOf(agent) !== agent.id && <small class="muted mono">{agent.id}</small>}
+          </span>
+          <span class="buttons">
             <a class="button" href={href("chat", { session: `agent:${agent.id}:${list.mainKey}` })}>
+              <Icon name="chat" />
               {t("agents.chat")}
             </a>
-          </header>
-          {agent.identity?.theme && <p class="muted">{agent.identity.theme}</p>}
-          <dl class="facts">
+            {methods.value.has("agents.update") && (
+              <button type="button" onClick={() => edit(agent)}>
+                <Icon name="edit" />
+                {t("agents.edit.short")}
+              </button>
+            )}
+            {methods.value.has("agents.delete") && agent.id !== "main" && (
+              <button type="button" class="danger" onClick={() => void remove()}>
+                <Icon name="trash" />
+                {t("ui.delete")}
+              </button>
+            )}
+          </span>
+        </header>
+        {agent.identity?.theme && <p class="muted">{agent.identity.theme}</p>}
+        <dl class="facts">
+          <div>
+            <dt>{t("agents.workspace")}</dt>
+            <dd class="mono">{agent.workspace}</dd>
+          </div>
+          <div>
+            <dt>{t("agents.model")}</dt>
+            <dd>{agent.model?.primary ?? t("ui.none")}</dd>
+          </div>
+          {agent.model?.fallbacks?.length ? (
             <div>
-              <dt>{t("agents.workspace")}</dt>
-              <dd class="mono">{agent.workspace}</dd>
+              <dt>{t("agents.fallbacks")}</dt>
+              <dd>{agent.model.fallbacks.join(", ")}</dd>
             </div>
-            <div>
-              <dt>{t("agents.model")}</dt>
-              <dd>{agent.model?.primary ?? t("ui.none")}</dd>
-            </div>
-            {agent.model?.fallbacks?.length ? (
-              <div>
-                <dt>{t("agents.fallbacks")}</dt>
-                <dd>{agent.model.fallbacks.join(", ")}</dd>
-              </div>
-            ) : null}
-          </dl>
-        </div>
-        {methods.value.has("agents.files.list") && <Files key={agent.id} agentId={agent.id} />}
+          ) : null}
+        </dl>
       </div>
-    </div>
+      {methods.value.has("agents.files.list") && <Files key={agent.id} agentId={agent.id} />}
+    </>
   );
 }
 
+function nameOf(agent: AgentRow): string {
+  return agent.identity?.name ?? agent.name ?? agent.id;
+}
+
 function Face({ agent }: { agent: AgentRow }) {
-  const letter = (agent.identity?.name ?? agent.name ?? agent.id).slice(0, 1).toUpperCase();
+  const letter = nameOf(agent).slice(0, 1).toUpperCase();
   return (
-    <span class="tag" aria-hidden="true">
+    <span class="face" aria-hidden="true">
       {agent.identity?.emoji ?? letter}
     </span>
   );
@@ -113,36 +167,41 @@ function Files({ agentId }: { agentId: string }) {
     <section class="section">
       <h2>{t("agents.files")}</h2>
       <Await of={list}>
-        {({ files }) => (
-          <div class="two">
-            <div class="list">
-              {files.map((file) => (
-                <a
-                  key={file.name}
-                  class="item"
-                  href={href("agents", { agent: agentId, file: file.name })}
-                  aria-current={file.name === chosen ? "true" : undefined}
-                >
-                  <span class="what">
-                    <b>{file.name}</b>
-                    <small>{file.missing ? t("agents.file.missing") : bytes(file.size ?? 0)}</small>
-                  </span>
-                </a>
-              ))}
+        {({ files }) => {
+          const shown = chosen || (files[0]?.name ?? "");
+          return (
+            <div class="two">
+              <div class="list">
+                {files.map((file) => (
+                  <a
+                    key={file.name}
+                    class="item"
+                    href={href("agents", { agent: agentId, file: file.name })}
+                    aria-current={file.name === shown ? "true" : undefined}
+                  >
+                    <span class="what">
+                      <b>{file.name}</b>
+                      <small>
+                        {file.missing ? t("agents.file.missing") : bytes(file.size ?? 0)}
+                      </small>
+                    </span>
+                  </a>
+                ))}
+              </div>
+              {shown && (
+                <Editor
+                  key={shown}
+                  agentId={agentId}
+                  name={shown}
+                  saved={async () => {
+                    open(shown);
+                    await list.reload();
+                  }}
+                />
+              )}
             </div>
-            {(chosen || files[0]) && (
-              <Editor
-                key={chosen || files[0]?.name}
-                agentId={agentId}
-                name={chosen || (files[0]?.name ?? "")}
-                saved={async () => {
-                  open(chosen || (files[0]?.name ?? ""));
-                  await list.reload();
-                }}
-              />
-            )}
-          </div>
-        )}
+          );
+        }}
       </Await>
     </section>
   );

@@ -4,10 +4,10 @@ import { signal, useComputed, useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import { changedCount, diff } from "../config/diff";
 import { type Editing, Fields, matches } from "../config/form";
-import { jsonOf, parse, remove, SyntaxProblem, set } from "../config/json5";
+import { jsonOf, parse, remove, SyntaxProblem, set, swap } from "../config/json5";
 import { controlOf, type Hint, humane, type Schema } from "../config/schema";
 import type { CallError } from "../gateway/frames";
-import { t } from "../i18n";
+import { type Key, t } from "../i18n";
 import { Dialog } from "../kit/dialog";
 import { Await, Page, useCall } from "../kit/load";
 import { say } from "../kit/toast";
@@ -15,6 +15,7 @@ import { client, methods } from "../state/gateway";
 import { go, place } from "../state/route";
 import "../styles/page.css";
 import "../styles/config.css";
+import "../styles/config-form.css";
 
 interface Issue {
   path: string;
@@ -44,13 +45,15 @@ interface Applied {
 
 const EMPTY = "{\n}\n";
 const NOTES = ["meta", "wizard"];
+/** How often is asked whether somebody else has saved. */
+const LOOK_MS = 5_000;
 
 /** What is typed outlives a look at another view. */
 const text = signal<string | null>(null);
 const base = signal<{ raw: string; hash: string } | null>(null);
 
 export default function View() {
-  const config = useCall<Config>("config.get");
+  const config = useCall<Config>("config.get", {}, LOOK_MS);
   const described = useCall<Described>("config.schema");
   return (
     <Page wide title={t("config.title")} lead={config.value?.path}>
@@ -78,13 +81,16 @@ function Editor({ described, now, reload }: EditorProps) {
   const hasConflict = useSignal(false);
   const mode = useSignal<"form" | "raw">("form");
 
+  const take = (fresh: Config) => {
+    text.value = fresh.raw ?? EMPTY;
+    base.value = { raw: fresh.raw ?? EMPTY, hash: fresh.hash };
+    issues.value = fresh.issues;
+    hasConflict.value = false;
+  };
   // Before the first look, so that the text is there at once.
   useMemo(() => {
-    const raw = now.raw ?? EMPTY;
-    if (text.peek() === null || text.peek() === base.peek()?.raw) {
-      text.value = raw;
-      base.value = { raw, hash: now.hash };
-    } else if (base.peek()?.hash !== now.hash) hasConflict.value = true;
+    if (text.peek() === null || text.peek() === base.peek()?.raw) take(now);
+    else if (base.peek()?.hash !== now.hash) hasConflict.value = true;
   }, [now.hash]);
 
   const read = useComputed(() => {
@@ -105,6 +111,7 @@ function Editor({ described, now, reload }: EditorProps) {
     problems: new Map(issues.value.map((it) => [it.path, it.message])),
     set: (path, value) => edit((raw) => set(raw, path, value)),
     remove: (path) => edit((raw) => remove(raw, path)),
+    swap: (path, one, other) => edit((raw) => swap(raw, path, one, other)),
     wanted: wanted.value.trim().toLowerCase(),
   };
 
@@ -114,16 +121,9 @@ function Editor({ described, now, reload }: EditorProps) {
       const params = { raw: text.value ?? "", baseHash: base.value?.hash || undefined };
       const done = await client.call<Applied>(method, params);
       isReviewing.value = false;
-      base.value = null;
-      text.value = null;
-      issues.value = [];
       say(t("config.applied", { reason: outcome(done) }));
+      take(await client.call<Config>("config.get"));
       await reload();
-      if (text.peek() === null) {
-        const fresh = await client.call<Config>("config.get");
-        text.value = fresh.raw ?? EMPTY;
-        base.value = { raw: fresh.raw ?? EMPTY, hash: fresh.hash };
-      }
     } catch (cause) {
       const error = cause as CallError;
       isReviewing.value = false;
@@ -137,12 +137,13 @@ function Editor({ described, now, reload }: EditorProps) {
     text.value = base.value?.raw ?? EMPTY;
     issues.value = [];
   };
-  const takeNew = async () => {
+  const takeNew = async () => take(await client.call<Config>("config.get"));
+  /** What was typed stays; what it changes is told against the new text. */
+  const keepOwn = async () => {
     const fresh = await client.call<Config>("config.get");
-    text.value = fresh.raw ?? EMPTY;
     base.value = { raw: fresh.raw ?? EMPTY, hash: fresh.hash };
-    issues.value = fresh.issues;
     hasConflict.value = false;
+    isReviewing.value = true;
   };
 
   return (
@@ -196,12 +197,15 @@ function Editor({ described, now, reload }: EditorProps) {
           </button>
         </div>
         {hasConflict.value && (
-          <div class="card section" role="alert">
+          <div class="card section warned" role="alert">
             <b>{t("config.conflict")}</b>
             <p>{t("config.conflict.text")}</p>
             <div class="buttons">
               <button type="button" class="primary" onClick={() => void takeNew()}>
                 {t("config.conflict.load")}
+              </button>
+              <button type="button" disabled={!read.value.root} onClick={() => void keepOwn()}>
+                {t("config.conflict.keep")}
               </button>
             </div>
           </div>
@@ -266,6 +270,13 @@ function sectionNames({ schema, uiHints }: Described, value: unknown): string[] 
   return Object.keys(schema.properties ?? {}).sort((a, b) => order(a) - order(b));
 }
 
+/** The name of a section in the language of the page, where it has one. */
+function sectionLabel(described: Described, name: string): string {
+  const key = `section.${name}`;
+  const said = t(key as Key);
+  return said === key ? (described.uiHints[name]?.label ?? humane(name)) : said;
+}
+
 function chosenSection(described: Described): string {
   const named = place.value.params.section ?? "";
   return described.schema.properties?.[named] ? named : "agents";
@@ -278,7 +289,7 @@ function Sections({ described, value, editing }: SectionProps) {
       {sectionNames(described, value)
         .filter((name) => {
           const inner = described.schema.properties?.[name];
-          return inner && (!editing.wanted || matches(inner, [name], editing));
+          return inner && (!editing.wanted || matches(inner, name, editing));
         })
         .map((name) => (
           <button
@@ -287,7 +298,7 @@ function Sections({ described, value, editing }: SectionProps) {
             aria-pressed={name === chosen && !editing.wanted}
             onClick={() => go("config", { section: name }, "replace")}
           >
-            {described.uiHints[name]?.label ?? humane(name)}
+            {sectionLabel(described, name)}
           </button>
         ))}
     </nav>
@@ -305,7 +316,7 @@ function Section({ described, value, editing }: SectionProps) {
   const names = editing.wanted
     ? sectionNames(described, value).filter((name) => {
         const inner = described.schema.properties?.[name];
-        return inner && matches(inner, [name], editing);
+        return inner && matches(inner, name, editing);
       })
     : [chosenSection(described)];
   if (names.length === 0) return <p class="muted">{t("ui.noMatch")}</p>;
@@ -316,14 +327,21 @@ function Section({ described, value, editing }: SectionProps) {
         if (!schema) return null;
         return (
           <section key={name}>
-            <h2>{described.uiHints[name]?.label ?? humane(name)}</h2>
+            <h2>{sectionLabel(described, name)}</h2>
             {controlOf(schema) === "group" ? (
-              <Fields schema={schema} value={whole[name]} path={[name]} editing={editing} />
+              <Fields
+                schema={schema}
+                value={whole[name]}
+                path={[name]}
+                hint={name}
+                editing={editing}
+              />
             ) : (
               <Fields
                 schema={{ type: "object", properties: { [name]: schema } }}
                 value={whole}
                 path={[]}
+                hint=""
                 editing={editing}
               />
             )}

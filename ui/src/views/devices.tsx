@@ -127,7 +127,7 @@ export default function View() {
         )}
       </Await>
       {methods.value.has("node.pair.list") && <PendingNodes act={act} />}
-      {methods.value.has("node.list") && <Nodes />}
+      {methods.value.has("node.list") && <Nodes act={act} />}
     </Page>
   );
 }
@@ -200,7 +200,13 @@ function Paired({ device, act }: { device: PairedDevice; act: Act }) {
 }
 
 interface NodePairing {
-  pending: { requestId: string; nodeId: string; displayName?: string; platform?: string; ts?: number }[];
+  pending: {
+    requestId: string;
+    nodeId: string;
+    displayName?: string;
+    platform?: string;
+    ts?: number;
+  }[];
 }
 
 function PendingNodes({ act }: { act: Act }) {
@@ -251,7 +257,7 @@ function PendingNodes({ act }: { act: Act }) {
   );
 }
 
-function Nodes() {
+function Nodes({ act }: { act: Act }) {
   const list = useCall<{ nodes: Node[] }>("node.list", {}, 15_000);
   return (
     <section class="section">
@@ -275,6 +281,19 @@ function Nodes() {
                   <span class={it.connected ? "tag good" : "tag"}>
                     {it.connected ? t("devices.connected") : t("devices.offline")}
                   </span>
+                  {methods.value.has("node.pair.remove") && (
+                    <button
+                      type="button"
+                      class="quiet danger"
+                      onClick={async () => {
+                        const params = { nodeId: it.nodeId };
+                        await act("node.pair.remove", params, t("devices.remove.ask"));
+                        await list.reload();
+                      }}
+                    >
+                      {t("devices.remove")}
+                    </button>
+                  )}
                 </li>
               ))}
             </ul>

@@ -71,10 +71,7 @@ export default function Overview() {
           </div>
         )}
       </section>
-      <section class="section">
-        <h2>{t("overview.channels")}</h2>
-        <Channels />
-      </section>
+      <Channels />
       <section class="section">
         <h2>{t("overview.recent")}</h2>
         {areKnown.value ? <Recent /> : <Skeleton />}
@@ -137,26 +134,29 @@ function Sandboxes() {
 function Channels() {
   const known = health.value;
   const order = known?.channelOrder ?? [];
-  if (order.length === 0) return <p class="muted">{t("overview.channels.none")}</p>;
+  if (order.length === 0) return null;
   return (
-    <ul class="list">
-      {order.map((id) => {
-        const channel = known?.channels?.[id];
-        const state = channel?.linked
-          ? t("overview.channel.linked")
-          : channel?.configured
-            ? t("overview.channel.configured")
-            : t("overview.channel.off");
-        return (
-          <li key={id}>
-            <span class="what">
-              <b>{known?.channelLabels?.[id] ?? id}</b>
-            </span>
-            <span class={channel?.linked ? "tag good" : "tag"}>{state}</span>
-          </li>
-        );
-      })}
-    </ul>
+    <section class="section">
+      <h2>{t("overview.channels")}</h2>
+      <ul class="list">
+        {order.map((id) => {
+          const channel = known?.channels?.[id];
+          const state = channel?.linked
+            ? t("overview.channel.linked")
+            : channel?.configured
+              ? t("overview.channel.configured")
+              : t("overview.channel.off");
+          return (
+            <li key={id}>
+              <span class="what">
+                <b>{known?.channelLabels?.[id] ?? id}</b>
+              </span>
+              <span class={channel?.linked ? "tag good" : "tag"}>{state}</span>
+            </li>
+          );
+        })}
+      </ul>
+    </section>
   );
 }
 

@@ -2,14 +2,16 @@
 
 import { t } from "../i18n";
 import { ask } from "../kit/dialog";
-import { ago, bytes } from "../kit/format";
+import { ago, bytes, duration } from "../kit/format";
 import { Icon } from "../kit/icons";
-import { Await, Page, useCall } from "../kit/load";
+import { Await, Empty, Page, useCall } from "../kit/load";
 import { say, trying } from "../kit/toast";
+import { showDirection } from "../markdown/blocks";
 import { client, mainKey, methods } from "../state/gateway";
 import { go, href, place } from "../state/route";
-import { nameOf, sessions } from "../state/sessions";
+import { nameOf, sessions, shortKey } from "../state/sessions";
 import "../styles/page.css";
+import "../styles/sandboxes.css";
 
 export interface Sandbox {
   containerName: string;
@@ -21,11 +23,21 @@ export interface Sandbox {
   imageMatch: boolean;
   backendId?: string;
   stats?: { cpuPercent: number; memoryBytes: number; memoryLimitBytes?: number; pids?: number };
-  lastCommands?: { command: string; atMs?: number; exitCode?: number }[];
+  limits?: { cpus?: number; memoryBytes?: number; pids?: number };
+  lastCommands?: LastCommand[];
+}
+
+interface LastCommand {
+  command: string;
+  atMs: number;
+  tookMs?: number;
+  exitCode?: number;
+  signal?: number;
 }
 
 export interface SandboxList {
   containers: Sandbox[];
+  spares?: number;
 }
 
 interface Report {
@@ -62,7 +74,10 @@ interface Report {
 const EVERY_MS = 3_000;
 
 export default function Sandboxes() {
-  const list = useCall<SandboxList>("sandbox.list", {}, EVERY_MS);
+  // The list is there at once; measuring what they use takes a moment.
+  const bare = useCall<SandboxList>("sandbox.list", { stats: false });
+  const measured = useCall<SandboxList>("sandbox.list", {}, EVERY_MS);
+  const list = measured.value ? measured : bare;
   const recreate = async (params: object, question: string) => {
     if (!(await ask(question, t("sandboxes.recreate")))) return;
     const done = await trying(
@@ -72,7 +87,8 @@ export default function Sandboxes() {
       ),
     );
     for (const it of done?.failed ?? []) say(`${it.containerName}: ${it.error}`, "bad");
-    await list.reload();
+    if (done?.removed.length) say(t("sandboxes.removed", { n: done.removed.length }));
+    await measured.reload();
   };
   const canRecreate = methods.value.has("sandbox.recreate");
   const count = list.value?.containers.length ?? 0;
@@ -92,91 +108,210 @@ export default function Sandboxes() {
       }
     >
       <Await of={list}>
-        {({ containers }) =>
-          containers.length === 0 ? (
-            <div class="card muted">
-              <b>{t("sandboxes.none")}</b>
-              <p>{t("sandboxes.none.text")}</p>
-            </div>
-          ) : (
-            <ul class="list">
-              {containers.map((it) => (
+        {(it) => (
+          <>
+            <Sums list={it} />
+            {it.containers.length === 0 && (
+              <Empty icon="sandboxes" title={t("sandboxes.none")} text={t("sandboxes.none.text")} />
+            )}
+            {[...it.containers]
+              .sort((a, b) => b.lastUsedAtMs - a.lastUsedAtMs)
+              .map((box) => (
                 <Item
-                  key={it.containerName}
-                  box={it}
+                  key={box.containerName}
+                  box={box}
                   recreate={
                     canRecreate
                       ? () =>
-                          void recreate({ sessionKey: it.sessionKey }, t("sandboxes.recreate.ask"))
+                          void recreate({ sessionKey: box.sessionKey }, t("sandboxes.recreate.ask"))
                       : undefined
                   }
                 />
               ))}
-            </ul>
-          )
-        }
+          </>
+        )}
       </Await>
       {methods.value.has("sandbox.explain") && <Policy />}
     </Page>
   );
 }
 
-function Item({ box, recreate }: { box: Sandbox; recreate: (() => void) | undefined }) {
-  const stats = box.stats;
+function Sums({ list }: { list: SandboxList }) {
+  const running = list.containers.filter((it) => it.running);
+  const sum = (of: (it: NonNullable<Sandbox["stats"]>) => number) =>
+    running.reduce((total, it) => total + (it.stats ? of(it.stats) : 0), 0);
   return (
-    <li>
-      <span class="what">
-        <b>{box.sessionKey}</b>
-        <small title={box.containerName}>
-          {box.containerName} · {box.image}
-        </small>
-        {(box.lastCommands ?? []).slice(0, 3).map((it) => (
-          <small key={`${it.atMs}${it.command}`} class="mono">
-            $ {it.command}
-          </small>
-        ))}
-      </span>
-      <span class={box.running ? "tag good" : "tag"}>
-        {box.running ? t("sandboxes.running") : t("sandboxes.stopped")}
-      </span>
-      {!box.imageMatch && <span class="tag warn">{t("sandboxes.mismatch")}</span>}
-      <span class="figures">
-        {stats && (
-          <>
-            <span title={t("sandboxes.cpu")}>{stats.cpuPercent.toFixed(0)} %</span>
-            <Memory stats={stats} />
-          </>
-        )}
-        <span title={t("sandboxes.idle")}>{ago(box.lastUsedAtMs)}</span>
-      </span>
-      {recreate && (
-        <button
-          type="button"
-          class="quiet"
-          onClick={recreate}
-          title={t("sandboxes.recreate")}
-          aria-label={`${t("sandboxes.recreate")}: ${box.containerName}`}
-        >
-          <Icon name="refresh" />
-        </button>
+    <div class="tiles">
+      <div>
+        <small>{t("overview.sandboxes")}</small>
+        <strong>
+          {t("overview.sandboxes.text", { running: running.length, all: list.containers.length })}
+        </strong>
+      </div>
+      {list.spares !== undefined && (
+        <div>
+          <small>{t("sandboxes.spares")}</small>
+          <strong>{list.spares}</strong>
+        </div>
       )}
-    </li>
+      <div>
+        <small>{t("sandboxes.cpu")}</small>
+        <strong>{Math.round(sum((it) => it.cpuPercent))} %</strong>
+      </div>
+      <div>
+        <small>{t("sandboxes.memory")}</small>
+        <strong>{bytes(sum((it) => it.memoryBytes))}</strong>
+      </div>
+    </div>
   );
 }
 
-function Memory({ stats }: { stats: NonNullable<Sandbox["stats"]> }) {
-  const limit = stats.memoryLimitBytes;
-  const share = limit ? Math.min(100, (stats.memoryBytes / limit) * 100) : 0;
+/** For whom a sandbox is, in words: the key of its scope without what only programs need. */
+function scopeOf(box: Sandbox): { name: string; session?: string } {
+  const [key = ""] = box.sessionKey.split(":workspace:");
+  if (key === "shared") return { name: t("sandboxes.for.all") };
+  const row = sessions.value.find((it) => it.key === key);
+  if (row) return { name: nameOf(row), session: key };
+  const [, agent, ...rest] = key.split(":");
+  if (agent && rest.length === 0) return { name: t("sandboxes.for.agent", { name: agent }) };
+  return rest.length > 0 ? { name: shortKey(key), session: key } : { name: key };
+}
+
+function Item({ box, recreate }: { box: Sandbox; recreate: (() => void) | undefined }) {
+  const scope = scopeOf(box);
+  const commands = box.lastCommands ?? [];
   return (
-    <span title={t("sandboxes.memory")}>
-      {bytes(stats.memoryBytes)}
-      {limit ? ` / ${bytes(limit)}` : ""}
-      {limit ? (
-        <span class="load-bar" aria-hidden="true">
-          <i style={{ width: `${share}%` }} />
+    <article class="card section box">
+      <header class="bar">
+        <span class="grow what">
+          <h2 dir="auto">
+            {scope.session ? (
+              <a href={href("chat", { session: scope.session })}>{scope.name}</a>
+            ) : (
+              scope.name
+            )}
+          </h2>
+          <small class="mono">{box.containerName}</small>
         </span>
-      ) : null}
-    </span>
+        {!box.imageMatch && <span class="tag warn">{t("sandboxes.mismatch")}</span>}
+        <span class={box.running ? "tag good" : "tag"}>
+          {box.running ? t("sandboxes.running") : t("sandboxes.stopped")}
+        </span>
+        {recreate && (
+          <button
+            type="button"
+            class="small"
+            onClick={recreate}
+            aria-label={`${t("sandboxes.recreate")}: ${box.containerName}`}
+          >
+            <Icon name="refresh" />
+            {t("sandboxes.recreate")}
+          </button>
+        )}
+      </header>
+      <Load box={box} />
+      <dl class="facts">
+        <Fact name={t("sandboxes.image")}>
+          <code>{box.image}</code>
+          {box.backendId && <span class="muted"> · {box.backendId}</span>}
+        </Fact>
+        <Fact name={t("sandboxes.idle")}>
+          {ago(box.lastUsedAtMs)}
+          <span class="muted"> · {t("sandboxes.made", { when: ago(box.createdAtMs) })}</span>
+        </Fact>
+      </dl>
+      <section>
+        <h3>{t("sandboxes.commands")}</h3>
+        {commands.length === 0 ? (
+          <p class="muted">{t("sandboxes.commands.none")}</p>
+        ) : (
+          <ol class="commands">
+            {commands.map((it) => (
+              <Command key={`${it.atMs}${it.command}`} of={it} />
+            ))}
+          </ol>
+        )}
+      </section>
+    </article>
+  );
+}
+
+/** What it uses of what it may use. */
+function Load({ box }: { box: Sandbox }) {
+  const { stats, limits } = box;
+  const cpus = limits?.cpus;
+  const memoryMax = stats?.memoryLimitBytes ?? limits?.memoryBytes;
+  return (
+    <div class="loads">
+      <Meter
+        name={t("sandboxes.cpu")}
+        value={stats ? `${stats.cpuPercent.toFixed(0)} %` : "–"}
+        limit={cpus ? t("sandboxes.cpus", { n: cpus }) : ""}
+        share={stats ? stats.cpuPercent / (100 * (cpus ?? 1)) : 0}
+      />
+      <Meter
+        name={t("sandboxes.memory")}
+        value={stats ? bytes(stats.memoryBytes) : "–"}
+        limit={memoryMax ? bytes(memoryMax) : ""}
+        share={stats && memoryMax ? stats.memoryBytes / memoryMax : 0}
+      />
+      <Meter
+        name={t("sandboxes.pids")}
+        value={stats?.pids === undefined ? "–" : String(stats.pids)}
+        limit={limits?.pids ? String(limits.pids) : ""}
+        share={stats?.pids && limits?.pids ? stats.pids / limits.pids : 0}
+      />
+    </div>
+  );
+}
+
+interface MeterProps {
+  name: string;
+  value: string;
+  limit: string;
+  share: number;
+}
+
+function Meter({ name, value, limit, share }: MeterProps) {
+  return (
+    <div>
+      <small>{name}</small>
+      <span>
+        <b>{value}</b> {limit ? `/ ${limit}` : ""}
+      </span>
+      <span class="load-bar" data-high={share > 0.9} aria-hidden="true">
+        <i style={{ width: `${Math.min(100, share * 100)}%` }} />
+      </span>
+    </div>
+  );
+}
+
+function Command({ of }: { of: LastCommand }) {
+  const isRunning = of.tookMs === undefined;
+  const failed = of.signal !== undefined || (of.exitCode ?? 0) !== 0;
+  return (
+    <li>
+      <code title={of.command}>{showDirection(of.command)}</code>
+      <span class="figures">
+        {isRunning ? (
+          <span class="tag">
+            <i class="pulse" /> {t("chat.tool.running")}
+          </span>
+        ) : (
+          <>
+            {failed && (
+              <span class="tag bad">
+                {of.signal === undefined
+                  ? t("chat.tool.exit", { n: of.exitCode ?? 0 })
+                  : t("sandboxes.signal", { n: of.signal })}
+              </span>
+            )}
+            <span>{duration(of.tookMs ?? 0)}</span>
+          </>
+        )}
+        <span>{ago(of.atMs)}</span>
+      </span>
+    </li>
   );
 }
 

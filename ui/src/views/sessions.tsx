@@ -1,9 +1,10 @@
 // All conversations: find one, set it up, delete it.
 
 import { useSignal } from "@preact/signals";
+import { useRef } from "preact/hooks";
 import { t } from "../i18n";
 import { ask, Dialog } from "../kit/dialog";
-import { ago, count } from "../kit/format";
+import { ago, count, money } from "../kit/format";
 import { Icon } from "../kit/icons";
 import { Await, Empty, Page, useCall } from "../kit/load";
 import { say, trying } from "../kit/toast";
@@ -13,15 +14,40 @@ import { loadSessions, models, nameOf, type SessionList, type SessionRow } from 
 import "../styles/page.css";
 
 const LIMIT = 500;
+const ASK_MS = 250;
+
+interface Usage {
+  sessions: { key: string; usage?: { totalCost?: number } | null }[];
+}
 
 export default function Sessions() {
   const typed = useSignal("");
+  const timer = useRef(0);
   const edited = useSignal<SessionRow | null>(null);
+  const asked = useSignal("");
   const list = useCall<SessionList>(
     "sessions.list",
-    { limit: LIMIT, includeGlobal: true, includeUnknown: true, includeDerivedTitles: true },
+    {
+      limit: LIMIT,
+      includeGlobal: true,
+      includeUnknown: true,
+      includeDerivedTitles: true,
+      ...(asked.value && { search: asked.value }),
+    },
     20_000,
   );
+  const hasCost = methods.value.has("sessions.usage");
+  const usage = useCall<Usage>(hasCost ? "sessions.usage" : "sessions.list", { limit: LIMIT });
+  const costs = new Map(
+    (hasCost ? (usage.value?.sessions ?? []) : []).map((it) => [it.key, it.usage?.totalCost ?? 0]),
+  );
+  /** Where there are more than were loaded, the gateway looks through them all. */
+  const look = (text: string) => {
+    typed.value = text;
+    clearTimeout(timer.current);
+    if (!list.value?.hasMore && !asked.value) return;
+    timer.current = setTimeout(() => (asked.value = text.trim()), ASK_MS) as never;
+  };
   const wanted = typed.value.trim().toLowerCase();
   const finds = (row: SessionRow) =>
     `${nameOf(row)} ${row.key} ${row.model}`.toLowerCase().includes(wanted);
@@ -41,7 +67,7 @@ export default function Sessions() {
     >
       <Await of={list}>
         {({ sessions }) =>
-          sessions.length === 0 ? (
+          sessions.length === 0 && !asked.value ? (
             <Empty icon="sessions" title={t("sessions.none")} text={t("sessions.none.text")}>
               <a class="button primary" href={href("chat")}>
                 {t("ui.home")}
@@ -55,7 +81,7 @@ export default function Sessions() {
                   placeholder={t("sessions.search")}
                   aria-label={t("sessions.search")}
                   value={typed.value}
-                  onInput={(event) => (typed.value = event.currentTarget.value)}
+                  onInput={(event) => look(event.currentTarget.value)}
                 />
               </div>
               <ul class="list">
@@ -63,6 +89,7 @@ export default function Sessions() {
                   <Item
                     key={row.key}
                     row={row}
+                    cost={costs.get(row.key) ?? 0}
                     edit={() => (edited.value = row)}
                     remove={() => void remove(row)}
                   />
@@ -80,7 +107,14 @@ export default function Sessions() {
   );
 }
 
-function Item({ row, edit, remove }: { row: SessionRow; edit(): void; remove(): void }) {
+interface ItemProps {
+  row: SessionRow;
+  cost: number;
+  edit(): void;
+  remove(): void;
+}
+
+function Item({ row, cost, edit, remove }: ItemProps) {
   const name = nameOf(row);
   const used = row.totalTokens ?? 0;
   return (
@@ -92,7 +126,8 @@ function Item({ row, edit, remove }: { row: SessionRow; edit(): void; remove(): 
       {row.hasActiveRun && <span class="tag">{t("sessions.running")}</span>}
       <span class="figures">
         <span title={t("sessions.model")}>{row.model}</span>
-        <span title={t("sessions.tokens")}>{count(used)}</span>
+        <span title={t("sessions.tokens")}>{t("sessions.tokens.n", { n: count(used) })}</span>
+        {cost > 0 && <span title={t("usage.cost")}>{money(cost)}</span>}
         <span title={t("sessions.updated")}>{ago(row.updatedAt)}</span>
       </span>
       <span class="buttons">

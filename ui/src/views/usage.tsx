@@ -107,14 +107,16 @@ function Days({ daily }: { daily: Cost["daily"] }) {
   const hasCost = daily.some((day) => day.totalCost > 0);
   const size = (day: Totals) => (hasCost ? day.totalCost : day.totalTokens);
   const most = Math.max(...daily.map(size), Number.MIN_VALUE);
+  const looked = useSignal<string>("");
+  const shown = daily.find((day) => day.date === looked.value);
   const told = (day: Cost["daily"][number]) =>
     `${named(day.date)}: ${money(day.totalCost)}, ${count(day.totalTokens)} ${t("usage.tokens")}`;
   return (
     <section class="section">
       <h2>{t(hasCost ? "usage.byDay.cost" : "usage.byDay.tokens")}</h2>
-      <ol class="days card">
+      <ol class="days card" onMouseLeave={() => (looked.value = "")}>
         {daily.map((day) => (
-          <li key={day.date} title={told(day)}>
+          <li key={day.date} onMouseEnter={() => (looked.value = day.date)}>
             <i style={{ height: `${(size(day) / most) * 100}%` }} data-empty={size(day) === 0} />
             <span class="sr">{told(day)}</span>
           </li>
@@ -122,6 +124,7 @@ function Days({ daily }: { daily: Cost["daily"] }) {
       </ol>
       <p class="days-ends muted" aria-hidden="true">
         <span>{named(daily[0]?.date ?? "")}</span>
+        <b>{shown ? told(shown) : t("usage.most", { n: hasCost ? money(most) : count(most) })}</b>
         <span>{named(daily.at(-1)?.date ?? "")}</span>
       </p>
     </section>
@@ -149,7 +152,12 @@ function Shares({ report }: { report: Report }) {
     .map((it) => {
       const known = sessions.value.find((row) => row.key === it.key);
       const name = it.label ?? (known ? nameOf(known) : it.key);
-      return { name, note: it.key, totals: it.usage as Totals, to: href("chat", { session: it.key }) };
+      return {
+        name,
+        note: it.key,
+        totals: it.usage as Totals,
+        to: href("chat", { session: it.key }),
+      };
     });
   return (
     <>
