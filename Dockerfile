@@ -40,8 +40,7 @@ RUN sh /whole/docker/part-sources.sh /whole /parts
 FROM ${NODE_IMAGE} AS page
 WORKDIR /build/ui
 COPY --from=parts /parts/page-packages/ ./
-# By the lock file. Not `npm ci`, which wants the lock to hold tools for every platform there is.
-RUN npm install --no-save --no-audit --no-fund
+RUN npm ci --no-audit --no-fund
 COPY --from=parts /parts/page/ ./
 RUN npm run build
 

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the scripts beside it: builds the named binaries and says where they lie.
 #
 #   . scripts/build.sh; build -p cli --bin openclaw   # sets $bin_dir

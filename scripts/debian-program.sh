@@ -50,8 +50,10 @@ for package; do
     >"$work/log" 2>&1 || fail "no package $package: $(tail -n1 "$work/log")" "$advice"
   mkdir "$work/$package"
   dpkg -x "$work/packages/$package"_*.deb "$work/$package"
-  # A package may also have a documentation file of that name; only the program can be run.
-  program=$(find "$work/$package" -type f -perm -u+x -name "$package" | head -n1)
+  # A package may also have a documentation file of that name, which cannot be run, and a script
+  # that starts it as a service.
+  program=$(find "$work/$package" -path "$work/$package/etc" -prune -o \
+    -type f -perm -u+x -name "$package" -print | head -n1)
   [ -n "$program" ] || fail "the package $package holds no program" "$advice"
   install -m 755 "$program" "$folder/$package.new"
   mv "$folder/$package.new" "$folder/$package"

@@ -96,10 +96,11 @@ fi
 # The page, for the tests that look at it.
 scripts/build-ui.sh
 
-# The sandboxes' servant, the engine's plugins, gVisor, an engine, and the images.
+# The sandboxes' servant, the engine's plugins, gVisor, a registry, an engine, and the images.
 scripts/build-boxd.sh
 scripts/docker-plugins.sh
 scripts/gvisor.sh
+scripts/registry.sh
 if ! has_engine && [ "$(id -u)" != 0 ] && as_root true; then
   as_root env "PATH=$PATH" "TMPDIR=${TMPDIR:-/tmp}" "ENGINE_MARK=${ENGINE_MARK:-}" \
     scripts/docker-engine.sh </dev/null

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need, runs every check, and leaves the machine as it found it.
-# With FULL set, the gateway's image is then built from its sources alone, and tested, too.
+# With FULL set, images with a browser are then built and used, and the gateway's image is built from
+# its sources alone, and tested, too.
 #
 # A Docker Engine that had to be started is stopped at the end, whatever the end is; one that
 # was there before stays.
@@ -31,4 +32,7 @@ trap 'exit 143' TERM
 
 scripts/test-setup.sh
 cargo xtask ci "$@"
-if [ -n "${FULL:-}" ]; then scripts/test-from-source.sh; fi
+if [ -n "${FULL:-}" ]; then
+  cargo xtask ci full
+  scripts/test-from-source.sh
+fi

@@ -17,6 +17,8 @@ use crate::{
 
 const DOCS_URL: &str = "https://docs.openclaw.ai/sandbox";
 const MODE_OFF: &str = "agents.defaults.sandbox.mode=off";
+const NO_BROWSER: &str = "sandbox.browser.enabled is true, but this version has no `browser` tool: no \
+                          container with a browser is started";
 
 /// The sandbox of a session, as far as words need it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +74,11 @@ impl Boxed {
     pub(crate) fn explain_command(&self) -> String {
         format!("openclaw sandbox explain --session {}", self.session)
     }
+}
+
+/// What `agent` asks for by `sandbox.browser.enabled` and does not get.
+pub fn browser_note(agent: &Agent) -> Option<&'static str> {
+    agent.sandbox_settings.browser.enabled.then_some(NO_BROWSER)
 }
 
 /// What a person asks about.
@@ -182,6 +189,9 @@ pub struct SandboxReport {
     /// `None` without a sandbox, and where no engine told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reach: Option<Reach>,
+    /// What `sandbox.browser` asks for and does not get.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub browser_note: Option<&'static str>,
     pub tools: ToolsReport,
 }
 
@@ -287,6 +297,7 @@ fn sandbox(agent: &Agent, boxed: Option<&Boxed>, layout: Layout) -> SandboxRepor
         workspace_source: source,
         session_is_sandboxed: boxed.is_some(),
         reach: boxed.and(layout.reach),
+        browser_note: browser_note(agent),
         tools: tools(agent),
     }
 }
@@ -437,6 +448,19 @@ mod tests {
 
         assert_eq!(report.main_session_key.as_str(), "global");
         assert!(!report.sandbox.session_is_sandboxed);
+    }
+
+    #[test]
+    fn a_browser_that_is_not_there_is_told_to_the_agents_that_ask_for_one() {
+        let config = config(
+            "{ agents: { list: [
+                 { id: 'a', sandbox: { browser: { enabled: true } } }, { id: 'b' }] } }",
+        );
+
+        let note = |agent| explained(&config, Some(agent), None).sandbox.browser_note;
+
+        assert!(note("a").is_some_and(|it| it.contains("no `browser` tool")));
+        assert_eq!(note("b"), None);
     }
 
     proptest! {

@@ -28,24 +28,31 @@ const STEPS: [Step; 11] = [
     ("docker", docker),
 ];
 
+/// Takes too long for every run, so it must be named.
+const FULL: Step = ("full", full);
+
 /// Options of `cargo xtask ci`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Only these steps: format, tidy, licences, clippy, rustdoc, npm, python, doctests, tests, page, docker
+    /// Only these steps: format, tidy, licences, clippy, rustdoc, npm, python, doctests, tests, page,
+    /// docker; `full` builds images with a browser, and runs only when it is named
     #[arg(value_name = "STEP")]
     steps: Vec<String>,
 }
 
 /// Runs all steps, or those that are named.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let is_known = |name: &String| STEPS.iter().any(|(it, _)| it == name);
+    let steps = || STEPS.into_iter().chain([FULL]);
+    let is_known = |name: &String| steps().any(|(it, _)| it == name);
     if let Some(unknown) = args.steps.iter().find(|name| !is_known(name)) {
-        bail!("no step `{unknown}`; there are: {}", STEPS.map(|(name, _)| name).join(", "));
+        let names: Vec<&str> = steps().map(|(name, _)| name).collect();
+        bail!("no step `{unknown}`; there are: {}", names.join(", "));
     }
     let begin = Instant::now();
     let mut times = Vec::new();
-    for (name, step) in STEPS {
-        if !args.steps.is_empty() && !args.steps.iter().any(|it| it == name) {
+    for (name, step) in steps() {
+        let is_default = args.steps.is_empty() && name != FULL.0;
+        if !is_default && !args.steps.iter().any(|it| it == name) {
             continue;
         }
         println!("== {name}");
@@ -84,7 +91,14 @@ fn doctests() -> anyhow::Result<()> {
 fn tests() -> anyhow::Result<()> {
     cargo(&["build", "--workspace", "--bins", "--locked"])?;
     if has_nextest() {
-        cargo(&["nextest", "run", "--workspace", "--locked", "-E", "not binary(/^it_docker/)"])
+        cargo(&[
+            "nextest",
+            "run",
+            "--workspace",
+            "--locked",
+            "-E",
+            "not binary(/^it_(docker|full)/)",
+        ])
     } else {
         cargo(&["test", "--workspace", "--lib", "--bins", "--test", "it", "--locked"])
     }
@@ -96,12 +110,22 @@ fn tests() -> anyhow::Result<()> {
 /// The programs that containers run and that tests start are built first, so that none is older
 /// than its sources.
 fn docker() -> anyhow::Result<()> {
+    containers("it_docker")
+}
+
+/// The same for the tests that build for minutes.
+fn full() -> anyhow::Result<()> {
+    containers("it_full")
+}
+
+fn containers(binary: &str) -> anyhow::Result<()> {
     finish(&mut command("scripts/build-boxd.sh"))?;
     cargo(&["build", "--workspace", "--bins", "--locked"])?;
     if has_nextest() {
-        cargo(&["nextest", "run", "--workspace", "--locked", "-E", "binary(/^it_docker/)"])
+        let filter = format!("binary(/^{binary}/)");
+        cargo(&["nextest", "run", "--workspace", "--locked", "-E", &filter])
     } else {
-        cargo(&["test", "--workspace", "--test", "it_docker*", "--locked"])
+        cargo(&["test", "--workspace", "--test", &format!("{binary}*"), "--locked"])
     }
 }
 

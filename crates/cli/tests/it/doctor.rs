@@ -348,6 +348,21 @@ fn files_from_the_future_tell_of_a_clock_that_was_set_back() {
 }
 
 #[test]
+fn a_sandboxed_browser_that_is_not_there_is_told() {
+    let home = healthy();
+    let sandbox = json!({ "browser": { "enabled": true } });
+    home.merge_config(&json!({ "agents": { "defaults": { "sandbox": sandbox } } })).unwrap();
+
+    let ran = doctor(&home, &["--json"]);
+
+    assert_eq!(problems(&ran), ["config.sandbox-browser"]);
+    assert_eq!(
+        finding(&ran, "config.sandbox-browser")["why"],
+        "agents that ask for it have none: main"
+    );
+}
+
+#[test]
 fn the_report_is_the_same_text_for_the_same_findings() {
     let home = healthy();
     home.merge_config(&json!({ "gateway": { "port": 1 } })).unwrap();

@@ -41,6 +41,18 @@ fn two_tokens_that_differ_are_a_warning_at_the_start_that_shows_neither() {
 }
 
 #[test]
+fn a_sandboxed_browser_that_no_tool_uses_is_a_warning_at_the_start() {
+    let home = quiet(TempHome::minimal().unwrap());
+    let sandbox = json!({ "browser": { "enabled": true } });
+    home.merge_config(&json!({ "agents": { "defaults": { "sandbox": sandbox } } })).unwrap();
+
+    let gateway = start(&home);
+    let talk = talk_until(&gateway, "no container with a browser is started");
+
+    assert!(talk.contains("agents=\"main\""), "{talk}");
+}
+
+#[test]
 fn bind_loopback_in_a_container_is_a_warning_with_the_way_out() {
     let home = quiet(TempHome::minimal().unwrap());
     let gateway = Gateway::start(openclaw(), &home).unwrap();

@@ -243,3 +243,16 @@ fn what_cannot_be_removed_stays_on_the_list() {
     let left = fs::read_to_string(home.state_dir().join("sandbox/containers.json")).unwrap();
     assert!(left.contains("openclaw-sbx-work"));
 }
+
+#[test]
+fn a_browser_that_is_asked_for_and_not_there_is_told() {
+    let home = boxed();
+    home.merge_config(&json!({
+        "agents": { "defaults": { "sandbox": { "browser": { "enabled": true } } } },
+    }))
+    .unwrap();
+
+    let text = sandbox(&home, &["explain"]).answer();
+
+    assert!(text.contains("\n  browser: sandbox.browser.enabled is true, but"), "{text}");
+}

@@ -3,6 +3,7 @@
 //! Each is one line of the log that names what to change; none ever shows a secret.
 
 use config::{AuthMode, Bind, Config, Env};
+use policy::explain::browser_note;
 use serde_json::Value;
 use tracing::warn;
 
@@ -28,6 +29,17 @@ pub(super) fn log(options: &Options, config: &Config) {
              even through a published port; set gateway.bind to lan (or pass --bind lan)"
         );
     }
+    if let Some((agents, note)) = wanting_a_browser(config) {
+        warn!(agents, "{note}");
+    }
+}
+
+/// The agents that ask for a browser in their sandbox, and what they are told.
+fn wanting_a_browser(config: &Config) -> Option<(String, &'static str)> {
+    let notes = config.agents.list.iter().filter_map(|agent| Some((agent, browser_note(agent)?)));
+    let (agents, notes): (Vec<_>, Vec<_>) =
+        notes.map(|(agent, note)| (agent.id.as_str(), note)).unzip();
+    Some((agents.join(", "), *notes.first()?))
 }
 
 /// Whether the config's token and the variable's are two, and the config's is in force.

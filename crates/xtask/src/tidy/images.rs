@@ -5,9 +5,10 @@ use super::Problem;
 use crate::workspace::Tree;
 
 /// The file that the scripts use, and the same under its newer name.
-const SAME: [(&str, &str); 2] = [
+const SAME: [(&str, &str); 3] = [
     ("Dockerfile.sandbox", "scripts/docker/sandbox/Dockerfile"),
     ("Dockerfile.sandbox-common", "scripts/docker/sandbox/Dockerfile.common"),
+    ("Dockerfile.sandbox-browser", "scripts/docker/sandbox/Dockerfile.browser"),
 ];
 
 /// Compares the files of each pair, and the image's version with the workspace's.

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(clippy::disallowed_methods, reason = "tests lay out files and start processes")]
 
+mod image;
 mod rig;
 mod sandbox;
 mod setup;

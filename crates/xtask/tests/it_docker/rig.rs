@@ -11,7 +11,8 @@ use std::{
 const LABEL: &str = "openclaw.test";
 
 /// What is copied of the project.
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
+    ".dockerignore",
     "docker-setup.sh",
     "docker-compose.yml",
     "scripts/sandbox-setup.sh",
@@ -19,6 +20,10 @@ const FILES: [&str; 6] = [
     "Dockerfile.sandbox",
     "scripts/docker/setup.sh",
 ];
+
+/// What makes `docker-setup.sh` build around the program of [`Rig::add_program`].
+pub(crate) const BUILD: [(&str, &str); 2] =
+    [("OPENCLAW_IMAGE", "openclaw:local"), ("OPENCLAW_BUILD_ARGS", "OPENCLAW_BINARY=bin")];
 
 pub(crate) struct Rig {
     dir: tempfile::TempDir,
@@ -114,9 +119,34 @@ impl Rig {
 
     /// Runs `docker-setup.sh` on the image of the tests, from another directory.
     pub(crate) fn set_up(&self, vars: &[(&str, &str)], args: &[&str]) -> Ran {
+        self.run(vars, &[&["--offline"], args].concat())
+    }
+
+    /// Runs `docker-setup.sh` as it is, from another directory: it builds or pulls.
+    pub(crate) fn run(&self, vars: &[(&str, &str)], args: &[&str]) -> Ran {
         let mut command = self.with_settings(self.project().join("docker-setup.sh"));
-        command.envs(vars.iter().copied()).arg("--offline").args(args);
-        command.output().unwrap().into()
+        command.envs(vars.iter().copied()).args(args).output().unwrap().into()
+    }
+
+    /// Adds what a build around a program from outside needs: with [`BUILD`] among the variables,
+    /// `docker-setup.sh` then builds the shipped Dockerfile, and nothing is compiled.
+    pub(crate) fn add_program(&self) {
+        let bin = self.project().join("bin");
+        fs::create_dir(&bin).unwrap();
+        let target = target();
+        fs::copy(target.join("boxd/openclaw-boxd"), bin.join("openclaw-boxd")).unwrap();
+        // What tells a debugger about it is most of a debug build.
+        let strip = Command::new("strip")
+            .arg("-o")
+            .arg(bin.join("openclaw"))
+            .arg(target.join("debug/openclaw"))
+            .status();
+        if !strip.is_ok_and(|status| status.success()) {
+            fs::copy(target.join("debug/openclaw"), bin.join("openclaw")).unwrap();
+        }
+        let copied =
+            Command::new("cp").arg("-r").arg(root().join("docker")).arg(self.project()).status();
+        assert!(copied.unwrap().success());
     }
 
     /// Runs it in a terminal; `answers` is what [`terminal.sh`](scripts/e2e) types and when.
@@ -192,9 +222,7 @@ impl Drop for Rig {
 
 /// The image of the gateway, around the program that cargo built.
 pub(crate) fn image() -> String {
-    let exe = std::env::current_exe().unwrap();
-    let target = exe.ancestors().find(|it| it.join("debug/openclaw").is_file());
-    let target = target.unwrap_or_else(|| panic!("no program: run cargo build -p cli"));
+    let target = target();
     let ran: Ran = Command::new(root().join("scripts/test-image.sh"))
         .arg(target.join("debug/openclaw"))
         .arg(target.join("boxd/openclaw-boxd"))
@@ -205,20 +233,55 @@ pub(crate) fn image() -> String {
     ran.out.trim().to_owned()
 }
 
+/// Cargo's target directory, with the program in it.
+pub(crate) fn target() -> PathBuf {
+    let exe = std::env::current_exe().unwrap();
+    let target = exe.ancestors().find(|it| it.join("debug/openclaw").is_file());
+    target.unwrap_or_else(|| panic!("no program: run cargo build -p cli")).to_owned()
+}
+
+/// Runs `docker <args>`.
+pub(crate) fn docker(args: &[&str]) -> Ran {
+    Command::new("docker").args(args).output().unwrap().into()
+}
+
 /// The address of this machine on the engine's own bridge.
 pub(crate) fn bridge() -> Ipv4Addr {
     let format = "{{range .IPAM.Config}}{{.Gateway}}{{end}}";
-    let output =
-        Command::new("docker").args(["network", "inspect", "bridge", "-f", format]).output();
-    let ran: Ran = output.unwrap().into();
+    let ran = docker(&["network", "inspect", "bridge", "-f", format]);
     ran.assert_done();
     ran.out.trim().parse().unwrap()
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap().local_addr().unwrap().port()
 }
 
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+/// The name that `docker-setup.sh` builds, borrowed: a person's own image has it again at the end.
+pub(crate) struct LocalImage {
+    kept: Option<String>,
+}
+
+impl LocalImage {
+    const NAME: &'static str = "openclaw:local";
+
+    pub(crate) fn borrow() -> Self {
+        let kept = format!("openclaw-kept:{}", std::process::id());
+        let is_there = docker(&["tag", Self::NAME, &kept]).is_done;
+        Self { kept: is_there.then_some(kept) }
+    }
+}
+
+impl Drop for LocalImage {
+    fn drop(&mut self) {
+        drop(docker(&["rmi", Self::NAME]));
+        if let Some(kept) = &self.kept {
+            drop(docker(&["tag", kept, Self::NAME]));
+            drop(docker(&["rmi", kept]));
+        }
+    }
 }

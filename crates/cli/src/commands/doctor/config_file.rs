@@ -1,6 +1,7 @@
 //! Is the config there, readable, of today's form, and does it let a gateway start?
 
 use config::Mode;
+use policy::explain::browser_note;
 
 use super::{
     finding::{Finding, Outcome},
@@ -73,8 +74,21 @@ pub(super) fn look(scene: &Scene<'_>) -> Outcome {
             .fix(scene.command("config set gateway.remote.url wss://<host>")),
         );
     }
+    findings.extend(unserved_browser(scene));
     findings.extend(snapshot.warnings.iter().map(|problem| {
         Finding::note("config.warning", problem.to_string(), "it has no effect, or not for long")
     }));
     Outcome::Looked(findings)
+}
+
+/// The browser that agents want in their sandbox and do not get.
+fn unserved_browser(scene: &Scene<'_>) -> Option<Finding> {
+    let agents = scene.config?.agents.list.iter();
+    let wanting: Vec<_> =
+        agents.filter_map(|agent| Some((agent.id.as_str(), browser_note(agent)?))).collect();
+    let (_, note) = wanting.first()?;
+    let names: Vec<&str> = wanting.iter().map(|(id, _)| *id).collect();
+    let why = format!("agents that ask for it have none: {}", names.join(", "));
+    let command = scene.command("config set agents.defaults.sandbox.browser.enabled false");
+    Some(Finding::warn("config.sandbox-browser", *note, why).fix(command))
 }

@@ -78,6 +78,7 @@ fn lines(program: &Program, report: &Report) -> Vec<String> {
         ),
     ];
     lines.extend(sandbox.reach.map(|reach| format!("  reached: {}", reach.told)));
+    lines.extend(sandbox.browser_note.map(|note| format!("  browser: {note}")));
     for mount in &sandbox.workspace_mounts {
         let access = if mount.writable { "rw" } else { "ro" };
         let host = program.locations.shorten(mount.host_root.as_ref());
