@@ -1,6 +1,11 @@
 //! From bytes to a value, with limits: a hostile text is a problem, never a crash.
 
-use std::{fs::File, io::Read, path::Path};
+use std::{
+    fs::File,
+    io::{ErrorKind, Read},
+    os::unix::fs::MetadataExt,
+    path::Path,
+};
 
 use serde_json::Value;
 
@@ -15,9 +20,14 @@ pub(crate) const DEPTH_MAX: usize = 64;
 /// Reads the text of `path`; `None` when there is no such file.
 #[expect(clippy::disallowed_methods, reason = "config::load reads the config and its includes")]
 pub(crate) fn read(path: &Path) -> Result<Option<String>, String> {
-    let said = |error: std::io::Error| format!("cannot be read: {error}");
+    let said = |error: std::io::Error| {
+        if error.kind() == ErrorKind::PermissionDenied {
+            return format!("cannot be read: {}", foreign(path, &error));
+        }
+        format!("cannot be read: {error}")
+    };
     match std::fs::metadata(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(said(error)),
         Ok(meta) if !meta.is_file() => return Err("is not a regular file".to_owned()),
         Ok(_) => {}
@@ -33,6 +43,23 @@ pub(crate) fn read(path: &Path) -> Result<Option<String>, String> {
         Err(error) => {
             Err(format!("is not valid UTF-8 at byte {}", error.utf8_error().valid_up_to()))
         }
+    }
+}
+
+/// Whose it is that we may not read, and what to do about it.
+fn foreign(path: &Path, error: &std::io::Error) -> String {
+    let ours = rustix::process::geteuid().as_raw();
+    // The culprit is the nearest thing that can be seen: the file, or a directory above it.
+    let seen = path.ancestors().find_map(|at| Some((at, std::fs::metadata(at).ok()?.uid())));
+    match seen {
+        Some((at, owner)) if owner != ours => {
+            let at = at.display();
+            format!(
+                "`{at}` belongs to uid {owner} and we are uid {ours}; \
+                 run `sudo chown -R {ours} '{at}'`, or start as uid {owner}"
+            )
+        }
+        Some(_) | None => format!("{error}; run `chmod -R u+rwX '{}'`", path.display()),
     }
 }
 

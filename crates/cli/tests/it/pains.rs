@@ -49,7 +49,7 @@ fn a_sandboxed_browser_that_no_tool_uses_is_a_warning_at_the_start() {
     let gateway = start(&home);
     let talk = talk_until(&gateway, "no container with a browser is started");
 
-    assert!(talk.contains("agents=\"main\""), "{talk}");
+    assert!(talk.contains("agents=main"), "{talk}");
 }
 
 #[test]
@@ -251,6 +251,29 @@ fn state_of_another_owner_is_refused_with_path_owner_and_command() {
         format!("sudo chown -R {stranger} '{}", dir.display()),
     ] {
         assert!(stderr.contains(&wanted), "no `{wanted}` in {stderr}");
+    }
+}
+
+#[test]
+fn state_that_its_owner_alone_may_read_is_refused_with_both_users_and_the_command() {
+    let home = quiet(TempHome::minimal().unwrap());
+    let Some(stranger) = a_stranger_to(&home) else { return denied_to_ourselves(&home) };
+    let dir = home.state_dir();
+    fs::set_permissions(&dir, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    let program = home.path().join("openclaw");
+    fs::copy(openclaw(), &program).unwrap();
+
+    for args in [&["gateway", "run"][..], &["config", "get", "gateway.mode"]] {
+        let mut command = home.command(&program);
+        let output = command.args(args).uid(stranger).gid(stranger).output().unwrap();
+
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        let at = dir.display();
+        let said = format!(
+            "`{at}` belongs to uid 0 and we are uid {stranger}; run `sudo chown -R {stranger} '{at}'`"
+        );
+        assert!(stderr.contains(&said), "{stderr}");
     }
 }
 

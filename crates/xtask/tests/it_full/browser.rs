@@ -26,8 +26,9 @@ const TOKEN: &str = "5f1d";
 const PASSWORD: &str = "watch-me";
 /// How long a started browser may take until it answers.
 const START_MAX: Duration = Duration::from_mins(1);
-/// How long it may take to say something.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long it may take to say something. `x11vnc` waits up to 20 s for a watcher who hung up in the
+/// middle of a message.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
