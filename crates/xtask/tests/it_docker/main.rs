@@ -12,3 +12,4 @@ mod rig;
 mod sandbox;
 mod setup;
 mod smoke;
+mod swap;

@@ -27,7 +27,7 @@ pub(crate) const BUILD: [(&str, &str); 2] =
 
 pub(crate) struct Rig {
     dir: tempfile::TempDir,
-    image: String,
+    pub(crate) image: String,
     /// The Compose project, and so the start of the names of all that is made.
     name: String,
     pub(crate) port: u16,
@@ -151,17 +151,22 @@ impl Rig {
 
     /// Runs it in a terminal; `answers` is what [`terminal.sh`](scripts/e2e) types and when.
     pub(crate) fn set_up_in_a_terminal(&self, args: &str, answers: &str) -> Ran {
-        let terminal = root().join("scripts/e2e/terminal.sh");
         let program = self.project().join("docker-setup.sh");
+        self.in_a_terminal(&format!("'{}' --offline {args}", program.display()), answers)
+    }
+
+    /// Runs a shell's words in a terminal, in the project and with its settings.
+    pub(crate) fn in_a_terminal(&self, words: &str, answers: &str) -> Ran {
+        let terminal = root().join("scripts/e2e/terminal.sh");
         let script = format!(
             "set -eu\nfail() {{ echo \"$1\" >&2; cat \"$screen\" >&2; exit 1; }}\n. '{}'\n\
-             TERMINAL_PATIENCE_TENTHS=600\nin_terminal '{}' --offline {args}\n{answers}\n\
+             TERMINAL_PATIENCE_TENTHS=600\nin_terminal {words}\n{answers}\n\
              wait_for_end\ncat \"$screen\"\n",
             terminal.display(),
-            program.display(),
         );
         let mut command = self.with_settings("bash");
-        command.env("TERM", "xterm").args(["-c", &script]).output().unwrap().into()
+        command.current_dir(self.project()).env("TERM", "xterm").args(["-c", &script]);
+        command.output().unwrap().into()
     }
 
     fn with_settings(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
