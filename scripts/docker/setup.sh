@@ -107,7 +107,7 @@ tell_of_channels() {
   say "  $cli channels add --channel telegram --token <token>"
   say "Discord (bot token):"
   say "  $cli channels add --channel discord --token <token>"
-  say "More: README.md and docs/"
+  say "This version keeps such settings and does not serve the channels yet; the page does for now."
 }
 
 tell_the_end() {

@@ -10,4 +10,5 @@ mod image;
 #[expect(dead_code, reason = "it_docker uses all of it")]
 #[path = "../it_docker/rig.rs"]
 mod rig;
+mod sandboxes;
 mod vnc;
