@@ -5,6 +5,7 @@ mod gateway;
 mod models;
 mod sandbox;
 mod session;
+mod skills;
 mod tools;
 
 use serde_json::Value;
@@ -28,6 +29,7 @@ pub(crate) fn config(root: &Value, locations: &Locations, env: &Env) -> Config {
         tools: tools::tools(node),
         session: session::session(node.at("session")),
         messages: session::messages(node.at("messages")),
+        skills: skills::skills(root, locations),
         logging: logging(node.at("logging"), locations),
     }
 }

@@ -2,8 +2,13 @@
 
 mod gateway;
 mod sandbox;
+mod skills;
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    time::Duration,
+};
 
 use domain::{AgentId, Secret, usage::Prices};
 
@@ -16,6 +21,7 @@ pub use sandbox::{
     SandboxBackend, SandboxBrowser, SandboxTools, SessionTools, Sharing, Source, SourcedList,
     Ulimit, WorkspaceAccess,
 };
+pub use skills::{SkillEntry, Skills};
 
 /// Everything the system was told, with defaults filled in. Shared as `Arc<Config>`;
 /// a turn takes one snapshot at its start.
@@ -33,6 +39,8 @@ pub struct Config {
     pub session: Session,
     /// Inbound and outbound messages.
     pub messages: Messages,
+    /// Skills.
+    pub skills: Skills,
     /// Logs.
     pub logging: Logging,
 }
@@ -106,6 +114,8 @@ pub struct Agent {
     pub elevated_default: ElevatedLevel,
     /// Its exec settings, global ones merged in.
     pub exec: Exec,
+    /// The only skills that it may have, by name; `None` is all.
+    pub skills: Option<BTreeSet<String>>,
 }
 
 /// `sandbox.mode`: which sessions run their tools in a sandbox.

@@ -1,7 +1,7 @@
 //! `agents`: every agent with the defaults merged in.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -145,6 +145,7 @@ impl Reader<'_> {
                 .and_then(ElevatedLevel::parse)
                 .unwrap_or_default(),
             exec: tools::exec(self.root.at("tools.exec"), own.at("tools.exec")),
+            skills: own.at("skills").texts().map(BTreeSet::from_iter),
             id,
         }
     }
