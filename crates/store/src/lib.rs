@@ -55,7 +55,7 @@ pub use nodes::{NodeFile, NodeRecord};
 pub use process::{ProcessUsage, process_usage};
 pub use sandbox_registry::{SandboxEntry, SandboxKind, SandboxRegistry};
 pub use sessions::{Archive, Sessions};
-pub use skills::{SkillFile, skill_files};
+pub use skills::{SkillFile, SkillRoot, SkillStamp, has_plain_dir, skill_files};
 pub use state_lock::lock_holder;
 pub use store::{OpenOptions, Store};
 pub use survey::{Flaw, break_stale_lock};
