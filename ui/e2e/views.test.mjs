@@ -18,6 +18,7 @@ const VIEWS = [
   "sessions",
   "sandboxes",
   "agents",
+  "skills",
   "models",
   "config",
   "logs",

@@ -15,6 +15,9 @@ export interface View {
   body: ReturnType<typeof lazy>;
 }
 
+/** Signs of views that have none of their own name. */
+const ICONS: Record<string, IconName> = { wizard: "skills", skills: "bulb" };
+
 export const VIEWS: View[] = [
   view("overview", "nav.watch", [], () => import("./views/overview")),
   view("sessions", "nav.watch", ["sessions.list"], () => import("./views/sessions")),
@@ -22,6 +25,7 @@ export const VIEWS: View[] = [
   view("approvals", "nav.watch", ["exec.approval.resolve"], () => import("./views/approvals")),
   view("usage", "nav.watch", ["usage.cost", "sessions.usage"], () => import("./views/usage")),
   view("agents", "nav.people", ["agents.list"], () => import("./views/agents")),
+  view("skills", "nav.people", ["skills.status"], () => import("./views/skills")),
   view("models", "nav.people", ["models.list"], () => import("./views/models")),
   view("wizard", "nav.setup", ["wizard.start"], () => import("./views/setup")),
   view("devices", "nav.setup", ["device.pair.list"], () => import("./views/devices")),
@@ -31,7 +35,7 @@ export const VIEWS: View[] = [
 ];
 
 function view(name: string, group: Key, needs: string[], load: Parameters<typeof lazy>[0]): View {
-  const icon = (name === "wizard" ? "skills" : name) as IconName;
+  const icon = (ICONS[name] ?? name) as IconName;
   return { name, title: `nav.${name}` as Key, group, icon, needs, body: lazy(load) };
 }
 

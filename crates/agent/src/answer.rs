@@ -37,6 +37,8 @@ pub(crate) async fn to(
         Command::Compact(wish) => compact_now(session, &wish).await,
         Command::Approve(answer) => Ok(Answer::Text(approve(session, answer, submission).await)),
         Command::Set(setting, value) => set(session, setting, value).await.map(Answer::Text),
+        // The session lines these up like any other message.
+        Command::Skill(_) => Ok(Answer::Text(HELP.to_owned())),
         Command::Model(name) => model(session, name).await.map(Answer::Text),
     }
 }

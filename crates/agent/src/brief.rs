@@ -18,7 +18,11 @@ use policy::{
     tool_policy::{Decision, Policy, Query},
 };
 
-use crate::{io::Place, prompt};
+use crate::{
+    io::Place,
+    prompt,
+    skills::offer::{Offer, Sight},
+};
 
 /// The unchanging part of a turn's requests.
 pub(crate) struct Brief {
@@ -40,6 +44,8 @@ pub(crate) struct Brief {
     pub(crate) boxed: Option<Boxed>,
     /// What commands do that do not say whether to leave the sandbox.
     pub(crate) elevated: ElevatedLevel,
+    /// What it can use of the agent's skills.
+    pub(crate) skills: Offer,
     pub(crate) place: Arc<Place>,
     pub(crate) tools: tools::Registry,
     pub(crate) kits: Mutex<BTreeMap<ModelRef, Arc<Kit>>>,
@@ -149,9 +155,22 @@ impl Brief {
             host: &self.place.host,
             subagent: self.session.is_subagent(),
             sandbox: self.boxed.as_ref().map(|_| agent.sandbox_settings.workspace_access),
+            skills: &self.skills.list(),
             extra: self.extra.as_deref(),
         });
         Kit { policy, specs, system, thinking }
+    }
+}
+
+/// Where the tools of a session find files: in its box, if it has one.
+pub(crate) fn sight<'a>(agent: &'a Agent, boxed: Option<&Boxed>) -> Sight<'a> {
+    match boxed {
+        Some(_) => Sight::Boxed {
+            access: agent.sandbox_settings.workspace_access,
+            workdir: &agent.sandbox_settings.docker.workdir,
+            workspace: &agent.workspace,
+        },
+        None => Sight::Host,
     }
 }
 

@@ -21,6 +21,8 @@ pub(crate) enum Command {
     Model(Option<String>),
     /// `/whoami`.
     WhoAmI,
+    /// `/skill`, with the skill's name and what is asked of it.
+    Skill(String),
     /// `/approve` with an id and a decision, in either order; `None` when they are not that.
     Approve(Option<(String, Verdict)>),
 }
@@ -65,6 +67,7 @@ pub(crate) fn parse(text: &str, reset_triggers: &[String]) -> Option<Command> {
         "whoami" | "id" => Some(Command::WhoAmI),
         "new" | "reset" => Some(Command::Reset(rest.to_owned())),
         "compact" => Some(Command::Compact(rest.to_owned())),
+        "skill" => Some(Command::Skill(rest.to_owned())),
         "think" | "thinking" | "t" => Some(Command::Set(Setting::Think, value)),
         "verbose" | "v" => Some(Command::Set(Setting::Verbose, value)),
         "reasoning" | "reason" => Some(Command::Set(Setting::Reasoning, value)),
@@ -148,7 +151,7 @@ pub struct Listed {
 }
 
 /// All commands, in the order of [`HELP`].
-pub const LISTED: [Listed; 12] = [
+pub const LISTED: [Listed; 13] = [
     listed("help", &["commands"], "what commands there are", "status", None),
     listed("status", &[], "model, tokens and settings of this conversation", "status", None),
     listed("new", &["reset"], "start afresh", "session", Some(("message", &[]))),
@@ -190,6 +193,7 @@ pub const LISTED: [Listed; 12] = [
         "management",
         Some(("answer", &[])),
     ),
+    listed("skill", &[], "use a skill by its name", "management", Some(("name", &[]))),
     listed("whoami", &["id"], "how the assistant knows you", "status", None),
 ];
 
@@ -203,6 +207,11 @@ const fn listed(
     Listed { name, aliases, about, category, argument }
 }
 
+/// Whether a command has this name already, so that no skill can.
+pub(crate) fn is_taken(name: &str) -> bool {
+    LISTED.iter().any(|it| it.name == name || it.aliases.contains(&name))
+}
+
 /// What `/help` says.
 pub(crate) const HELP: &str = "\
 /status: model, tokens and settings of this conversation
@@ -213,6 +222,7 @@ pub(crate) const HELP: &str = "\
 /queue [mode]: what messages do while I work
 /compact [what to keep in mind]: shorten the conversation
 /approve <id> allow-once|allow-always|deny: answer a question about a command
+/skill <name> [input]: use a skill
 /whoami: how I know you";
 
 #[cfg(test)]

@@ -14,12 +14,14 @@ use tokio::{sync::mpsc, time::Instant};
 
 use crate::{
     brief::{self, Brief},
+    commands,
     dispatch::{self, Ground, Reached},
     emitter::{Emitter, Speaker},
     halt::Halt,
     io::Io,
     machines::Machines,
     session::chosen,
+    skills::offer::Offer,
 };
 
 /// A call to make.
@@ -63,7 +65,7 @@ pub(crate) async fn run(invocation: Invocation, agent: &AgentId, io: &Io) -> Inv
     if invocation.withheld.iter().any(is_withheld) {
         return Invoked::Unavailable;
     }
-    let (brief, subject) = standing(&invocation, agent, io);
+    let (brief, subject) = standing(&invocation, agent, io).await;
     if subject.tools.decide(tool) != Decision::Allowed {
         return Invoked::Unavailable;
     }
@@ -88,13 +90,16 @@ pub(crate) async fn run(invocation: Invocation, agent: &AgentId, io: &Io) -> Inv
 }
 
 /// For whom the call is made, and under which rules.
-fn standing(invocation: &Invocation, agent: &AgentId, io: &Io) -> (Brief, policy::Subject) {
+async fn standing(invocation: &Invocation, agent: &AgentId, io: &Io) -> (Brief, policy::Subject) {
     let config = io.config();
     let settings = config.agents.get(agent).unwrap_or(&config.agents.list[0]);
     let entry = io.store.sessions(agent).get(&invocation.session);
     let boxed = Boxed::of(&config, settings, &invocation.session);
     let level = entry.as_ref().and_then(|entry| entry.elevated_level.as_deref());
     let model = brief::candidates(settings, entry.as_deref().and_then(chosen)).into_iter().next();
+    let found = io.skills(&config, &settings.id).await;
+    let sight = brief::sight(settings, boxed.as_ref());
+    let skills = Offer::of(&found, &config.skills, sight, &commands::is_taken);
     let brief = Brief {
         agent: settings.id.clone(),
         session: invocation.session.clone(),
@@ -108,6 +113,7 @@ fn standing(invocation: &Invocation, agent: &AgentId, io: &Io) -> (Brief, policy
         cache_key: String::new(),
         boxed,
         elevated: level.and_then(ElevatedLevel::parse).unwrap_or(settings.elevated_default),
+        skills,
         place: Arc::clone(&io.place),
         tools: io.tools.clone(),
         kits: std::sync::Mutex::default(),

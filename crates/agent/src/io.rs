@@ -3,11 +3,17 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use config::Config;
-use domain::Clock;
+use domain::{AgentId, Clock};
 use store::Store;
 use tokio::sync::{mpsc, watch};
 
-use crate::{Approver, Event, lane::Lane, notices::Notices, sandboxes::Engines};
+use crate::{
+    Approver, Event,
+    lane::Lane,
+    notices::Notices,
+    sandboxes::Engines,
+    skills::{Found, Library, Site},
+};
 
 /// Handles to the world.
 pub(crate) struct Io {
@@ -23,9 +29,22 @@ pub(crate) struct Io {
     pub(crate) notices: Arc<Notices>,
     pub(crate) place: Arc<Place>,
     pub(crate) ports: Ports,
+    pub(crate) library: Arc<Library>,
 }
 
 impl Io {
+    /// The skills of `agent`, whether it can use them or not.
+    pub(crate) async fn skills(&self, config: &Arc<Config>, agent: &AgentId) -> Vec<Found> {
+        let (config, agent) = (Arc::clone(config), agent.clone());
+        let (library, place) = (Arc::clone(&self.library), Arc::clone(&self.place));
+        let looked = tokio::task::spawn_blocking(move || {
+            let agent = config.agents.get(&agent).unwrap_or(&config.agents.list[0]);
+            library.of(&config, agent, &place.site())
+        });
+        // Without its skills an agent is still of use.
+        looked.await.unwrap_or_default()
+    }
+
     /// The configuration as it is now.
     pub(crate) fn config(&self) -> Arc<Config> {
         Arc::clone(&self.config.borrow())
@@ -53,10 +72,19 @@ pub struct Place {
     pub env: BTreeMap<String, String>,
     /// Home directory.
     pub home: PathBuf,
+    /// State directory.
+    pub state_dir: PathBuf,
     /// Host name.
     pub host: String,
     /// Operating system and architecture, such as `linux (x86_64)`.
     pub os: String,
     /// IANA name of the host's time zone.
     pub timezone: String,
+}
+
+impl Place {
+    /// Where skills are looked for.
+    pub fn site(&self) -> Site<'_> {
+        Site { env: &self.env, state_dir: &self.state_dir }
+    }
 }

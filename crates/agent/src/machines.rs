@@ -56,7 +56,7 @@ async fn host(brief: &Brief, io: &Io) -> Result<Arc<dyn Sandbox>, SandboxError> 
     let spec = sandbox::Spec {
         workspace: brief.agent().workspace.clone(),
         home: brief.place.home.clone(),
-        env: brief.place.env.clone(),
+        env: brief.skills.with_env(&brief.place.env),
     };
     io.backend.open(&spec).await
 }
@@ -64,6 +64,7 @@ async fn host(brief: &Brief, io: &Io) -> Result<Arc<dyn Sandbox>, SandboxError> 
 async fn enter(brief: &Brief, io: &Io) -> Result<Arc<dyn Sandbox>, SandboxError> {
     let agent = brief.agent();
     let settings = sandboxes::settings(&brief.config, agent, &brief.session, seed(brief, io));
+    let settings = sandboxes::with_skills(settings, brief.skills.copies(), &io.place.state_dir);
     let backend = sandboxes::backend_of(&io.sandboxes, agent);
     let Some(backend) = backend else {
         return Err(SandboxError::Docker(sandbox::docker::Error::Closed));
@@ -87,5 +88,5 @@ fn seed(brief: &Brief, io: &Io) -> Seed {
             ours.then(|| (file.name, (*text).to_owned()))
         }
     });
-    Seed { files: files.collect(), skills: None }
+    Seed { files: files.collect(), ..Seed::default() }
 }

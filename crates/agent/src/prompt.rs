@@ -37,6 +37,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) subagent: bool,
     /// What the session's sandbox sees of the workspace; `None` when tools run on the host.
     pub(crate) sandbox: Option<WorkspaceAccess>,
+    /// Skills, as a list; empty for none.
+    pub(crate) skills: &'a str,
     /// Added by the caller of the turn.
     pub(crate) extra: Option<&'a str>,
 }
@@ -91,6 +93,7 @@ pub(crate) fn system(facts: &Facts<'_>) -> Arc<str> {
     identity(&mut out, facts);
     tooling(&mut out, facts);
     out.push_str(CONDUCT);
+    skills(&mut out, facts);
     workspace(&mut out, facts);
     if !facts.subagent {
         out.push_str(SILENCE);
@@ -135,6 +138,22 @@ fn tooling(out: &mut String, facts: &Facts<'_>) {
         let summary = tool.description.split(['.', '\n']).next().unwrap_or_default();
         say(out, format_args!("- {}: {summary}\n", tool.name));
     }
+}
+
+/// A helper does one task; which skill that takes, whoever started it has seen to.
+fn skills(out: &mut String, facts: &Facts<'_>) {
+    let can_read = facts.tools.iter().any(|tool| matches!(&*tool.name, "read" | "exec"));
+    if facts.skills.is_empty() || facts.subagent || !can_read {
+        return;
+    }
+    let text = format!(
+        "A skill is a folder with a SKILL.md that tells how one kind of task is done here. Look over this list before \
+         you set about a request. When one clearly fits, read its SKILL.md first and work by it; when several fit, take \
+         the most specific; when none does, read none. Paths in a SKILL.md, and {{baseDir}}, mean the folder it is in. \
+         A skill allows nothing that you may not do without it.\n<available_skills>\n{}</available_skills>",
+        facts.skills
+    );
+    section(out, "Skills", &text);
 }
 
 fn workspace(out: &mut String, facts: &Facts<'_>) {

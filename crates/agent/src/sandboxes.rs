@@ -9,7 +9,11 @@ pub use listed::{
     LastCommand, Limits, Listed, Selector, Usage, agent_of, list, measure, remove, spares,
 };
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use config::{Agent, Config, SandboxBackend, SandboxMode, WorkspaceAccess};
 use domain::{Clock, SessionKey};
@@ -27,6 +31,11 @@ use sandbox::{
 use store::{SandboxEntry, SandboxRegistry};
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    brief,
+    skills::{Found, offer::Offer},
+};
 
 /// The box of `session`, should it have one.
 pub fn settings(config: &Config, agent: &Agent, session: &SessionKey, seed: Seed) -> Settings {
@@ -63,6 +72,23 @@ pub fn settings(config: &Config, agent: &Agent, session: &SessionKey, seed: Seed
     }
 }
 
+/// Gives the box copies of skills. One that works in the agent's workspace is shown them beside
+/// it, to read, and cannot write to the workspace's own: sessions on the host go by those.
+pub fn with_skills(
+    mut settings: Settings,
+    copies: Arc<[(String, PathBuf)]>,
+    state_dir: &Path,
+) -> Settings {
+    if settings.access == Access::Rw {
+        let place = || state_dir.join("sandbox/skills-workspaces");
+        let dir = || place().join(naming::slug(&settings.scope.key));
+        settings.seed.skills_dir = (!copies.is_empty()).then(dir);
+        settings.seed.guards_skills = store::has_plain_dir(&settings.agent_dir, "skills");
+    }
+    settings.seed.skills = Some(copies);
+    settings
+}
+
 /// The directories that any agent's sandboxes write to.
 fn exposed(config: &Config) -> Arc<[PathBuf]> {
     let boxed = config.agents.list.iter().filter(|agent| agent.sandbox != SandboxMode::Off);
@@ -78,6 +104,15 @@ fn exposed(config: &Config) -> Arc<[PathBuf]> {
     dirs.into()
 }
 
+/// An agent's skills, and where copies of them lie.
+#[derive(Clone, Copy, Debug)]
+pub struct Shelf<'a> {
+    /// Its skills, whether it can use them or not.
+    pub found: &'a [Found],
+    /// The state directory.
+    pub state_dir: &'a Path,
+}
+
 /// Why things are as they are for `subject`, who last spoke on `channel`; `None` when there is
 /// no such agent.
 ///
@@ -87,12 +122,17 @@ pub async fn explain(
     engines: &Engines,
     subject: &Subject,
     channel: Option<String>,
+    shelf: Shelf<'_>,
 ) -> Option<Report> {
     let agent = config.agents.get(&subject.agent)?;
     let session = subject.key(config);
+    let boxed = Boxed::of(config, agent, &session);
     let settings = settings(config, agent, &session, Seed::default());
+    let sight = brief::sight(agent, boxed.as_ref());
+    let offer = Offer::of(shelf.found, &config.skills, sight, &|_| false);
+    let settings = with_skills(settings, offer.copies(), shelf.state_dir);
     let mut layout = layout(&settings);
-    if Boxed::of(config, agent, &session).is_some()
+    if boxed.is_some()
         && let Some(backend) = backend_of(engines, agent)
         && let Some(reach) = backend.reach(&settings).await
     {
@@ -102,10 +142,14 @@ pub async fn explain(
 }
 
 fn layout(settings: &Settings) -> Layout {
-    let managed = planned_mounts(settings);
+    let (managed, workdir) = (planned_mounts(settings), settings.container.workdir.clone());
     let workspace = managed.first().map(|mount| mount.source.clone().into()).unwrap_or_default();
     let ours = managed.into_iter().map(|mount| Mount {
-        source: if mount.target == AGENT_TARGET { "agent" } else { "workspace" },
+        source: match mount.target.as_str() {
+            AGENT_TARGET => "agent",
+            target if target == workdir => "workspace",
+            _ => "skills",
+        },
         host_root: mount.source,
         container_root: mount.target,
         writable: mount.writable,
@@ -274,8 +318,6 @@ fn cpus(nano_cpus: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     fn config(text: &str) -> Config {

@@ -34,6 +34,7 @@ use crate::{
 
 mod begin;
 mod end;
+mod skill;
 
 pub(crate) use begin::chosen;
 
@@ -159,7 +160,17 @@ impl Session {
         if let Some(command) = commands::parse(&text, &config.session.reset_triggers) {
             return self.command(command, submission).await;
         }
-        let settings = self.queue_settings(&config, &submission);
+        let submission = self.with_skill(&config, submission).await;
+        self.line_up(&config, submission).await
+    }
+
+    /// Puts a message for the model into the queue.
+    async fn line_up(
+        &mut self,
+        config: &Config,
+        submission: Submission,
+    ) -> Result<Submitted, SubmitError> {
+        let settings = self.queue_settings(config, &submission);
         self.last_offer = Instant::now();
         match self.queue.offer(submission, self.current.is_some(), settings) {
             Offer::Start(submission) => {
@@ -308,14 +319,11 @@ impl Session {
         command: commands::Command,
         submission: Submission,
     ) -> Result<Submitted, SubmitError> {
+        if let commands::Command::Skill(words) = command {
+            return self.call_skill(&words, submission).await;
+        }
         match answer::to(self, command, &submission).await? {
-            answer::Answer::Text(text) => {
-                let message = answer::injected(&text, self.io.clock.now());
-                if self.current.is_none() {
-                    self.say(message).await?;
-                }
-                self.finish_alone(&submission.turn, Stop::Done, vec![text]).await;
-            }
+            answer::Answer::Text(text) => self.answer(&submission.turn, text).await?,
             answer::Answer::Turn(content) => {
                 self.begin(Batch {
                     submission: Submission { content, ..submission },
@@ -325,6 +333,16 @@ impl Session {
             }
         }
         Ok(Submitted::Started)
+    }
+
+    /// Answers a message that no model is asked about.
+    async fn answer(&mut self, turn: &TurnId, text: String) -> Result<(), SubmitError> {
+        let message = answer::injected(&text, self.io.clock.now());
+        if self.current.is_none() {
+            self.say(message).await?;
+        }
+        self.finish_alone(turn, Stop::Done, vec![text]).await;
+        Ok(())
     }
 
     /// The conversation's key and agent.

@@ -24,6 +24,10 @@ use crate::{
     notices::Notices,
     sandboxes::Engines,
     session::{MAIL_MAX, Mail, Session},
+    skills::{
+        self,
+        offer::{Offer, Sight},
+    },
     table::{Admission, Table},
 };
 
@@ -216,6 +220,7 @@ impl Sessions {
             notices,
             place: Arc::new(parts.place),
             ports: parts.ports,
+            library: Arc::default(),
         });
         conversations.connect(&io);
         let hub = Hub { io, table: Arc::default(), tasks, processes };
@@ -421,6 +426,18 @@ impl Sessions {
         }
         let agent = self.agent_of(&invocation.session)?;
         Ok(invoke::run(invocation, &agent, &self.hub.io).await)
+    }
+
+    /// The skills of an agent, whether it can use them or not.
+    pub async fn skills(&self, agent: &AgentId) -> Vec<skills::Found> {
+        self.hub.io.skills(&self.hub.io.config(), agent).await
+    }
+
+    /// The skills that a person may call in an agent's conversations.
+    pub async fn skill_commands(&self, agent: &AgentId) -> Vec<skills::SkillCommand> {
+        let config = self.hub.io.config();
+        let found = self.hub.io.skills(&config, agent).await;
+        Offer::of(&found, &config.skills, Sight::Host, &commands::is_taken).commands()
     }
 
     /// What models may be told of each tool there is, whoever may use it.

@@ -1,8 +1,24 @@
 //! Skills: what a `SKILL.md` says in its front matter, and whether the skill can be used here.
 //!
 //! Text in, facts out. The files are `store`'s; what this machine has is asked of a [`Ground`].
+//! Which skills an agent has is in [`Library`]; what a session is told of them, in `offer`.
 
+use config::SkillEntry;
 use serde_json::{Map, Value};
+
+mod front;
+mod library;
+pub(crate) mod offer;
+
+pub use library::{Found, Library, Site, Source};
+pub use offer::SkillCommand;
+
+/// Longest name of a skill, in characters; one with a longer name is none.
+const NAME_CHARS_MAX: usize = 64;
+/// Longest description, in characters; the rest is cut.
+const DESCRIPTION_CHARS_MAX: usize = 1024;
+/// Items of any list in the front matter.
+const ITEMS_MAX: usize = 64;
 
 /// One skill, as its front matter has it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -57,7 +73,7 @@ pub trait Ground {
     /// The system, in Node's words.
     fn os(&self) -> &str;
     /// What the config says of a skill: its entry in `skills.entries`.
-    fn entry(&self, key: &str) -> Option<&Value>;
+    fn entry(&self, key: &str) -> Option<&SkillEntry>;
 }
 
 /// Whether a skill can be used.
@@ -65,32 +81,39 @@ pub trait Ground {
 pub struct Standing {
     /// The config switches it off.
     pub disabled: bool,
+    /// It is a bundled one that `skills.allowBundled` leaves out.
+    pub blocked: bool,
     /// What it lacks.
     pub missing: Requires,
 }
 
 impl Skill {
-    /// Reads a `SKILL.md`; `None` when it has no name and no description.
+    /// Reads a `SKILL.md`; `None` when it has no description or no name that can be used. Without
+    /// a name it is called after its `directory`.
     pub fn parse(text: &str, directory: &str) -> Option<Self> {
-        let front = front_matter(text)?;
-        let plain = |key: &str| front.get(key).map(|it| unquoted(it)).filter(|it| !it.is_empty());
-        let flag = |key: &str| plain(key).map(|it| matches!(&*it, "true" | "yes" | "1" | "on"));
-        let description = plain("description")?;
+        let front = front::read(text)?;
+        let plain = |key: &str| front.get(key).and_then(front::text);
+        let description = cut(&plain("description")?, DESCRIPTION_CHARS_MAX);
         let name = plain("name").unwrap_or_else(|| directory.to_owned());
-        let metadata: Value =
-            front.get("metadata").and_then(|it| json5::from_str(it).ok()).unwrap_or_default();
+        if name.chars().count() > NAME_CHARS_MAX {
+            return None;
+        }
+        let metadata = front.get("metadata").map(front::object).unwrap_or_default();
         let ours = ["openclaw", "clawdbot", "moltbot", "clawdis"];
         let own = ours.iter().find_map(|key| metadata.get(key)).unwrap_or(&Value::Null);
-        let text = |key: &str| own[key].as_str().map(str::to_owned);
+        let text = |key: &str| own.get(key).and_then(front::text);
         let needs = &own["requires"];
         Some(Self {
             key: text("skillKey").unwrap_or_else(|| name.clone()),
             homepage: text("homepage").or_else(|| plain("homepage")),
             emoji: text("emoji"),
-            primary_env: text("primaryEnv"),
+            primary_env: text("primaryEnv").filter(|name| is_variable(name)),
             always: own["always"].as_bool().unwrap_or(false),
-            user_invocable: flag("user-invocable").unwrap_or(true),
-            hidden_from_model: flag("disable-model-invocation").unwrap_or(false),
+            user_invocable: front.get("user-invocable").and_then(front::flag).unwrap_or(true),
+            hidden_from_model: front
+                .get("disable-model-invocation")
+                .and_then(front::flag)
+                .unwrap_or(false),
             requires: Requires {
                 bins: texts(&needs["bins"]),
                 any_bins: texts(&needs["anyBins"]),
@@ -102,6 +125,7 @@ impl Skill {
                 .as_array()
                 .into_iter()
                 .flatten()
+                .take(ITEMS_MAX)
                 .filter_map(|it| it.as_object().cloned())
                 .collect(),
             name,
@@ -113,12 +137,11 @@ impl Skill {
     pub fn standing(&self, ground: &impl Ground) -> Standing {
         let entry = ground.entry(&self.key);
         let given = |name: &str| {
-            let set = |value: &Value| value.as_str().is_some_and(|it| !it.trim().is_empty());
-            let in_entry = entry.is_some_and(|entry| set(&entry["env"][name]));
             let is_key = self.primary_env.as_deref() == Some(name);
-            // A key may be a reference to a secret kept elsewhere.
-            let has_key = |entry: &Value| set(&entry["apiKey"]) || entry["apiKey"].is_object();
-            ground.has_env(name) || in_entry || (is_key && entry.is_some_and(has_key))
+            let in_entry = entry.is_some_and(|entry| {
+                entry.env.contains_key(name) || (is_key && entry.api_key.is_some())
+            });
+            ground.has_env(name) || in_entry
         };
         let needs = &self.requires;
         let without = |all: &[String], has: &dyn Fn(&str) -> bool| -> Vec<String> {
@@ -135,137 +158,35 @@ impl Skill {
         };
         let missing =
             if self.always { Requires { os: missing.os, ..Requires::default() } } else { missing };
-        Standing {
-            disabled: entry.is_some_and(|entry| entry["enabled"] == Value::Bool(false)),
-            missing,
-        }
+        Standing { disabled: entry.is_some_and(|entry| entry.disabled), blocked: false, missing }
     }
 }
 
 impl Standing {
     /// Whether nothing stands against it.
     pub fn is_eligible(&self) -> bool {
-        !self.disabled && self.missing == Requires::default()
+        !self.disabled && !self.blocked && self.missing == Requires::default()
     }
 }
 
-/// Keys of the front matter; a value goes on over the indented lines below it.
-fn front_matter(text: &str) -> Option<std::collections::BTreeMap<String, String>> {
-    let text = text.trim_start_matches('\u{feff}');
-    let mut lines = text.lines();
-    if lines.next()?.trim_end() != "---" {
-        return None;
-    }
-    let mut front = std::collections::BTreeMap::new();
-    let mut last: Option<String> = None;
-    for line in lines {
-        if line.trim_end() == "---" {
-            return Some(front);
-        }
-        let goes_on = line.starts_with([' ', '\t']) || line.starts_with(['}', ']']);
-        match (line.split_once(':'), &last) {
-            (_, Some(key)) if goes_on => {
-                if let Some(value) = front.get_mut(key) {
-                    let value: &mut String = value;
-                    value.push('\n');
-                    value.push_str(line);
-                }
-            }
-            (Some((key, value)), _) if !goes_on => {
-                let key = key.trim().to_lowercase();
-                front.insert(key.clone(), value.trim().to_owned());
-                last = Some(key);
-            }
-            _ => {}
-        }
-    }
-    // Without an end it is no front matter.
-    None
+/// Whether this may be the name of an environment variable.
+pub(crate) fn is_variable(name: &str) -> bool {
+    let is_word = |it: char| it.is_ascii_alphanumeric() || it == '_';
+    !name.is_empty()
+        && name.chars().all(is_word)
+        && !name.starts_with(|it: char| it.is_ascii_digit())
 }
 
-fn unquoted(text: &str) -> String {
-    let text = text.trim();
-    let inner = |quote: char| text.strip_prefix(quote).and_then(|it| it.strip_suffix(quote));
-    inner('"').or_else(|| inner('\'')).unwrap_or(text).to_owned()
+fn cut(text: &str, chars_max: usize) -> String {
+    text.chars().take(chars_max).collect()
 }
 
 fn texts(value: &Value) -> Vec<String> {
-    let items = value.as_array().into_iter().flatten();
-    items.filter_map(|it| it.as_str().map(str::to_owned)).collect()
+    match value {
+        Value::Array(items) => items.iter().take(ITEMS_MAX).filter_map(front::text).collect(),
+        one => front::text(one).into_iter().collect(),
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    const TEXT: &str = r#"---
-name: weather
-description: "Tells the weather."
-user-invocable: false
-metadata:
-  {
-    // for us
-    "openclaw": {"emoji": "☔", "primaryEnv": "SKY_KEY", "os": ["linux"],
-      "requires": {"bins": ["sky"], "anyBins": ["a", "b"], "env": ["SKY_KEY"],
-        "config": ["browser.enabled"]}},
-  }
----
-# How
-"#;
-
-    struct Bare(Value);
-
-    impl Ground for Bare {
-        fn has_bin(&self, name: &str) -> bool {
-            self.0["bins"].as_array().is_some_and(|bins| bins.contains(&json!(name)))
-        }
-        fn has_env(&self, _: &str) -> bool {
-            false
-        }
-        fn has_config(&self, _: &str) -> bool {
-            self.0["config"] == json!(true)
-        }
-        fn os(&self) -> &str {
-            self.0["os"].as_str().unwrap_or("linux")
-        }
-        fn entry(&self, _: &str) -> Option<&Value> {
-            self.0.get("entry")
-        }
-    }
-
-    #[test]
-    fn the_front_matter_is_read_with_its_metadata() {
-        let skill = Skill::parse(TEXT, "dir").unwrap();
-
-        assert_eq!((&*skill.name, &*skill.description), ("weather", "Tells the weather."));
-        assert_eq!((skill.emoji.as_deref(), skill.user_invocable), (Some("☔"), false));
-        assert_eq!(skill.requires.any_bins, ["a", "b"]);
-        let nameless = Skill::parse("---\ndescription: x\n---\n", "dir").unwrap();
-        assert_eq!(nameless.name, "dir");
-        for broken in ["", "# no", "---\nname: x\n", "---\nname: x\n---\n"] {
-            assert_eq!(Skill::parse(broken, "dir"), None, "{broken}");
-        }
-    }
-
-    #[test]
-    fn a_skill_is_eligible_when_it_lacks_nothing_and_is_not_switched_off() {
-        let skill = Skill::parse(TEXT, "dir").unwrap();
-        let all = json!({
-            "bins": ["sky", "b"], "config": true, "entry": {"apiKey": "k"},
-        });
-        let off = json!({
-            "bins": ["sky", "b"], "config": true, "entry": {"apiKey": "k", "enabled": false},
-        });
-
-        let bare = skill.standing(&Bare(json!({"os": "darwin"})));
-
-        assert!(skill.standing(&Bare(all)).is_eligible());
-        assert!(!skill.standing(&Bare(off)).is_eligible());
-        assert_eq!(bare.missing, skill.requires);
-        let always = Skill { always: true, ..skill };
-        assert!(always.standing(&Bare(json!({}))).is_eligible());
-        assert!(!always.standing(&Bare(json!({"os": "darwin"}))).is_eligible());
-    }
-}
+mod tests;

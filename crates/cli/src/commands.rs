@@ -25,6 +25,7 @@ pub(crate) mod reset;
 pub(crate) mod sandbox;
 pub(crate) mod sessions;
 pub(crate) mod setup;
+pub(crate) mod skills;
 pub(crate) mod status;
 pub(crate) mod system;
 pub(crate) mod tui;
@@ -45,6 +46,7 @@ pub(crate) enum Command {
     Configure(configure::Args),
     Sessions(sessions::Args),
     Sandbox(sandbox::Args),
+    Skills(skills::Args),
     #[command(alias = "exec-approvals")]
     Approvals(Box<approvals::Args>),
     Nodes(Box<nodes::Args>),
@@ -85,6 +87,7 @@ impl Command {
             Self::Setup(args) => args.onboard.steps.json,
             Self::Sessions(args) => args.json,
             Self::Sandbox(args) => args.wants_json(),
+            Self::Skills(args) => args.wants_json(),
             Self::Approvals(args) => args.wants_json(),
             Self::Nodes(args) => args.wants_json(),
             Self::Devices(args) => args.wants_json(),
@@ -120,7 +123,9 @@ impl Command {
             | Self::Tui(_)
             | Self::Reset(_)
             | Self::Uninstall(_) => WhenInvalid::Warn,
-            Self::Agent(_) | Self::Sessions(_) | Self::Sandbox(_) => WhenInvalid::Refuse,
+            Self::Agent(_) | Self::Sessions(_) | Self::Sandbox(_) | Self::Skills(_) => {
+                WhenInvalid::Refuse
+            }
             Self::Onboard(_)
             | Self::Setup(_)
             | Self::Configure(_)
@@ -157,6 +162,7 @@ pub(crate) fn run(command: Command, program: &mut Program) -> Result<(), Failure
         Command::Tui(args) => tui::run(program, *args),
         Command::Sessions(args) => sessions::run(program, &args),
         Command::Sandbox(args) => sandbox::run(program, &args),
+        Command::Skills(args) => skills::run(program, &args),
         Command::Approvals(args) => approvals::run(program, &args),
         Command::Nodes(args) => nodes::run(program, &args),
         Command::Node(args) => node::run(program, &args),

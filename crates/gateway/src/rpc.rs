@@ -116,7 +116,10 @@ mod sessions_subscribe;
 mod sessions_usage;
 mod sessions_usage_logs;
 mod sessions_usage_timeseries;
+mod skills_bins;
+mod skills_install;
 mod skills_status;
+mod skills_update;
 mod status;
 mod submission;
 mod system_event;
@@ -140,6 +143,7 @@ pub use agent::result_of as turn_result;
 pub(crate) use chat_history::shown_message;
 pub(crate) use error::RpcError;
 pub(crate) use session_row::{Row, Rows};
+pub use skills_status::row as skill_row;
 pub(crate) use submission::IMAGE_BYTES_MAX;
 
 use absent::Absent;
@@ -155,6 +159,8 @@ pub(crate) trait Method: 'static {
     const ROLE: Role = Role::Operator;
     /// What sort of method.
     const KIND: Kind;
+    /// Whether clients are told of it. One that only says why it does nothing is not.
+    const IS_TOLD: bool = true;
     /// What it is asked with. Objects must `deny_unknown_fields`.
     type Params: DeserializeOwned + JsonSchema + Send;
     /// What it answers, in the newest form.
@@ -251,6 +257,9 @@ pub(crate) fn router() -> Router {
         .with::<agents_files_get::AgentsFilesGet>()
         .with::<agents_files_set::AgentsFilesSet>()
         .with::<skills_status::SkillsStatus>()
+        .with::<skills_bins::SkillsBins>()
+        .with::<skills_install::SkillsInstall>()
+        .with::<skills_update::SkillsUpdate>()
         .with::<models_list::ModelsList>()
         .with::<sessions_list::SessionsList>()
         .with::<sessions_preview::SessionsPreview>()
@@ -367,7 +376,9 @@ impl Router {
             invoke: |cx, params| Box::pin(run::<M>(cx, params)),
         };
         self.entries.insert(M::NAME, entry);
-        self.names.push(M::NAME);
+        if M::IS_TOLD {
+            self.names.push(M::NAME);
+        }
         self
     }
 

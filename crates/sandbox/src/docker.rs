@@ -21,6 +21,7 @@ mod limits;
 mod link;
 mod listing;
 mod machine;
+mod mirror;
 mod mounts;
 mod own;
 mod proof;

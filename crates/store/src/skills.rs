@@ -97,8 +97,10 @@ fn names(held: &Held) -> Vec<String> {
     let Ok(entries) = Dir::read_from(&held.skills) else { return Vec::new() };
     let named = entries.take(NAMES_MAX).filter_map(|entry| {
         let entry = entry.ok()?;
-        let may_be_dir =
-            matches!(entry.file_type(), FileType::Directory | FileType::Symlink | FileType::Unknown);
+        let may_be_dir = matches!(
+            entry.file_type(),
+            FileType::Directory | FileType::Symlink | FileType::Unknown
+        );
         let name = entry.file_name().to_str().ok()?;
         (may_be_dir && !name.starts_with('.') && name != "node_modules").then(|| name.to_owned())
     });

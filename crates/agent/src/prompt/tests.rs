@@ -73,6 +73,25 @@ fn a_sandboxed_agent_knows_where_it_is() {
 }
 
 #[test]
+fn skills_are_listed_for_who_can_read_them_and_is_no_subagent() {
+    let read = [ToolSpec {
+        name: "read".into(),
+        description: "Reads.".into(),
+        parameters: json!({"type": "object"}),
+    }];
+    let list = "<skill><name>sky</name></skill>\n";
+
+    let told = system(&Facts { skills: list, ..facts(&read, &[]) });
+    let helper = system(&Facts { skills: list, subagent: true, ..facts(&read, &[]) });
+    let toolless = system(&Facts { skills: list, ..facts(&[], &[]) });
+
+    assert!(told.contains("## Skills\nA skill is a folder"), "{told}");
+    assert!(told.contains("{baseDir}, mean"), "{told}");
+    assert!(told.contains(&format!("<available_skills>\n{list}</available_skills>\n")), "{told}");
+    assert!(!helper.contains("## Skills") && !toolless.contains("## Skills"));
+}
+
+#[test]
 fn replies_that_brought_nothing_are_left_out() {
     let call = Part::ToolCall {
         id: CallId::new("c"),
@@ -118,6 +137,7 @@ fn facts<'a>(tools: &'a [ToolSpec], files: &'a [File]) -> Facts<'a> {
         host: "box",
         subagent: false,
         sandbox: None,
+        skills: "",
         extra: None,
     }
 }

@@ -18,6 +18,7 @@ use crate::{
     prompt,
     queue::Batch,
     sandboxes,
+    skills::offer::Offer,
     turn::{self, Finished, Turn},
 };
 
@@ -54,7 +55,8 @@ impl Session {
         let session_id = entry.session_id.clone();
         let emitter = Arc::new(self.emitter(&submission.turn, session_id.clone(), verbose));
         let (interject, inbox) = mpsc::channel(config.messages.queue.cap.max(1));
-        let brief = self.brief(&config, agent, &submission, (thinking, &entry));
+        let offer = self.offer(&config, agent).await;
+        let brief = self.brief(&config, (agent, offer), &submission, (thinking, &entry));
         let turn = Turn {
             brief: Arc::new(brief),
             candidates,
@@ -86,7 +88,8 @@ impl Session {
             .ok_or_else(|| SubmitError::UnknownAgent(self.agent.to_string()))?;
         let transcript = self.open(&entry, agent).await?;
         let nobody = Submission::of(TurnId::random(), self.key.clone(), Content::default());
-        let brief = self.brief(&config, agent, &nobody, (None, &entry));
+        let offer = self.offer(&config, agent).await;
+        let brief = self.brief(&config, (agent, offer), &nobody, (None, &entry));
         let emitter = Arc::new(self.emitter(&nobody.turn, entry.session_id.clone(), "off"));
         let (_, inbox) = mpsc::channel(1);
         Ok(Some(Turn {
@@ -108,7 +111,7 @@ impl Session {
     fn brief(
         &self,
         config: &Arc<Config>,
-        agent: &config::Agent,
+        (agent, skills): (&config::Agent, Offer),
         submission: &Submission,
         (thinking, entry): (Option<String>, &SessionEntry),
     ) -> Brief {
@@ -137,6 +140,7 @@ impl Session {
             cache_key: entry.session_id.to_string(),
             boxed,
             elevated: level.unwrap_or(agent.elevated_default),
+            skills,
             place: Arc::clone(&self.io.place),
             tools: self.io.tools.clone(),
             kits: std::sync::Mutex::default(),

@@ -72,6 +72,7 @@ impl Harness {
             place: Place {
                 env: env.vars().clone(),
                 home: home.path().to_owned(),
+                state_dir: home.state_dir(),
                 host: "test".to_owned(),
                 os: "linux".to_owned(),
                 timezone: "UTC".to_owned(),

@@ -9,4 +9,5 @@
 
 mod harness;
 mod queueing;
+mod skills;
 mod turns;

@@ -35,6 +35,7 @@ fn no_arguments_print_the_root_help() {
       configure   Change parts of the setup by answering questions
       sessions    List stored conversations
       sandbox     Show and renew the containers that tools run in
+      skills      List skills, and say what those lack that cannot be used
       approvals   Show and change which commands may run without asking
       nodes       Show and use the nodes of a gateway
       node        Lend this machine's commands to a gateway
@@ -88,6 +89,10 @@ fn every_command_has_help_with_an_example() {
         "sandbox list",
         "sandbox explain",
         "sandbox recreate",
+        "skills",
+        "skills list",
+        "skills info",
+        "skills check",
         "config",
         "config get",
         "config set",

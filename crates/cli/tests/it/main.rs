@@ -25,6 +25,7 @@ mod program;
 mod reset;
 mod sandbox;
 mod sessions;
+mod skills;
 mod status;
 mod system;
 mod traces;

@@ -24,9 +24,7 @@ pub(super) fn skills(root: &Value, locations: &Locations) -> Skills {
     let extra_dirs = extra_dirs.iter().filter(|dir| !dir.trim().is_empty());
     Skills {
         bundled_allowed: node.at("allowBundled").texts().unwrap_or_default().into_iter().collect(),
-        extra_dirs: extra_dirs
-            .map(|dir| absolute(dir, &locations.home, &locations.home))
-            .collect(),
+        extra_dirs: extra_dirs.map(|dir| absolute(dir, &locations.home, &locations.home)).collect(),
         entries: node.at("entries").members().map(|(key, at)| (key.clone(), entry(at))).collect(),
         given: given(root),
     }

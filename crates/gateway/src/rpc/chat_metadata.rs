@@ -37,7 +37,8 @@ impl Method for ChatMetadata {
     async fn call(cx: Cx, params: Params) -> Result<Reply, RpcError> {
         let of_key = params.session_key.as_deref().map(|key| cx.gateway.session_key(key, None));
         let of_key = of_key.and_then(|key| key.agent()).map(|agent| agent.to_string());
-        let models = models_list::of(&cx, params.agent_id.or(of_key).as_deref())?;
-        Ok(Reply { models, commands: commands_list::all() })
+        let agent = params.agent_id.or(of_key);
+        let models = models_list::of(&cx, agent.as_deref())?;
+        Ok(Reply { models, commands: commands_list::all(&cx, agent.as_deref()).await })
     }
 }

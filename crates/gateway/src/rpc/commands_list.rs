@@ -1,6 +1,9 @@
 //! `commands.list`: the slash commands that a conversation takes.
 
-use domain::Scope;
+use std::borrow::Cow;
+
+use agent::skills::SkillCommand;
+use domain::{AgentId, Scope};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -11,13 +14,11 @@ pub(super) struct CommandsList;
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Params {
-    /// Every conversation takes the same commands, from every client.
-    #[serde(rename = "sessionKey")]
+    /// Conversations of one agent take the same commands, from every client.
     #[schemars(length(min = 1))]
-    _session_key: Option<String>,
-    #[serde(rename = "agentId")]
+    session_key: Option<String>,
     #[schemars(length(min = 1))]
-    _agent_id: Option<String>,
+    agent_id: Option<String>,
     #[serde(rename = "provider")]
     #[schemars(length(min = 1))]
     _provider: Option<String>,
@@ -43,12 +44,17 @@ pub(super) struct Reply {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Command {
-    name: &'static str,
-    native_name: &'static str,
+    name: Cow<'static, str>,
+    native_name: Cow<'static, str>,
     text_aliases: Vec<String>,
-    description: &'static str,
+    description: Cow<'static, str>,
+    #[serde(skip_serializing_if = "str::is_empty")]
     category: &'static str,
     source: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    skill_display_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    skill_model_visible: Option<bool>,
     scope: &'static str,
     accepts_args: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -78,8 +84,10 @@ impl Method for CommandsList {
     type Params = Params;
     type Reply = Reply;
 
-    async fn call(_: Cx, params: Params) -> Result<Reply, RpcError> {
-        let mut commands = all();
+    async fn call(cx: Cx, params: Params) -> Result<Reply, RpcError> {
+        let of_key = params.session_key.as_deref().map(|key| cx.gateway.session_key(key, None));
+        let of_key = of_key.and_then(|key| key.agent()).map(|agent| agent.to_string());
+        let mut commands = all(&cx, params.agent_id.or(of_key).as_deref()).await;
         if params.include_args == Some(false) {
             for command in &mut commands {
                 command.args.clear();
@@ -89,9 +97,38 @@ impl Method for CommandsList {
     }
 }
 
-/// All commands.
-pub(super) fn all() -> Vec<Command> {
-    agent::COMMANDS.iter().map(command).collect()
+/// Longest description of a skill that goes into a list of commands, in characters.
+const DESCRIPTION_CHARS_MAX: usize = 100;
+
+/// All commands in conversations of `agent`, else of the default one.
+pub(super) async fn all(cx: &Cx, agent: Option<&str>) -> Vec<Command> {
+    let default = || cx.gateway.config().agents.default.clone();
+    let agent = agent.map_or_else(default, AgentId::normalise);
+    let skills = cx.gateway.sessions.skill_commands(&agent).await;
+    agent::COMMANDS.iter().map(command).chain(skills.into_iter().map(of_skill)).collect()
+}
+
+fn of_skill(skill: SkillCommand) -> Command {
+    let SkillCommand { name, skill, description, is_told } = skill;
+    let description: String = description.chars().take(DESCRIPTION_CHARS_MAX).collect();
+    Command {
+        text_aliases: vec![format!("/{name}")],
+        native_name: name.clone().into(),
+        name: name.into(),
+        description: description.into(),
+        category: "",
+        source: "skill",
+        skill_display_name: Some(skill),
+        skill_model_visible: Some(is_told),
+        scope: "both",
+        accepts_args: true,
+        args: vec![Argument {
+            name: "input",
+            description: "",
+            kind: "string",
+            choices: Vec::new(),
+        }],
+    }
 }
 
 fn command(listed: &agent::ListedCommand) -> Command {
@@ -103,12 +140,14 @@ fn command(listed: &agent::ListedCommand) -> Command {
         choices: choices.iter().map(|&value| Choice { value, label: value }).collect(),
     });
     Command {
-        name: listed.name,
-        native_name: listed.name,
+        name: listed.name.into(),
+        native_name: listed.name.into(),
         text_aliases: names.map(|name| format!("/{name}")).collect(),
-        description: listed.about,
+        description: listed.about.into(),
         category: listed.category,
         source: "native",
+        skill_display_name: None,
+        skill_model_visible: None,
         scope: "both",
         accepts_args: argument.is_some(),
         args: argument.into_iter().collect(),

@@ -10,11 +10,15 @@ pub(super) struct Later {
     pub(super) feature: &'static str,
 }
 
-const GROUPS: [(&str, &str); 12] = [
+const GROUPS: [(&str, &str); 16] = [
     ("channels.", "chat services"),
     ("web.login.", "chat services"),
     ("cron.", "scheduled jobs"),
-    ("skills.", "skills"),
+    ("skills.library.", "libraries of skills"),
+    ("skills.proposals.", "skills that agents propose"),
+    ("skills.curator.", "the curator of skills"),
+    ("skills.upload.", "uploads of skills"),
+    ("skills.", "registries of skills"),
     ("tts.", "voices"),
     ("talk.", "talk modes"),
     ("voicewake.", "wake words"),

@@ -1,6 +1,6 @@
 //! `sandbox.explain`: where a session's tools run, which they are, and why.
 
-use agent::sandboxes;
+use agent::sandboxes::{self, Shelf};
 use policy::explain::{Report, Subject};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -33,7 +33,9 @@ impl Method for SandboxExplain {
         let subject = Subject::find(&config, agent, session);
         let entry = cx.gateway.store.sessions(&subject.agent).get(&subject.key(&config));
         let channel = entry.and_then(|entry| entry.last_channel.clone());
-        sandboxes::explain(&config, &cx.gateway.sandboxes, &subject, channel)
+        let found = cx.gateway.sessions.skills(&subject.agent).await;
+        let shelf = Shelf { found: &found, state_dir: &cx.gateway.locations.state_dir };
+        sandboxes::explain(&config, &cx.gateway.sandboxes, &subject, channel, shelf)
             .await
             .ok_or_else(|| RpcError::invalid(format!("no such agent: {}", subject.agent)))
     }

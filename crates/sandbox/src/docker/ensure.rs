@@ -270,7 +270,10 @@ pub(crate) fn wanted(settings: &Settings, main: &Path) -> Wanted {
         agent_workspace_dir: &settings.agent_dir,
         mounts: &hashed,
     });
-    let (exposed, mounts_hash) = (mounts::exposed(settings), naming::mounts_hash(&hashed));
+    // Skills come and go; a sandbox in use sees them when it is made anew.
+    let lasting = managed.iter().zip(hashed).filter(|(it, _)| !it.is_skills);
+    let mounts_hash = naming::mounts_hash(&lasting.map(|(_, it)| it).collect::<Vec<_>>());
+    let exposed = mounts::exposed(settings);
     Wanted { container, managed, exposed, hash, mounts_hash }
 }
 

@@ -91,10 +91,27 @@ impl Held {
     /// Makes a new directory of this name here, and holds it.
     pub(crate) fn make_dir(&self, name: &OsStr) -> io::Result<Self> {
         mkdirat(&self.fd, name, Mode::from_raw_mode(0o755))?;
+        self.dir(name)
+    }
+
+    /// Holds the directory of this name here, which is no link.
+    pub(crate) fn dir(&self, name: &OsStr) -> io::Result<Self> {
         let fd = openat(&self.fd, name, STEP | OFlags::DIRECTORY, Mode::empty())?;
         let stat = fstat(&fd)?;
         let identity = (stat.st_dev, stat.st_ino);
         Ok(Self { fd, is_dir: true, identity, is_exposed: self.is_exposed })
+    }
+
+    /// Opens the file of this name here, to read. It is a regular one and no link; a pipe in its
+    /// place would have us wait for a writer.
+    pub(crate) fn file(&self, name: &OsStr) -> io::Result<File> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let fd = openat(&self.fd, name, flags | OFlags::NOCTTY, Mode::empty())?;
+        if is(&fstat(&fd)?, FileType::RegularFile) {
+            Ok(File::from(fd))
+        } else {
+            Err(io::Error::new(io::ErrorKind::InvalidInput, "no regular file"))
+        }
     }
 
     /// Removes the file of this name.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use bollard::models::{Mount, MountType, MountVolumeOptions};
 
-use super::settings::{AGENT_TARGET, Access, Settings, Sharing};
+use super::settings::{AGENT_TARGET, Access, SKILLS_TARGET, Settings, Sharing};
 use crate::{
     naming::HashedMount,
     security::{Bind, SERVANT_TARGET},
@@ -22,12 +22,19 @@ pub(crate) struct Managed {
     pub(crate) source: PathBuf,
     pub(crate) target: String,
     pub(crate) writable: bool,
+    /// Whether it shows skills, to read: no bind of the user takes its place, and a sandbox that
+    /// is in use goes on without it.
+    pub(crate) is_skills: bool,
 }
 
 impl Managed {
     fn new(ours: &Path, target: &str, writable: bool) -> Self {
         let (ours, source) = (ours.to_owned(), ours.to_owned());
-        Self { ours, source, target: target.to_owned(), writable }
+        Self { ours, source, target: target.to_owned(), writable, is_skills: false }
+    }
+
+    fn skills(ours: &Path, target: &str) -> Self {
+        Self { is_skills: true, ..Self::new(ours, target, false) }
     }
 
     /// What the hash covers: our own path, so that finding out where we run changes nothing.
@@ -56,6 +63,14 @@ pub(crate) fn managed(settings: &Settings, main: &Path) -> Vec<Managed> {
     if settings.access == Access::Ro && settings.agent_dir != settings.sandbox_dir {
         mounts.push(Managed::new(&settings.agent_dir, AGENT_TARGET, false));
     }
+    if settings.access == Access::Rw {
+        let below = |name: &str| format!("{}/{name}", workdir.trim_end_matches('/'));
+        let copies = settings.seed.skills_dir.as_deref();
+        mounts.extend(copies.map(|dir| Managed::skills(dir, &below(SKILLS_TARGET))));
+        if settings.seed.guards_skills {
+            mounts.push(Managed::skills(&main.join("skills"), &below("skills")));
+        }
+    }
     mounts
 }
 
@@ -67,7 +82,7 @@ pub(crate) fn render(
     servant_volume: Option<&str>,
     relabel: Relabel,
 ) -> (Vec<Mount>, Vec<String>) {
-    let kept = kept(user_binds);
+    let kept = kept(user_binds, managed);
     let mut mounts = Vec::new();
     let mut binds = Vec::new();
     for mount in uncovered(managed, user_binds) {
@@ -92,21 +107,26 @@ pub(crate) fn render(
     (mounts, binds)
 }
 
-/// The user's binds that count, with their text: of those with one target, the last.
-pub(crate) fn kept(user_binds: &[String]) -> Vec<(&String, Bind)> {
+/// The user's binds that count, with their text: of those with one target the last, and none
+/// that would put something else in the place of skills.
+pub(crate) fn kept<'b>(user_binds: &'b [String], managed: &[Managed]) -> Vec<(&'b String, Bind)> {
     let user: Vec<_> =
         user_binds.iter().filter_map(|text| Some((text, Bind::parse(text)?))).collect();
     let is_last = |at: usize| {
         let target = trimmed(&user[at].1.target);
         user[at + 1..].iter().all(|(_, later)| trimmed(&later.target) != target)
     };
-    let are_last: Vec<_> = (0..user.len()).map(is_last).collect();
-    user.into_iter().zip(are_last).filter(|(_, is_last)| *is_last).map(|(it, _)| it).collect()
+    let is_free = |at: usize| {
+        let target = trimmed(&user[at].1.target);
+        managed.iter().all(|it| !it.is_skills || trimmed(&it.target) != target)
+    };
+    let count: Vec<_> = (0..user.len()).map(|at| is_last(at) && is_free(at)).collect();
+    user.into_iter().zip(count).filter(|(_, counts)| *counts).map(|(it, _)| it).collect()
 }
 
 /// The managed mounts that no bind of the user covers.
 pub(crate) fn uncovered(managed: &[Managed], user_binds: &[String]) -> Vec<Managed> {
-    let kept = kept(user_binds);
+    let kept = kept(user_binds, managed);
     let is_covered = |mount: &Managed| {
         kept.iter().any(|(_, bind)| trimmed(&bind.target) == trimmed(&mount.target))
     };
@@ -181,6 +201,37 @@ mod tests {
             ]
         );
         assert_eq!(shown(Access::Rw), [row("/state/workspace", "/workspace", true)]);
+    }
+
+    #[test]
+    fn skills_are_shown_beside_the_agents_workspace_and_no_bind_hides_them() {
+        let settings = Settings { access: Access::Rw, ..settings() };
+        let mut seeded = settings.clone();
+        seeded.seed.skills_dir = Some(PathBuf::from("/state/copies"));
+        seeded.seed.guards_skills = true;
+
+        let managed = managed(&seeded, main_dir(&seeded));
+        let binds = ["/mine:/workspace/skills/", "/d:/data"].map(str::to_owned);
+        let (mounts, kept) = render(&managed, &binds, None, Relabel::No);
+
+        let shown: Vec<_> = mounts
+            .iter()
+            .map(|it| (it.target.as_deref().unwrap_or_default(), it.read_only == Some(true)))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                ("/workspace", false),
+                ("/workspace/.openclaw/sandbox-skills", true),
+                ("/workspace/skills", true),
+            ]
+        );
+        assert_eq!(
+            (managed[2].ours.as_path(), kept),
+            (Path::new("/state/workspace/skills"), vec![binds[1].clone()])
+        );
+        seeded.access = Access::None;
+        assert_eq!(super::managed(&seeded, main_dir(&seeded)).len(), 1);
     }
 
     #[test]

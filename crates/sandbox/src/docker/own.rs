@@ -76,6 +76,7 @@ pub(crate) fn translate(managed: &[Managed], own: &[OwnMount]) -> Result<Vec<Man
                 source: nested.source.clone(),
                 target: format!("{}/{}", mount.target, rest.display()),
                 writable: mount.writable && nested.writable,
+                is_skills: mount.is_skills,
             });
         }
     }
@@ -129,7 +130,7 @@ mod tests {
 
     fn want(ours: &str) -> [Managed; 1] {
         let (ours, target) = (PathBuf::from(ours), "/workspace".to_owned());
-        [Managed { source: ours.clone(), ours, target, writable: true }]
+        [Managed { source: ours.clone(), ours, target, writable: true, is_skills: false }]
     }
 
     fn sources(translated: &[Managed]) -> Vec<(String, String)> {

@@ -63,11 +63,12 @@ pub(crate) async fn claims(
 
 fn open(managed: Vec<Managed>, binds: &[String], exposed: &[PathBuf]) -> Result<Vec<Claim>, Error> {
     let mut claims = Vec::new();
+    let kept = mounts::kept(binds, &managed);
     for Managed { ours, target, writable, .. } in managed {
         let held = Held::open(&ours, exposed).map_err(|error| directory(&ours, error.why))?;
         claims.push(Claim { held, ours, target, writable, bind: None });
     }
-    for (text, bind) in mounts::kept(binds) {
+    for (text, bind) in kept {
         let ours = PathBuf::from(&bind.source);
         let held = match Held::open(&ours, exposed) {
             Ok(held) if held.is_exposed => held,

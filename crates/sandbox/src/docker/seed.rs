@@ -1,10 +1,10 @@
 //! What lies in a sandbox's own directory before its first command.
 //!
-//! Files are only ever added; `skills/` is a mirror and made anew each time. No link in the
+//! Files are only ever added; `skills/` is a mirror, and `mirror` makes it anew each time. No link in the
 //! directory is followed: a sandbox may have put it there to have us write elsewhere.
 
 use std::{
-    ffi::{OsStr, OsString},
+    ffi::OsString,
     fs::{self, DirBuilder, OpenOptions},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown, lchown},
@@ -14,8 +14,8 @@ use std::{
 use super::{
     error::Error,
     held::Held,
-    mounts,
-    settings::{Access, Seed, Settings, Sharing},
+    mirror, mounts,
+    settings::{Access, SKILLS_TARGET, Seed, Settings, Sharing},
 };
 
 /// The user that a container is to run as, and that its new files belong to.
@@ -62,7 +62,9 @@ pub(crate) fn prepare(settings: &Settings) -> Result<(), Error> {
     let user = settings.container.user.as_deref().and_then(Owner::parse);
     let owner = user.filter(|_| rustix::process::geteuid().is_root());
     if settings.access == Access::Rw {
-        return make_dir(&settings.agent_dir, None);
+        make_dir(&settings.agent_dir, None)?;
+        let copies = settings.seed.skills_dir.as_deref();
+        return copies.map_or(Ok(()), |dir| lay_out_skills(settings, dir));
     }
     let (dir, exposed) = (&settings.sandbox_dir, mounts::exposed(settings));
     if settings.scope.sharing != Sharing::Shared {
@@ -70,7 +72,7 @@ pub(crate) fn prepare(settings: &Settings) -> Result<(), Error> {
     }
     make_dir(dir, owner)?;
     let held = Held::open(dir, &exposed).map_err(|error| at(dir, error.why))?;
-    fill(dir, &held, &settings.seed, owner)
+    fill(dir, &held, &settings.seed, (owner, &exposed))
 }
 
 /// Refuses a link where a sandbox's own directory should be, before anything is made there. A
@@ -94,7 +96,12 @@ pub(crate) fn make_dir(dir: &Path, owner: Option<Owner>) -> Result<(), Error> {
 }
 
 /// Puts files and skills into `dir`, which is held: its name may be another's by now.
-fn fill(dir: &Path, held: &Held, seed: &Seed, owner: Option<Owner>) -> Result<(), Error> {
+fn fill(
+    dir: &Path,
+    held: &Held,
+    seed: &Seed,
+    (owner, exposed): (Option<Owner>, &[PathBuf]),
+) -> Result<(), Error> {
     for (name, text) in seed.files.iter() {
         let path = held.path().join(name);
         let made = OpenOptions::new().write(true).create_new(true).mode(0o644).open(&path);
@@ -110,55 +117,34 @@ fn fill(dir: &Path, held: &Held, seed: &Seed, owner: Option<Owner>) -> Result<()
         }
     }
     if let Some(skills) = &seed.skills {
-        mirror(dir, held, skills, owner).map_err(|error| at(dir, error))?;
+        mirror::renew(dir, held, skills, (owner, exposed)).map_err(|error| at(dir, error))?;
     }
     Ok(())
 }
 
-/// Replaces `skills` in `dir` by copies of these directories. A skill that cannot be copied is
-/// left out with a warning.
-///
-/// The copies are made beside `dir` and then moved in, so that nobody sees half of one.
-fn mirror(
-    dir: &Path,
-    held: &Held,
-    skills: &[(String, PathBuf)],
-    owner: Option<Owner>,
-) -> io::Result<()> {
-    let target = held.path().join("skills");
-    match fs::symlink_metadata(&target) {
-        Ok(found) if found.is_dir() => fs::remove_dir_all(&target)?,
-        #[expect(clippy::disallowed_methods, reason = "the mirror is ours to clear")]
-        Ok(_) => fs::remove_file(&target)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
-    if skills.is_empty() {
-        return Ok(());
-    }
-    let beside = beside(dir)?;
-    let above = beside.parent().unwrap_or(dir);
-    let above = Held::open(above, &[]).map_err(|error| error.why)?;
-    let copies = above.make_dir(beside.file_name().unwrap_or_default())?;
-    copies.give(owner)?;
-    for (name, source) in skills {
-        let is_plain =
-            !name.is_empty() && !name.contains(['/', '\0']) && name != "." && name != "..";
-        let done = if is_plain {
-            copy_dir(source, &copies, name.as_ref(), (owner, 0))
-        } else {
-            Err(io::Error::new(io::ErrorKind::InvalidInput, "no directory name"))
+/// Copies the skills to their own directory, and makes the place in the agent's workspace where
+/// a sandbox is shown that: left to the engine, it would belong to root.
+fn lay_out_skills(settings: &Settings, dir: &Path) -> Result<(), Error> {
+    let exposed = mounts::exposed(settings);
+    let owner = rustix::process::geteuid().is_root().then(|| owner_of(&settings.agent_dir));
+    make_dir(dir, None)?;
+    let held = Held::open(dir, &exposed).map_err(|error| at(dir, error.why))?;
+    let skills = settings.seed.skills.as_deref().unwrap_or_default();
+    mirror::renew(dir, &held, skills, (owner, &exposed)).map_err(|error| at(dir, error))?;
+    let place = settings.agent_dir.join(SKILLS_TARGET);
+    let workspace = Held::open(&settings.agent_dir, &exposed);
+    let mut above = workspace.map_err(|error| at(&settings.agent_dir, error.why))?;
+    for name in Path::new(SKILLS_TARGET) {
+        above = match above.dir(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let made = above.make_dir(name).map_err(|error| at(&place, error))?;
+                made.give(owner).map_err(|error| at(&place, error))?;
+                made
+            }
+            found => found.map_err(|error| at(&place, error))?,
         };
-        if let Err(error) = done {
-            tracing::warn!(skill = %name, %error, "skill not copied into the sandbox");
-        }
     }
-    #[expect(clippy::disallowed_methods, reason = "the mirror is ours to place")]
-    let placed = fs::rename(&beside, &target);
-    if placed.is_err() {
-        fs::remove_dir_all(&beside).ok();
-    }
-    placed
+    Ok(())
 }
 
 /// A new name next to `dir`, on the same disk.
@@ -169,44 +155,6 @@ pub(crate) fn beside(dir: &Path) -> io::Result<PathBuf> {
     name.push(dir.file_name().unwrap_or_default());
     name.push(format!("-{}", hex::encode(seed)));
     Ok(dir.with_file_name(name))
-}
-
-/// Copies a directory to a new one. Sandboxes that share the place may be at work in it, so
-/// each directory is held and each file is new.
-fn copy_dir(
-    source: &Path,
-    into: &Held,
-    name: &OsStr,
-    (owner, depth): (Option<Owner>, usize),
-) -> io::Result<()> {
-    const DEPTH_MAX: usize = 32;
-    if depth > DEPTH_MAX {
-        return Err(io::Error::other("too deep"));
-    }
-    let made = into.make_dir(name)?;
-    made.give(owner)?;
-    for entry in fs::read_dir(source)? {
-        let entry = entry?;
-        let (from, kind) = (entry.path(), entry.file_type()?);
-        if kind.is_dir() {
-            copy_dir(&from, &made, &entry.file_name(), (owner, depth + 1))?;
-        } else if kind.is_file() {
-            copy_file(&from, &made.path().join(entry.file_name()), owner)?;
-        } else {
-            // A link could lead the copy, or the sandbox, out of the skill.
-            tracing::debug!(path = %from.display(), "left out of the skill's copy");
-        }
-    }
-    Ok(())
-}
-
-fn copy_file(from: &Path, to: &Path, owner: Option<Owner>) -> io::Result<()> {
-    let mut from = OpenOptions::new().read(true).open(from)?;
-    let permissions = from.metadata()?.permissions();
-    let mut to = OpenOptions::new().write(true).create_new(true).open(to)?;
-    io::copy(&mut from, &mut to)?;
-    to.set_permissions(permissions)?;
-    owner.map_or(Ok(()), |it| fchown(&to, Some(it.uid), Some(it.gid)))
 }
 
 fn give(path: &Path, owner: Option<Owner>) -> io::Result<()> {
@@ -226,15 +174,13 @@ mod tests {
 
     use super::*;
 
-    fn seed(files: &[(&str, &str)], skills: &[(&str, &Path)]) -> Seed {
-        Seed {
-            files: files.iter().map(|(n, t)| ((*n).to_owned(), (*t).to_owned())).collect(),
-            skills: Some(skills.iter().map(|(n, p)| ((*n).to_owned(), (*p).to_owned())).collect()),
-        }
+    fn seed(files: &[(&str, &str)]) -> Seed {
+        let files = files.iter().map(|(n, t)| ((*n).to_owned(), (*t).to_owned()));
+        Seed { files: files.collect(), ..Seed::default() }
     }
 
     fn seeded(dir: &Path, seed: &Seed) {
-        fill(dir, &Held::open(dir, &[]).unwrap(), seed, None).unwrap();
+        fill(dir, &Held::open(dir, &[]).unwrap(), seed, (None, &[])).unwrap();
     }
 
     fn text(path: &Path) -> String {
@@ -252,7 +198,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         put(&home.path().join("USER.md"), "mine");
         symlink("/nowhere/x", home.path().join("SOUL.md")).unwrap();
-        let seed = seed(&[("AGENTS.md", "a"), ("USER.md", "theirs"), ("SOUL.md", "s")], &[]);
+        let seed = seed(&[("AGENTS.md", "a"), ("USER.md", "theirs"), ("SOUL.md", "s")]);
 
         seeded(home.path(), &seed);
 
@@ -262,36 +208,24 @@ mod tests {
     }
 
     #[test]
-    fn the_skills_mirror_is_made_anew_without_links() {
-        let (root, skills) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let home = root.path().join("box");
-        make_dir(&home, None).unwrap();
-        let skill = skills.path().join("git");
-        DirBuilder::new().recursive(true).create(skill.join("bin")).unwrap();
-        put(&skill.join("bin/run"), "r");
-        symlink("/etc/passwd", skill.join("leak")).unwrap();
-        let seed = seed(&[], &[("git", &skill), ("gone", Path::new("/nowhere")), ("../x", &skill)]);
-        seeded(&home, &seed);
-        put(&home.join("skills/git/edited"), "x");
+    fn skills_go_beside_a_workspace_that_a_sandbox_works_in() {
+        let home = tempfile::tempdir().unwrap();
+        let (skill, workspace) = (home.path().join("git"), home.path().join("ws"));
+        make_dir(&skill, None).unwrap();
+        put(&skill.join("SKILL.md"), "s");
+        let mut settings = crate::docker::settings::tests_support::settings();
+        (settings.access, settings.agent_dir) = (Access::Rw, workspace.clone());
+        settings.seed.skills = Some([("git".to_owned(), skill)].into());
+        settings.seed.skills_dir = Some(home.path().join("copies/of"));
 
-        seeded(&home, &seed);
+        prepare(&settings).unwrap();
+        prepare(&settings).unwrap();
 
-        assert_eq!(text(&home.join("skills/git/bin/run")), "r");
-        assert!(!home.join("skills/git/edited").exists());
-        assert!(fs::symlink_metadata(home.join("skills/git/leak")).is_err());
-        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn a_mirror_that_became_a_link_does_not_lead_the_clearing_away() {
-        let (home, victim) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        put(&victim.path().join("keep"), "k");
-        symlink(victim.path(), home.path().join("skills")).unwrap();
-
-        seeded(home.path(), &seed(&[], &[]));
-
-        assert_eq!(text(&victim.path().join("keep")), "k");
-        assert!(fs::symlink_metadata(home.path().join("skills")).is_err());
+        assert_eq!(text(&home.path().join("copies/of/skills/git/SKILL.md")), "s");
+        assert!(workspace.join(SKILLS_TARGET).is_dir());
+        fs::remove_dir_all(workspace.join(".openclaw")).unwrap();
+        symlink("/", workspace.join(".openclaw")).unwrap();
+        assert!(prepare(&settings).is_err());
     }
 
     #[test]

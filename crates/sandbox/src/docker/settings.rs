@@ -177,6 +177,10 @@ impl Default for Prune {
     }
 }
 
+/// Where the directory with copies of skills is, below the working directory of a sandbox that
+/// works in the agent's workspace.
+pub const SKILLS_TARGET: &str = ".openclaw/sandbox-skills";
+
 /// What is put into a sandbox's own directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seed {
@@ -184,6 +188,11 @@ pub struct Seed {
     pub files: Arc<[(String, String)]>,
     /// Skills by name and directory; `None` leaves `skills/` alone.
     pub skills: Option<Arc<[(String, PathBuf)]>>,
+    /// With access `rw`, where copies of the skills lie on our side, since the agent's workspace
+    /// is no place for them; `None` when there are none to be shown.
+    pub skills_dir: Option<PathBuf>,
+    /// With access `rw`, whether the workspace's own `skills/` can only be read.
+    pub guards_skills: bool,
 }
 
 #[cfg(test)]

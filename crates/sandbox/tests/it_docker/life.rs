@@ -120,6 +120,7 @@ async fn seeds_are_there_before_the_first_command() {
     settings.seed = Seed {
         files: Arc::from([("AGENTS.md".to_owned(), "rules".to_owned())]),
         skills: Some(Arc::from([("git".to_owned(), skill)])),
+        ..Seed::default()
     };
 
     let sandbox = rig.gateway().ensure(&settings).await.unwrap();

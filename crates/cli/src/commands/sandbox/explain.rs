@@ -3,7 +3,10 @@
 //! Needs neither a gateway nor an engine: everything is asked of the rules that decide. An
 //! engine that answers tells how the sandbox is reached.
 
-use agent::sandboxes;
+use agent::{
+    sandboxes::{self, Shelf},
+    skills::{Library, Site},
+};
 use policy::explain::{ElevatedReport, ListSource, Report, Subject};
 
 use crate::{
@@ -50,7 +53,12 @@ async fn explain(program: &Program, args: &Args) -> Result<Report, Failure> {
         store.sessions(&subject.agent).get(&subject.key(config))?.last_channel.clone()
     });
     let engines = super::open_engines(program);
-    sandboxes::explain(config, &engines, &subject, channel).await.ok_or_else(|| {
+    let site = Site { env: program.env().vars(), state_dir: &program.locations.state_dir };
+    let agent = config.agents.get(&subject.agent);
+    let found = agent.map(|agent| Library::default().of(config, agent, &site));
+    let found = found.unwrap_or_default();
+    let shelf = Shelf { found: &found, state_dir: site.state_dir };
+    sandboxes::explain(config, &engines, &subject, channel, shelf).await.ok_or_else(|| {
         let known: Vec<_> = config.agents.list.iter().map(|agent| agent.id.as_str()).collect();
         Failure::new(Kind::Usage, format!("there is no agent `{}`", subject.agent))
             .hint(format!("openclaw sandbox explain --agent {}", known.join(" | ")))
