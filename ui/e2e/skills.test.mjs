@@ -121,3 +121,17 @@ for (const { width, language, words } of [
     await page.context().close();
   });
 }
+
+test("what is typed after a slash is completed by skills", async () => {
+  const page = await openPage(chromium);
+  await enter(page, gateway, "chat");
+  await page.locator(".composer textarea").fill("/no");
+  const offer = page.getByRole("option", { name: /\/notes/ });
+  await offer.waitFor();
+
+  await offer.click();
+  await page.keyboard.press("Enter");
+
+  await page.getByText('The person asks for the skill "notes".').first().waitFor();
+  await page.context().close();
+});

@@ -18,7 +18,18 @@ pub(super) fn read(text: &str) -> Option<BTreeMap<String, Value>> {
     let lines = by_lines(block);
     // Metadata is JSON5 by custom, and with comments in it YAML reads other keys there.
     let metadata = lines.get("metadata").map(object).filter(Value::is_object);
-    let mut parsed = yaml(block).unwrap_or(lines);
+    let mut parsed = yaml(block).unwrap_or_default();
+    for (key, text) in lines {
+        // A skill may be called `off` or `1.0`, which to YAML are no texts.
+        let is_read = match parsed.get(&key) {
+            Some(Value::Bool(_) | Value::Number(_)) => key != "name",
+            Some(_) => true,
+            None => false,
+        };
+        if !is_read {
+            parsed.insert(key, text);
+        }
+    }
     if let Some(metadata) = metadata {
         parsed.insert("metadata".to_owned(), metadata);
     }
@@ -130,6 +141,7 @@ mod tests {
 
     #[test]
     fn yaml_is_read_with_its_blocks_lists_and_flags() {
+        assert_eq!(read("---\nname: off\n---\n").unwrap()["name"], json!("off"));
         let front = read(
             "---\nName: sky\ndescription: >\n  Tells\n  the weather.\nuser-invocable: no\n\
              metadata:\n  openclaw:\n    requires:\n      bins:\n        - sky\n---\n# How\n",

@@ -2,7 +2,7 @@
 //!
 //! Owns the run and its verdict; how to replay, compare and excuse is in the modules below.
 
-use std::path::Path;
+use std::{fs, path::Path};
 
 use serde_json::json;
 use testkit::{gateway::Gateway, home::TempHome, llm::Llm};
@@ -107,8 +107,17 @@ fn home(model: &Llm) -> TempHome {
         "models": { "mode": "merge" },
     }))
     .unwrap();
+    // The recorded gateways had skills that came with them.
+    let skill = home.state_dir().join("skills/sky");
+    fs::create_dir_all(&skill).unwrap();
+    fs::write(skill.join("SKILL.md"), SKILL).unwrap();
     home
 }
+
+const SKILL: &str = "---\nname: sky\ndescription: Tells the weather.\nhomepage: https://sky.example\n\
+    metadata: {openclaw: {emoji: S, primaryEnv: SKY_KEY, os: [darwin], requires: {bins: [sky], \
+    anyBins: [sky], env: [SKY_KEY], config: [sky.on]}, install: [{id: brew, kind: brew, formula: sky, \
+    bins: [sky], label: Sky}]}}\n---\n";
 
 /// The recorded gateways had served one turn in the main session before.
 async fn warm_up(gateway: &Gateway, version: u32) {

@@ -58,7 +58,7 @@ async fn skills_are_shown_beside_the_workspace_and_can_only_be_read() {
         assert_ne!(run(&*sandbox, &line).await.exit, Exit::Code(0), "{line}");
     }
     assert_eq!(text(&rig.home.join("workspace/skills/own/SKILL.md")), "own");
-    assert_eq!(out(&*sandbox, "echo fine >note; cat note").await, "fine\n");
+    assert_eq!(out(&*sandbox, "echo fine >note; cat note").await, "fine");
 
     let first = rig.id(&settings).await;
     put(&rig.home.join("managed/git"), "git2");

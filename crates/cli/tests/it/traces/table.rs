@@ -305,7 +305,7 @@ const fn row(file: &'static str, path: &'static str, why: &'static str) -> Delib
 }
 
 /// What is replayed, in an order in which it makes sense on one gateway.
-pub(crate) const REPLAYED: [&str; 68] = [
+pub(crate) const REPLAYED: [&str; 69] = [
     "connect-token-no-device",
     "connect-token-backend",
     "connect-token-webchat-no-device",
@@ -363,6 +363,7 @@ pub(crate) const REPLAYED: [&str; 68] = [
     "usage.cost",
     "wizard.status",
     "commands.list",
+    "skills.status",
     "tools.catalog",
     "tools.effective",
     "models.authStatus",
@@ -378,7 +379,7 @@ pub(crate) const REPLAYED: [&str; 68] = [
 
 /// What waits for features of later versions, by the beginning of its name. `http` is replayed
 /// beside the others.
-pub(crate) const LATER: [(&str, &str); 11] = [
+pub(crate) const LATER: [(&str, &str); 10] = [
     ("channels.", "channels"),
     ("chat-send-tool-exec-sandbox", "the sandbox"),
     ("cron", "cron"),
@@ -387,7 +388,6 @@ pub(crate) const LATER: [(&str, &str); 11] = [
     ("llm-upstream-requests", "no conversation with a gateway"),
     ("sandbox-docker-events", "the sandbox"),
     ("secrets.", "secrets by reference"),
-    ("skills.", "skills"),
     ("tts.", "speech"),
     ("voicewake.", "wake words"),
 ];
