@@ -113,7 +113,6 @@ for (const { width, language, words } of [
     await skill("video").getByRole("button", { name: "With npm" }).click();
     await skill("video").getByText("run: npm install -g @film/cutter").waitFor();
 
-    await weather.locator("summary").click();
     await weather.locator(".secret .quiet").click();
     await until(async () => entries().weather.apiKey === undefined, "the key is forgotten");
     await weather.getByLabel(words.key).waitFor();

@@ -95,7 +95,7 @@ fn hold(root: SkillRoot<'_>) -> Option<Held> {
 /// What may be skills, sorted.
 fn names(held: &Held) -> Vec<String> {
     let Ok(entries) = Dir::read_from(&held.skills) else { return Vec::new() };
-    let named = entries.take(NAMES_MAX).filter_map(|entry| {
+    let found = entries.take(NAMES_MAX).filter_map(|entry| {
         let entry = entry.ok()?;
         let may_be_dir = matches!(
             entry.file_type(),
@@ -104,7 +104,7 @@ fn names(held: &Held) -> Vec<String> {
         let name = entry.file_name().to_str().ok()?;
         (may_be_dir && !name.starts_with('.') && name != "node_modules").then(|| name.to_owned())
     });
-    let mut names: Vec<String> = named.collect();
+    let mut names: Vec<String> = found.collect();
     names.sort();
     names
 }
