@@ -30,15 +30,14 @@ pub(crate) async fn to(
     submission: &Submission,
 ) -> Result<Answer, SubmitError> {
     match command {
-        Command::Help => Ok(Answer::Text(HELP.to_owned())),
+        // A skill is no more than a message; the session lines that up like any other.
+        Command::Help | Command::Skill(_) => Ok(Answer::Text(HELP.to_owned())),
         Command::Status => Ok(Answer::Text(card(session))),
         Command::WhoAmI => Ok(Answer::Text(format!("You write by way of {}.", submission.channel))),
         Command::Reset(rest) => reset(session, &rest).await,
         Command::Compact(wish) => compact_now(session, &wish).await,
         Command::Approve(answer) => Ok(Answer::Text(approve(session, answer, submission).await)),
         Command::Set(setting, value) => set(session, setting, value).await.map(Answer::Text),
-        // The session lines these up like any other message.
-        Command::Skill(_) => Ok(Answer::Text(HELP.to_owned())),
         Command::Model(name) => model(session, name).await.map(Answer::Text),
     }
 }

@@ -182,9 +182,9 @@ fn cut(text: &str, chars_max: usize) -> String {
 }
 
 fn texts(value: &Value) -> Vec<String> {
-    match value {
-        Value::Array(items) => items.iter().take(ITEMS_MAX).filter_map(front::text).collect(),
-        one => front::text(one).into_iter().collect(),
+    match value.as_array() {
+        Some(items) => items.iter().take(ITEMS_MAX).filter_map(front::text).collect(),
+        None => front::text(value).into_iter().collect(),
     }
 }
 

@@ -113,7 +113,10 @@ function Shelf({ agentId }: { agentId: string }) {
     <Await of={status}>
       {({ skills, workspaceDir, managedSkillsDir }) => {
         if (skills.length === 0) {
-          const text = t("skills.none.text", { own: `${workspaceDir}/skills`, all: managedSkillsDir });
+          const text = t("skills.none.text", {
+            own: `${workspaceDir}/skills`,
+            all: managedSkillsDir,
+          });
           return <Empty icon="bulb" title={t("skills.none")} text={text} />;
         }
         const wanted = typed.value.trim().toLowerCase();
@@ -190,6 +193,7 @@ function Card({ skill, agentId, change }: Props) {
           <input
             type="checkbox"
             role="switch"
+            aria-checked={!skill.disabled}
             checked={!skill.disabled}
             disabled={!mayChange || isBusy.value}
             onChange={(event) => void turn(event.currentTarget.checked)}

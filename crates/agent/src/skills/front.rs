@@ -60,12 +60,12 @@ pub(super) fn flag(value: &Value) -> Option<bool> {
 
 /// An object, written as such or as JSON5 in a text.
 pub(super) fn object(value: &Value) -> Value {
-    match value {
-        Value::Object(_) => value.clone(),
-        Value::String(text) if text.matches(['{', '[']).count() <= BRACKETS_MAX => {
+    match value.as_str() {
+        None if value.is_object() => value.clone(),
+        Some(text) if text.matches(['{', '[']).count() <= BRACKETS_MAX => {
             json5::from_str(text).unwrap_or_default()
         }
-        _ => Value::Null,
+        Some(_) | None => Value::Null,
     }
 }
 
@@ -101,10 +101,7 @@ fn yaml(block: &str) -> Option<Map<String, Value>> {
         },
     };
     let parsed: Value = serde_saphyr::from_str_with_options(block, options).ok()?;
-    match parsed {
-        Value::Object(map) => Some(map),
-        _ => None,
-    }
+    if let Value::Object(map) = parsed { Some(map) } else { None }
 }
 
 /// A key before the first colon of each line; a value goes on over the indented lines below it.

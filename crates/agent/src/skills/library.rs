@@ -23,7 +23,10 @@ const BUNDLED_DIR: &str = "OPENCLAW_BUNDLED_SKILLS_DIR";
 
 /// Skills as they were when last read. Knows no agent: what one has is asked of it.
 #[derive(Debug, Default)]
-pub struct Library(Mutex<BTreeMap<PathBuf, (SkillStamp, Option<Arc<Skill>>)>>);
+pub struct Library(Mutex<BTreeMap<PathBuf, Known>>);
+
+/// Which version of a file it was, and the skill in it, if it was one.
+type Known = (SkillStamp, Option<Arc<Skill>>);
 
 /// Where the process runs.
 #[derive(Clone, Copy, Debug)]

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use policy::scope::Role;
 use domain::Scope;
+use policy::scope::Role;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
