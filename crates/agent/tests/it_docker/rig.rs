@@ -1,6 +1,6 @@
 //! A hub whose sandboxes are real. Its containers go with it.
 
-use std::{collections::BTreeMap, path::PathBuf, process::Command, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use agent::{Lookup, Outcome, Parts, Place, Sessions, Submission};
 use domain::{Content, SessionKey, SystemClock, TurnId};
@@ -10,26 +10,28 @@ use sandbox::{
 };
 use serde_json::Value;
 use store::{OpenOptions, SandboxRegistry, Store};
-use testkit::{home::TempHome, llm::Llm};
+use testkit::{
+    containers::{Containers, servant},
+    home::TempHome,
+    llm::Llm,
+};
 use tokio::{sync::mpsc, sync::watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// Tells containers of tests from others.
-const LABEL: &str = "openclaw.test";
 /// Longest wait for a turn.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(crate) struct Rig {
     sessions: Sessions,
+    _containers: Containers,
     pub(crate) llm: Llm,
     pub(crate) home: TempHome,
-    run: String,
     _events: mpsc::Receiver<agent::Event>,
     _config: watch::Sender<Arc<config::Config>>,
 }
 
 impl Rig {
-    pub(crate) fn with(llm: Llm, settings: &Value) -> Self {
+    pub(crate) async fn with(llm: Llm, settings: &Value) -> Self {
         let home = TempHome::with_model(&llm.base_url()).unwrap();
         home.merge_config(settings).unwrap();
         let vars = BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]);
@@ -38,7 +40,7 @@ impl Rig {
         let loaded = config::load(&locations, &env);
         assert_eq!(loaded.snapshot.problems, []);
         let (config, receiver) = watch::channel(loaded.config.unwrap());
-        let run = uuid::Uuid::new_v4().simple().to_string();
+        let containers = Containers::new().await;
         let store = Store::open(OpenOptions {
             state_dir: home.state_dir(),
             sessions_template: None,
@@ -52,8 +54,8 @@ impl Rig {
             registry: SandboxRegistry::new(&home.state_dir()),
             clock: SystemClock::shared(),
             servant: Some(servant()),
-            owner: run.clone(),
-            labels: BTreeMap::from([(LABEL.to_owned(), run.clone())]),
+            owner: containers.run.clone(),
+            labels: BTreeMap::from([containers.label()]),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         });
@@ -79,7 +81,7 @@ impl Rig {
             },
             ports: agent::Ports::default(),
         });
-        Self { sessions, llm, home, run, _events: events, _config: config }
+        Self { sessions, llm, home, _containers: containers, _events: events, _config: config }
     }
 
     /// Says something in the main conversation and waits for the turn to end.
@@ -92,25 +94,4 @@ impl Rig {
             Lookup::Pending => panic!("turn `{turn}` did not end"),
         }
     }
-}
-
-impl Drop for Rig {
-    fn drop(&mut self) {
-        let filter = format!("label={LABEL}={}", self.run);
-        let list = Command::new("docker").args(["ps", "-aq", "--filter", &filter]).output();
-        let listed = list.map(|it| String::from_utf8_lossy(&it.stdout).into_owned());
-        let ids = listed.unwrap_or_default();
-        if !ids.trim().is_empty() {
-            let mut remove = Command::new("docker");
-            remove.args(["rm", "-fv"]).args(ids.split_whitespace());
-            remove.stdout(std::process::Stdio::null()).status().ok();
-        }
-    }
-}
-
-/// The servant's program, as its script builds it.
-fn servant() -> PathBuf {
-    let exe = std::env::current_exe().unwrap();
-    let found = exe.ancestors().map(|it| it.join("boxd/openclaw-boxd")).find(|it| it.is_file());
-    found.expect("no servant: run scripts/build-boxd.sh")
 }

@@ -25,7 +25,8 @@ async fn told(access: &str) -> (Vec<String>, String) {
             "agents": {"defaults": {"sandbox": {"mode": "all", "workspaceAccess": access}}},
             "skills": {"entries": {"own": {"apiKey": "hidden"}, "shared": {"apiKey": "hidden"}}},
         }),
-    );
+    )
+    .await;
     put(&rig, "workspace/skills", "own");
     put(&rig, "skills", "shared");
 

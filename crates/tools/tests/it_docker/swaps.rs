@@ -65,7 +65,7 @@ async fn what_the_gateway_puts_into_a_workspace_follows_no_link() {
     settings.seed = sandbox::docker::settings::Seed {
         files: std::sync::Arc::from([("AGENTS.md".to_owned(), "rules".to_owned())]),
         skills: Some(std::sync::Arc::from([("git".to_owned(), skill)])),
-        ..Seed::default()
+        ..sandbox::docker::settings::Seed::default()
     };
     let inside = rig.enter(&settings).await;
     let places = [precious.display().to_string(), rig.home.join("made").display().to_string()];
