@@ -44,7 +44,7 @@ pub(super) async fn connect(
     readers: &mut JoinSet<()>,
 ) -> anyhow::Result<()> {
     for _ in 0..count {
-        let wire = Wire::connect(gateway.port(), gateway.token()).await?;
+        let wire = Wire::connect_in_crowd(gateway.port(), gateway.token()).await?;
         let mut socket = wire.into_socket();
         readers.spawn(async move { while let Some(Ok(_)) = socket.next().await {} });
     }

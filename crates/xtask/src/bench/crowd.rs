@@ -27,10 +27,20 @@ pub(super) async fn measure(lab: &Lab) -> anyhow::Result<Vec<Row>> {
     raise_descriptor_limit()?;
     let home = TempHome::minimal()?;
     let gateway = Gateway::start(&lab.openclaw, &home)?;
-    let rows = vec![handshake(lab, &gateway).await?, noise(lab, &gateway).await?];
-    let rows = [rows, vec![fan_out(lab, &gateway).await?]].concat();
+    let mut rows = vec![
+        handshake(lab, &gateway).await?,
+        noise(lab, &gateway).await?,
+        fan_out(lab, &gateway).await?,
+    ];
+    // Its thousand connections would count among the ten thousand.
     drop(gateway);
-    Ok([rows, vec![crowd(lab).await?]].concat())
+    rows.push(crowd(lab).await?);
+    Ok(rows)
+}
+
+/// A figure that OpenClaw 2026.9 was not measured for.
+fn row(figure: &'static str, goal: &'static str, measured: String, verdict: Verdict) -> Row {
+    Row { figure, goal, reference: "", measured, verdict }
 }
 
 /// Ten thousand clients that only listen.
@@ -44,13 +54,8 @@ async fn crowd(lab: &Lab) -> anyhow::Result<Row> {
     let memory = Memory::of(gateway.pid())?;
     // The descriptors of both ends end just short of ten thousand on small machines.
     let whole = memory.rss_kib / 1024.0 * 10_000.0 / f64::from(count);
-    Ok(Row {
-        figure: "10,000 idle WebSocket clients",
-        goal: "≤ 300 MiB",
-        reference: "",
-        measured: format!("{whole:.0} MiB (from {count})"),
-        verdict: Verdict::of(whole <= 300.0),
-    })
+    let measured = format!("{whole:.0} MiB (from {count})");
+    Ok(row("10,000 idle WebSocket clients", "≤ 300 MiB", measured, Verdict::of(whole <= 300.0)))
 }
 
 /// From the request that causes an event to the last of a thousand clients that sees it.
@@ -59,7 +64,8 @@ async fn fan_out(lab: &Lab, gateway: &Gateway) -> anyhow::Result<Row> {
     let (seen, mut sightings) = mpsc::channel(count);
     let mut readers = JoinSet::new();
     for _ in 0..count {
-        let mut socket = Wire::connect(gateway.port(), gateway.token()).await?.into_socket();
+        let wire = Wire::connect_in_crowd(gateway.port(), gateway.token()).await?;
+        let mut socket = wire.into_socket();
         let seen = seen.clone();
         readers.spawn(async move {
             while let Some(Ok(message)) = socket.next().await {
@@ -86,13 +92,8 @@ async fn fan_out(lab: &Lab, gateway: &Gateway) -> anyhow::Result<Row> {
         times.push(ms(last.duration_since(begin)));
     }
     let p50 = median(&mut times);
-    Ok(Row {
-        figure: "an event to the last of 1,000 clients",
-        goal: "≤ 10 ms",
-        reference: "",
-        measured: format!("p50 {p50:.1} ms"),
-        verdict: Verdict::of(p50 <= 10.0),
-    })
+    let measured = format!("p50 {p50:.1} ms");
+    Ok(row("an event to the last of 1,000 clients", "≤ 10 ms", measured, Verdict::of(p50 <= 10.0)))
 }
 
 /// From the challenge to the hello, with a device's signature.
@@ -103,13 +104,13 @@ async fn handshake(lab: &Lab, gateway: &Gateway) -> anyhow::Result<Row> {
         times.push(ms(Wire::handshake_as(&key, gateway.port(), gateway.token()).await?));
     }
     let p50 = median(&mut times);
-    Ok(Row {
-        figure: "handshake of a device, challenge to hello",
-        goal: "p50 ≤ 3 ms",
-        reference: "",
-        measured: format!("p50 {p50:.2} ms"),
-        verdict: Verdict::of(p50 <= 3.0),
-    })
+    let measured = format!("p50 {p50:.2} ms");
+    Ok(row(
+        "handshake of a device, challenge to hello",
+        "p50 ≤ 3 ms",
+        measured,
+        Verdict::of(p50 <= 3.0),
+    ))
 }
 
 /// What a stranger's largest frame costs the gateway in processor time.
@@ -130,11 +131,6 @@ async fn noise(lab: &Lab, gateway: &Gateway) -> anyhow::Result<Row> {
     }
     let used = lab::cpu_time(gateway.pid())?.saturating_sub(before);
     let each = ms(used / u32::try_from(rounds)?);
-    Ok(Row {
-        figure: "64 KiB of noise before `connect`",
-        goal: "≤ 1 ms",
-        reference: "",
-        measured: format!("{each:.2} ms of processor time, connection included"),
-        verdict: Verdict::of(each <= 1.0),
-    })
+    let measured = format!("{each:.2} ms of processor time, connection included");
+    Ok(row("64 KiB of noise before `connect`", "≤ 1 ms", measured, Verdict::of(each <= 1.0)))
 }

@@ -11,12 +11,16 @@ use protocol::device::{DeviceKey, Payload};
 use serde_json::{Value, json};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{
-    WebSocketStream, client_async,
-    tungstenite::{Message, Utf8Bytes},
+    WebSocketStream, client_async, client_async_with_config,
+    tungstenite::{Message, Utf8Bytes, protocol::WebSocketConfig},
 };
 
 /// The longest that any single frame is waited for.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// What one of very many clients reads at once. The library clears as much before each read: with
+/// its own 128 KiB that is most of what a crowd of clients on the gateway's own machine costs.
+const CROWD_BUFFER_BYTES: usize = 4 << 10;
 
 /// A tool call as a client sees it.
 #[derive(Debug)]
@@ -41,15 +45,23 @@ impl Wire {
         Self::hello(stream, port, token).await
     }
 
+    /// The same for one of very many, which only listens.
+    pub(super) async fn connect_in_crowd(port: u16, token: &str) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect(("127.0.0.1", port)).await?;
+        let config = WebSocketConfig::default().read_buffer_size(CROWD_BUFFER_BYTES);
+        Self::hello_with(stream, port, token, (&[], config)).await
+    }
+
     /// The same, and it is told of tool calls.
     pub(super) async fn connect_watching(port: u16, token: &str) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(("127.0.0.1", port)).await?;
-        Self::hello_with(stream, port, token, &["tool-events"]).await
+        let config = WebSocketConfig::default();
+        Self::hello_with(stream, port, token, (&["tool-events"], config)).await
     }
 
     /// [`Self::connect`] over a stream that is open already.
     pub(super) async fn hello(stream: TcpStream, port: u16, token: &str) -> anyhow::Result<Self> {
-        Self::hello_with(stream, port, token, &[]).await
+        Self::hello_with(stream, port, token, (&[], WebSocketConfig::default())).await
     }
 
     /// Connects as the device of `key`; tells how long it took from the challenge to the hello.
@@ -102,10 +114,11 @@ impl Wire {
         stream: TcpStream,
         port: u16,
         token: &str,
-        caps: &[&str],
+        (caps, config): (&[&str], WebSocketConfig),
     ) -> anyhow::Result<Self> {
         stream.set_nodelay(true)?;
-        let (socket, _) = client_async(format!("ws://127.0.0.1:{port}/"), stream).await?;
+        let url = format!("ws://127.0.0.1:{port}/");
+        let (socket, _) = client_async_with_config(url, stream, Some(config)).await?;
         let mut wire = Self { socket, next_id: 1 };
         wire.until(|text| text.contains("connect.challenge")).await?;
         let client = json!({ "id": "gateway-client", "version": "1", "platform": "linux", "mode": "backend" });
