@@ -26,7 +26,7 @@ cp -a "$parts/sources/Cargo.toml" "$parts/sources/Cargo.lock" "$parts/manifests/
 if [ -e .cargo ]; then cp -a .cargo "$parts/manifests/"; fi
 mkdir -p "$parts/manifests/docker" "$parts/manifests/scripts"
 cp -a docker/build-program.sh "$parts/manifests/docker/"
-cp -a scripts/build-boxd.sh "$parts/manifests/scripts/"
+cp -a scripts/build-boxd.sh scripts/boxd-link-order.txt "$parts/manifests/scripts/"
 find crates -name Cargo.toml -o -name main.rs -o -name lib.rs -o -name build.rs \
   -o -path '*/src/bin/*.rs' -o -path '*/benches/*.rs' -o -path '*/tests/*/main.rs' |
   while read -r file; do

@@ -12,7 +12,7 @@
 //!     cargo build -p boxd --profile boxd --target x86_64-unknown-linux-gnu
 //! ```
 //!
-//! which is what `scripts/build-boxd.sh` does.
+//! which is what `scripts/build-boxd.sh` does, with options that keep it small in memory.
 
 #![warn(missing_docs)]
 

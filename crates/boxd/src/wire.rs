@@ -14,8 +14,9 @@ use rustix::{
 /// Bytes that may wait to be written before nothing more is read from anywhere.
 const OUT_BYTES_MAX: usize = 2 * CHUNK_BYTES_MAX;
 
-/// Bytes that are read at once, if not more are missing from a frame.
-const READ_BYTES: usize = 2 * CHUNK_BYTES_MAX;
+/// Bytes that are read at once, if not more are missing from a frame: a chunk with what is around
+/// it. What is touched once stays resident.
+const READ_BYTES: usize = CHUNK_BYTES_MAX + 4 * 1024;
 
 /// Room in the output's pipe while a large file leaves, which then takes half the time. Not for
 /// longer, for the kernel counts the pipes of all sandboxes together.
