@@ -15,7 +15,11 @@ use serde_json::json;
 use store::AllowUse;
 use tools::look::Scene;
 
-use crate::{EventBody, dispatch::Ground, io::Io};
+use crate::{
+    EventBody,
+    dispatch::{Ground, Refusal},
+    io::Io,
+};
 
 /// How long a person has to answer.
 pub const PATIENCE: std::time::Duration = std::time::Duration::from_mins(2);
@@ -57,14 +61,14 @@ pub struct ApprovalRequest {
     pub may_remember: bool,
 }
 
-/// Gets leave for `run`, or the result that says why not.
+/// Gets leave for `run`, or the refusal that says why not.
 pub(crate) async fn obtain(
     call: &Call,
     (tool, run, reach): (&str, &Run, Reach),
     subject: &Subject,
     ground: Ground<'_>,
     io: &Io,
-) -> Result<Permit, CallResult> {
+) -> Result<Permit, Refusal> {
     let scene = scene(ground);
     let rules = rules(reach, subject, ground, io).await?;
     let programs: Vec<Option<Program>> = if reach != Reach::Node && rules.needs_look(run) {
@@ -80,7 +84,7 @@ pub(crate) async fn obtain(
         }
         HostJudgement::Deny(denied) => {
             tracing::debug!(tool, rule = %denied.rule, "command denied");
-            Err(refused(&denied.to_string()))
+            Err(denied.into())
         }
         HostJudgement::Ask(question) => ask(call, question, &scene, ground, io).await,
     }
@@ -92,7 +96,7 @@ async fn ask(
     scene: &Scene,
     ground: Ground<'_>,
     io: &Io,
-) -> Result<Permit, CallResult> {
+) -> Result<Permit, Refusal> {
     let id = uuid::Uuid::new_v4().to_string();
     let agent = ground.brief.agent.clone();
     let verdict = match &io.ports.approver {
@@ -122,7 +126,7 @@ async fn ask(
     {
         tracing::warn!(error = &error as &dyn std::error::Error, "cannot remember an approval");
     }
-    question.settle(verdict).map_err(|denied| refused(&denied.to_string()))
+    question.settle(verdict).map_err(Refusal::from)
 }
 
 /// Tells whoever watches the turn that it waits for a person.
@@ -162,16 +166,17 @@ async fn rules(
     subject: &Subject,
     ground: Ground<'_>,
     io: &Io,
-) -> Result<Rules, CallResult> {
+) -> Result<Rules, Refusal> {
     let file = match reach {
         Reach::Node => domain::ExecApprovals::default(),
         Reach::Inside | Reach::Outside => match io.store.exec_approvals().read().await {
             Ok(snapshot) => snapshot.file,
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "no exec approvals");
-                return Err(refused(&format!(
+                let why = format!(
                     "exec denied: the approvals file of this machine is unusable ({error})"
-                )));
+                );
+                return Err(Refusal::new("exec-approvals.json", &why));
             }
         },
     };
@@ -207,8 +212,4 @@ fn scene(ground: Ground<'_>) -> Scene {
         path: place.env.get("PATH").cloned().unwrap_or_default(),
         path_prepend: agent.exec.path_prepend.clone(),
     }
-}
-
-fn refused(why: &str) -> CallResult {
-    CallResult { content: Content::text(why), details: None, is_error: true }
 }

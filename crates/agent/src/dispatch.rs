@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use domain::{Assistant, Call, CallResult, Content, Effect, Message, ToolResult};
-use policy::{Judgement, Subject, tool_policy::Decision};
+use policy::{Denied, Judgement, Subject, tool_policy::Decision};
 use store::StoreError;
 use tokio::time::Instant;
 use tools::ToolCx;
@@ -81,16 +81,39 @@ pub(crate) enum Reached {
     /// Its arguments make no sense.
     NotUnderstood(CallResult),
     /// It may not happen.
-    Refused(CallResult),
+    Refused(Refusal),
     /// It ran, and brought this or failed so.
     Ran(CallResult),
 }
 
-impl Reached {
+/// A call that may not happen.
+pub(crate) struct Refusal {
+    /// The rule that decided, such as `tools.deny`.
+    pub(crate) rule: String,
     /// What the model is told.
-    fn into_result(self) -> CallResult {
+    pub(crate) result: CallResult,
+}
+
+impl Refusal {
+    /// A refusal for `rule`, told as `why`.
+    pub(crate) fn new(rule: impl Into<String>, why: &str) -> Self {
+        Self { rule: rule.into(), result: skipped(why) }
+    }
+}
+
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        let why = denied.to_string();
+        Self::new(denied.rule, &why)
+    }
+}
+
+impl Reached {
+    /// What the model is told, and the rule that decided if it was refused.
+    fn told(self) -> (CallResult, Option<String>) {
         match self {
-            Self::NotUnderstood(result) | Self::Refused(result) | Self::Ran(result) => result,
+            Self::NotUnderstood(result) | Self::Ran(result) => (result, None),
+            Self::Refused(Refusal { rule, result }) => (result, Some(rule)),
         }
     }
 }
@@ -101,14 +124,15 @@ async fn one(call: &Call, turn: &Turn, io: &Io, subject: &Subject) -> CallResult
     let (id, name) = (call.id.clone(), call.name.clone());
     turn.emitter.send(EventBody::CallStarted { id, name, arguments }).await;
     let started = Instant::now();
-    let result = Arc::new(tokio::select! {
+    let (result, refused_by) = tokio::select! {
         biased;
-        reached = judged(call, turn.ground(), io, subject) => reached.into_result(),
-        _reason = turn.halt.reached() => skipped("stopped while it ran"),
-    });
+        reached = judged(call, turn.ground(), io, subject) => reached.told(),
+        _reason = turn.halt.reached() => (skipped("stopped while it ran"), None),
+    };
+    let result = Arc::new(result);
     let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (id, name) = (call.id.clone(), call.name.clone());
-    let end = CallEnd { id, name, summary, result: Arc::clone(&result), took_ms };
+    let end = CallEnd { id, name, summary, result: Arc::clone(&result), refused_by, took_ms };
     turn.emitter.send(EventBody::CallEnded(end)).await;
     Arc::unwrap_or_clone(result)
 }
@@ -123,11 +147,11 @@ pub(crate) async fn judged(call: &Call, ground: Ground<'_>, io: &Io, subject: &S
         Judgement::Allow(permit) => permit,
         Judgement::Deny(denied) => {
             tracing::debug!(tool = prepared.tool, rule = %denied.rule, "call denied");
-            return Reached::Refused(skipped(&denied.to_string()));
+            return Reached::Refused(denied.into());
         }
         Judgement::Host(reach) => {
             let Effect::Run(run) = &prepared.effect else {
-                return Reached::Refused(skipped("not a command"));
+                return Reached::Refused(Refusal::new("effect", "not a command"));
             };
             match consent::obtain(call, (prepared.tool, run, reach), subject, ground, io).await {
                 Ok(permit) => permit,

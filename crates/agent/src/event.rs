@@ -92,6 +92,8 @@ pub struct CallEnd {
     pub summary: String,
     /// What it brought.
     pub result: Arc<CallResult>,
+    /// The rule by which it was refused; `None` when it ran, or could not be understood.
+    pub refused_by: Option<String>,
     /// How long it took, in milliseconds.
     pub took_ms: u64,
 }

@@ -82,7 +82,7 @@ pub(crate) async fn run(invocation: Invocation, agent: &AgentId, io: &Io) -> Inv
         biased;
         reached = dispatch::judged(&call, ground, io, &subject) => match reached {
             Reached::NotUnderstood(result) => Invoked::NotUnderstood(result),
-            Reached::Refused(result) => Invoked::Refused(result),
+            Reached::Refused(refusal) => Invoked::Refused(refusal.result),
             Reached::Ran(result) => Invoked::Ran(result),
         },
         _reason = halt.reached() => Invoked::TimedOut,

@@ -11,6 +11,7 @@ use std::{
 
 use agent::{Event, EventBody, Stop};
 use domain::UnixMillis;
+use protocol::Code;
 use serde_json::{Map, Value, json};
 use store::{AuditFiles, AuditLog};
 use tokio::sync::mpsc;
@@ -19,7 +20,7 @@ use tracing::warn;
 use crate::{
     conn::Caller,
     lifecycle::Lifecycle,
-    rpc::{Answer, error::chain},
+    rpc::{Answer, RpcError, error::chain},
 };
 
 /// Records that may wait to be written.
@@ -79,10 +80,12 @@ pub(crate) struct Deed<'a> {
     pub(crate) at: UnixMillis,
     /// How long it took.
     pub(crate) took_ms: u64,
-    /// `succeeded`, `failed` or `blocked`.
+    /// `succeeded`, `failed`, or `refused` when it was not allowed to begin.
     pub(crate) status: &'static str,
-    /// The code of the refusal.
+    /// The code of the answer that was no success.
     pub(crate) code: Option<String>,
+    /// What stood against it, as a word for programs.
+    pub(crate) reason: Option<String>,
 }
 
 impl Audit {
@@ -182,11 +185,13 @@ impl Deed<'_> {
             "redaction": "metadata_only",
         }));
         if let Some(target) = self.target {
-            let target: String = target.chars().take(TARGET_CHARS_MAX).collect();
-            record.insert("target".to_owned(), target.into());
+            record.insert("target".to_owned(), short(&target).into());
         }
         if let Some(code) = self.code {
             record.insert("errorCode".to_owned(), code.into());
+        }
+        if let Some(reason) = self.reason {
+            record.insert("reason".to_owned(), reason.into());
         }
         record
     }
@@ -198,14 +203,31 @@ pub(crate) fn target_in(params: &Value) -> Option<String> {
 }
 
 /// How an answer counts.
-pub(crate) fn verdict(answer: &Answer) -> (&'static str, Option<String>) {
-    match answer {
-        Ok(_) => ("succeeded", None),
-        Err(refused) => {
-            let code = serde_json::to_value(refused.error.code).ok();
-            ("failed", code.and_then(|code| code.as_str().map(str::to_owned)))
-        }
-    }
+pub(crate) struct Verdict {
+    pub(crate) status: &'static str,
+    pub(crate) code: Option<String>,
+    pub(crate) reason: Option<String>,
+}
+
+/// Tells what was done from what went wrong, and that from what was not allowed.
+pub(crate) fn verdict(answer: &Answer) -> Verdict {
+    let Err(RpcError { error, .. }) = answer else {
+        return Verdict { status: "succeeded", code: None, reason: None };
+    };
+    let code = serde_json::to_value(error.code).ok();
+    let code = code.and_then(|code| code.as_str().map(str::to_owned));
+    let detail = |place: &str| error.details.as_ref()?.pointer(place)?.as_str();
+    let is_of_node = detail("/nodeError/code") == Some("SYSTEM_RUN_DENIED");
+    // The refusal of a node's command names the command; an unknown question does not.
+    let is_command = detail("/command").is_some() && detail("/reason").is_some();
+    let is_refused = matches!(error.code, Code::Forbidden | Code::NotPaired);
+    let status = if is_refused || is_of_node || is_command { "refused" } else { "failed" };
+    let reason = ["/nodeError/code", "/reason", "/code"].into_iter().find_map(detail);
+    Verdict { status, code, reason: reason.map(short) }
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(TARGET_CHARS_MAX).collect()
 }
 
 /// In the shape of protocol 4's `AuditEvent`.
@@ -222,6 +244,9 @@ fn of_agent(event: &Event) -> Option<Record> {
             ("agent_run", "agent.run.finished", status, code)
         }
         EventBody::CallStarted { .. } => ("tool_action", "tool.action.started", "started", None),
+        EventBody::CallEnded(end) if end.refused_by.is_some() => {
+            ("tool_action", "tool.action.finished", "refused", Some("tool_blocked"))
+        }
         EventBody::CallEnded(end) if end.result.is_error => {
             ("tool_action", "tool.action.finished", "failed", Some("tool_failed"))
         }
@@ -263,10 +288,13 @@ fn of_agent(event: &Event) -> Option<Record> {
         | EventBody::Ended(_) => None,
     };
     if let Some((id, name)) = call {
-        let short =
-            |text: &str| Value::from(text.chars().take(TARGET_CHARS_MAX).collect::<String>());
-        record.insert("toolCallId".to_owned(), short(id.as_str()));
-        record.insert("toolName".to_owned(), short(name));
+        record.insert("toolCallId".to_owned(), short(id.as_str()).into());
+        record.insert("toolName".to_owned(), short(name).into());
+    }
+    if let EventBody::CallEnded(end) = &event.body
+        && let Some(rule) = &end.refused_by
+    {
+        record.insert("reason".to_owned(), short(rule).into());
     }
     Some(record)
 }

@@ -484,10 +484,10 @@ async fn noted(method: String, cx: Cx, invoke: Invoke, params: Value) -> Answer 
     let (gateway, caller) = (Arc::clone(&cx.gateway), Arc::clone(&cx.caller));
     let began = Instant::now();
     let answer = guarded(method.clone(), cx, invoke, params).await;
-    let (status, code) = audit::verdict(&answer);
+    let audit::Verdict { status, code, reason } = audit::verdict(&answer);
     let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let at = gateway.clock.now();
-    let deed = audit::Deed { action: &method, target, at, took_ms, status, code };
+    let deed = audit::Deed { action: &method, target, at, took_ms, status, code, reason };
     gateway.audit.by_caller(&caller, deed).await;
     answer
 }
@@ -495,10 +495,10 @@ async fn noted(method: String, cx: Cx, invoke: Invoke, params: Value) -> Answer 
 /// Records that something was not even begun.
 async fn turned_away(method: String, cx: Cx, refused: RpcError) -> Answer {
     let answer = Err(refused);
-    let (_, code) = audit::verdict(&answer);
-    let at = cx.gateway.clock.now();
+    let audit::Verdict { code, reason, .. } = audit::verdict(&answer);
+    let (at, status) = (cx.gateway.clock.now(), "refused");
     let deed =
-        audit::Deed { action: &method, target: None, at, took_ms: 0, status: "blocked", code };
+        audit::Deed { action: &method, target: None, at, took_ms: 0, status, code, reason };
     cx.gateway.audit.by_caller(&cx.caller, deed).await;
     answer
 }

@@ -60,7 +60,7 @@ async fn note(
 ) {
     let status = match code {
         _ if code.is_success() => "succeeded",
-        StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => "blocked",
+        StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => "refused",
         _ => "failed",
     };
     let deed = Deed {
@@ -70,6 +70,7 @@ async fn note(
         took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
         status,
         code: (!code.is_success()).then(|| code.as_u16().to_string()),
+        reason: None,
     };
     gateway.audit.by_request(caller.0.as_deref(), remote.ip, deed).await;
 }

@@ -49,6 +49,8 @@ enum Status {
     Failed,
     Cancelled,
     TimedOut,
+    /// In the files this is `refused`.
+    #[serde(alias = "refused")]
     Blocked,
     Unknown,
 }
@@ -81,8 +83,22 @@ impl Method for AuditList {
             .page(before, limit, move |record| params.wants(record))
             .await
             .map_err(|error| RpcError::internal("cannot read the audit log", &error))?;
-        Ok(Reply { events: page.records, next_cursor: page.next.map(|next| next.to_string()) })
+        let events = page.records.into_iter().map(shown).collect();
+        Ok(Reply { events, next_cursor: page.next.map(|next| next.to_string()) })
     }
+}
+
+/// Records of agents have the words and fields of the published schema, which is closed.
+fn shown(mut record: Value) -> Value {
+    if record["kind"] != "operation"
+        && let Some(fields) = record.as_object_mut()
+    {
+        fields.shift_remove("reason");
+        if fields.get("status").is_some_and(|it| it == "refused") {
+            fields.insert("status".to_owned(), "blocked".into());
+        }
+    }
+    record
 }
 
 impl Params {

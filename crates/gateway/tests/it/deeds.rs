@@ -17,7 +17,7 @@ use tokio::{
 
 use crate::{
     http::{Answer, ask},
-    server::Server,
+    server::{Server, connect_params},
 };
 
 const METRICS: &str = "/api/diagnostics/prometheus";
@@ -269,8 +269,8 @@ async fn who_did_what_is_recorded_without_what_was_said() {
     assert_eq!(
         shown,
         [
-            json!(["POST /tools/invoke", "exec", "blocked", "http"]),
-            json!(["sessions.delete", null, "blocked", "gateway-client"]),
+            json!(["POST /tools/invoke", "exec", "refused", "http"]),
+            json!(["sessions.delete", null, "refused", "gateway-client"]),
             json!(["sessions.patch", "main", "succeeded", "gateway-client"]),
             json!(["chat.send", "main", "succeeded", "gateway-client"]),
         ]
@@ -290,4 +290,45 @@ async fn who_did_what_is_recorded_without_what_was_said() {
 
 fn told(event: &Value) -> Value {
     json!([event["action"], event["target"], event["status"], event["actor"]["id"]])
+}
+
+#[tokio::test]
+async fn what_was_not_allowed_is_told_from_what_failed() {
+    let llm = Llm::script([
+        calls("exec", json!({"command": "rm -rf x"})),
+        calls("read", json!({"path": "none.txt"})),
+        says("I may not."),
+    ]);
+    let home = TempHome::with_model(&format!("{}/v1", llm.base_url())).unwrap();
+    home.merge_config(&json!({"tools": {"deny": ["exec"]}})).unwrap();
+    let server = Server::at(home).await;
+    let mut client = server.connect(4).await;
+    let mut reader = server.open().await;
+    let mut params = connect_params(4);
+    params["scopes"] = json!(["operator.read"]);
+    assert_eq!(reader.connect(&params).await["ok"], true);
+
+    let send = json!({"sessionKey": "main", "message": "clean", "idempotencyKey": "k1"});
+    client.call("chat.send", send).await;
+    client.until(|it| it["event"] == "chat" && it["payload"]["state"] == "final").await;
+    reader.call_raw("config.set", &json!({"raw": "{}"})).await;
+    client.call_raw("node.rename", &json!({"nodeId": "nobody", "displayName": "x"})).await;
+    let blocked = client.call("audit.list", json!({"status": "blocked"})).await;
+    let home = server.stop().await;
+    let text = std::fs::read_to_string(home.state_dir().join("audit/audit.jsonl")).unwrap();
+
+    let lines: Vec<Value> = text.lines().map(|it| serde_json::from_str(it).unwrap()).collect();
+    let of = |action: &str| -> Vec<Value> {
+        let of_it = lines.iter().filter(|it| it["action"] == action);
+        of_it.map(|it| json!([it["status"], it["errorCode"], it["reason"]])).collect()
+    };
+    assert_eq!(
+        of("tool.action.finished"),
+        [json!(["refused", "tool_blocked", "tools.deny"]), json!(["failed", "tool_failed", null])]
+    );
+    assert_eq!(of("config.set"), [json!(["refused", "FORBIDDEN", "MISSING_SCOPE"])]);
+    assert_eq!(of("node.rename"), [json!(["failed", "INVALID_REQUEST", null])]);
+    let shown = &blocked["events"];
+    assert_eq!(shown.as_array().unwrap().len(), 1, "{shown}");
+    assert_eq!((&shown[0]["status"], &shown[0]["reason"]), (&json!("blocked"), &Value::Null));
 }

@@ -145,6 +145,7 @@ fn version_3_hears_of_tools_only_as_far_as_it_is_verbose() {
                     details: None,
                     is_error: false,
                 }),
+                refused_by: None,
                 took_ms: 1,
             }),
         );
