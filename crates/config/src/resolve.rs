@@ -1,6 +1,7 @@
 //! From a valid tree to the [`Config`] that everybody else reads.
 
 mod agents;
+mod approvals;
 mod gateway;
 mod models;
 mod sandbox;
@@ -30,6 +31,7 @@ pub(crate) fn config(root: &Value, locations: &Locations, env: &Env) -> Config {
         session: session::session(node.at("session")),
         messages: session::messages(node.at("messages")),
         skills: skills::skills(root, locations),
+        approvals: approvals::forwarding(node.at("approvals")),
         logging: logging(node.at("logging"), locations),
     }
 }

@@ -1,5 +1,6 @@
 //! The resolved configuration: no `Option` that means a default, no text that means a choice.
 
+mod approvals;
 mod gateway;
 mod sandbox;
 mod skills;
@@ -12,6 +13,7 @@ use std::{
 
 use domain::{AgentId, Secret, usage::Prices};
 
+pub use approvals::{ForwardTarget, Forwarding};
 pub use gateway::{
     Auth, AuthMode, Bind, ControlUi, Gateway, HttpTools, Mode, Nodes, RateLimit, Reload,
     ReloadMode, TrustedProxy,
@@ -41,6 +43,8 @@ pub struct Config {
     pub messages: Messages,
     /// Skills.
     pub skills: Skills,
+    /// Where else questions about commands are told; `None`: nowhere.
+    pub approvals: Option<Forwarding>,
     /// Logs.
     pub logging: Logging,
 }

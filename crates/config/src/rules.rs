@@ -49,6 +49,15 @@ pub(crate) fn warnings(root: &Value) -> Vec<Finding> {
             warnings.push(Finding::new(path, "the plugin is disabled but has a config"));
         }
     }
+    let forwarding = node.at("approvals.exec");
+    if forwarding.at("enabled").flag() == Some(true)
+        && forwarding.at("mode").str().is_some_and(|mode| mode != "session")
+    {
+        let path = Path::of(&["approvals", "exec", "targets"]);
+        let text = "there are no chat services in this version: questions about commands are not \
+                    sent there; operators see them, and mode `session` tells them in the conversation";
+        warnings.push(Finding::new(path, text));
+    }
     if let Some(version) = node.at("meta.lastTouchedVersion").str()
         && version_parts(version) > version_parts(env!("CARGO_PKG_VERSION"))
     {

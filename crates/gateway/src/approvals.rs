@@ -36,6 +36,7 @@ use crate::{
     state::Gateway,
 };
 
+mod forward;
 #[cfg(test)]
 mod tests;
 
@@ -43,9 +44,10 @@ mod tests;
 const MAIL_MAX: usize = 64;
 /// Questions that may wait for a person; one more is answered with silence at once.
 const WAITING_MAX: usize = 128;
-/// Answered questions that are remembered, and how long.
-const ANSWERED_MAX: usize = 128;
-const ANSWERED_KEPT: Duration = Duration::from_mins(5);
+/// Ended questions that are remembered; the oldest goes when one more comes.
+const ENDED_MAX: usize = 128;
+/// Longest command of an ended question, in characters.
+const ENDED_CHARS_MAX: usize = 16_384;
 /// Shortest beginning of an id that names a question.
 const PREFIX_CHARS_MIN: usize = 8;
 
@@ -72,6 +74,19 @@ pub(crate) struct Answered {
     pub(crate) asked: Asked,
     pub(crate) verdict: Verdict,
     pub(crate) by: Option<String>,
+    pub(crate) cause: Cause,
+    pub(crate) ended_at_ms: i64,
+}
+
+/// Why a question ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// A person answered.
+    Person,
+    /// Its time was up.
+    Time,
+    /// Who asked has gone, or the gateway goes.
+    Asker,
 }
 
 /// Why a question was not taken or not answered.
@@ -93,6 +108,7 @@ enum Mail {
     Resolve { id: String, verdict: Verdict, by: String, reply: Reply<String> },
     Find { id: String, reply: Reply<Waiter> },
     List { reply: oneshot::Sender<Vec<Asked>> },
+    Ended { reply: oneshot::Sender<Vec<Answered>> },
     Withdraw { id: String },
 }
 
@@ -109,7 +125,9 @@ impl Waiter {
     /// Waits for the end; silence when the gateway stops first.
     pub(crate) async fn end(self) -> Answered {
         let (asked, verdict) = (self.asked, Verdict::Expired);
-        self.end.await.unwrap_or(Answered { asked, verdict, by: None })
+        let ended_at_ms = asked.expires_at_ms;
+        let gone = Answered { asked, verdict, by: None, cause: Cause::Asker, ended_at_ms };
+        self.end.await.unwrap_or(gone)
     }
 }
 
@@ -117,7 +135,7 @@ impl Waiter {
 pub(crate) struct Task {
     inbox: mpsc::Receiver<Mail>,
     waiting: BTreeMap<String, Pending>,
-    answered: VecDeque<(Instant, Answered)>,
+    ended: VecDeque<Answered>,
 }
 
 struct Pending {
@@ -130,7 +148,7 @@ impl Approvals {
     /// Makes the handle, and the task that must be run for it.
     pub(crate) fn new(clock: Arc<dyn Clock>) -> (Self, Task) {
         let (mailbox, inbox) = mpsc::channel(MAIL_MAX);
-        let task = Task { inbox, waiting: BTreeMap::new(), answered: VecDeque::new() };
+        let task = Task { inbox, waiting: BTreeMap::new(), ended: VecDeque::new() };
         (Self { mailbox, clock }, task)
     }
 
@@ -174,6 +192,15 @@ impl Approvals {
         answer.await.unwrap_or_default()
     }
 
+    /// The questions that ended since the gateway started, newest first, as far as remembered.
+    pub(crate) async fn ended(&self) -> Vec<Answered> {
+        let (reply, answer) = oneshot::channel();
+        if self.mailbox.send(Mail::Ended { reply }).await.is_err() {
+            return Vec::new();
+        }
+        answer.await.unwrap_or_default()
+    }
+
     async fn send<T>(&self, mail: impl FnOnce(Reply<T>) -> Mail) -> Result<T, Unfit> {
         let (reply, answer) = oneshot::channel();
         if self.mailbox.send(mail(reply)).await.is_err() {
@@ -204,7 +231,9 @@ impl Approver for Approvals {
 /// Runs the questions' task until the gateway stops.
 pub(crate) async fn run(task: Task, gateway: Arc<Gateway>) {
     let (events, clock) = (gateway.events.clone(), Arc::clone(&gateway.clock));
-    task.run(events, clock, gateway.lifecycle.soft.clone()).await;
+    let stop = gateway.lifecycle.soft.clone();
+    let forward = Box::new(move |news: News<'_>| forward::tell(&gateway, news));
+    task.run(Desk { events, clock, forward }, stop).await;
 }
 
 /// Tells a client of version 3, which cannot ask for them, the questions that wait.
@@ -256,8 +285,7 @@ pub(crate) fn allowed(may_remember: bool) -> &'static [&'static str] {
 impl Task {
     /// Serves until the gateway stops. What waits then is answered with silence, by the drop of
     /// the waiters.
-    async fn run(mut self, events: Events, clock: Arc<dyn Clock>, stop: CancellationToken) {
-        let desk = Desk { events, clock };
+    async fn run(mut self, desk: Desk, stop: CancellationToken) {
         let serve = async {
             loop {
                 let next = self.waiting.values().map(|it| it.until).min();
@@ -293,10 +321,13 @@ impl Task {
                 all.sort_by_key(|it| it.created_at_ms);
                 let _gone = reply.send(all);
             }
+            Mail::Ended { reply } => {
+                let _gone = reply.send(self.ended.iter().rev().cloned().collect());
+            }
             Mail::Withdraw { id } => {
                 if self.waiting.contains_key(&id) {
                     info!(id, "question taken back");
-                    self.end(&id, Verdict::Expired, None, desk);
+                    self.end(&id, (Verdict::Expired, Cause::Asker), None, desk);
                 }
             }
         }
@@ -314,6 +345,7 @@ impl Task {
         }
         info!(id = asked.id, "a command waits for a person");
         desk.events.tell_holders(Scope::Approvals, "exec.approval.requested", &asked);
+        (desk.forward)(News::Asked(&asked));
         let pending = Pending { until: Instant::now() + patience, waiters: vec![end], asked };
         self.waiting.insert(pending.asked.id.clone(), pending);
         Ok(waiter)
@@ -326,27 +358,25 @@ impl Task {
         by: String,
         desk: &Desk,
     ) -> Result<String, Unfit> {
-        self.forget_old();
         if let Some(id) = self.whole(id) {
-            self.end(&id, verdict, Some(by), desk);
+            self.end(&id, (verdict, Cause::Person), Some(by), desk);
             return Ok(id);
         }
-        match self.answered.iter().find(|(_, it)| it.asked.id == id) {
-            Some((_, answered)) => Err(Unfit::Over(answered.verdict.as_str())),
+        match self.ended.iter().rev().find(|it| it.asked.id == id) {
+            Some(answered) => Err(Unfit::Over(answered.verdict.as_str())),
             None => Err(Unfit::Unknown),
         }
     }
 
     fn find(&mut self, id: &str) -> Result<Waiter, Unfit> {
-        self.forget_old();
         let (end, waiter) = oneshot::channel();
         if let Some(pending) = self.waiting.get_mut(id) {
             pending.waiters.retain(|it| !it.is_closed());
             pending.waiters.push(end);
             return Ok(Waiter { asked: pending.asked.clone(), end: waiter });
         }
-        let known = self.answered.iter().find(|(_, it)| it.asked.id == id);
-        let (_, answered) = known.ok_or(Unfit::Unknown)?;
+        let known = self.ended.iter().rev().find(|it| it.asked.id == id);
+        let answered = known.ok_or(Unfit::Unknown)?;
         // The receiver is in our hand, so it takes the answer.
         let _sent = end.send(answered.clone());
         Ok(Waiter { asked: answered.asked.clone(), end: waiter })
@@ -367,41 +397,64 @@ impl Task {
         let due: Vec<String> = due.map(|(id, _)| id.clone()).collect();
         for id in due {
             info!(id, "nobody answered in time");
-            self.end(&id, Verdict::Expired, None, desk);
+            self.end(&id, (Verdict::Expired, Cause::Time), None, desk);
         }
     }
 
-    fn end(&mut self, id: &str, verdict: Verdict, by: Option<String>, desk: &Desk) {
+    fn end(
+        &mut self,
+        id: &str,
+        (verdict, cause): (Verdict, Cause),
+        by: Option<String>,
+        desk: &Desk,
+    ) {
         let Some(pending) = self.waiting.remove(id) else { return };
-        let answered = Answered { asked: pending.asked, verdict, by };
+        let ended_at_ms = desk.clock.now().0;
+        let asked = remembered(pending.asked);
+        let answered = Answered { asked, verdict, by, cause, ended_at_ms };
         // Who shows the question must take it away, also when nobody answered it.
         let told = json!({
             "id": id,
             "decision": verdict.as_str().unwrap_or("deny"),
             "resolvedBy": answered.by,
-            "ts": desk.clock.now(),
+            "ts": ended_at_ms,
         });
         desk.events.tell_holders(Scope::Approvals, "exec.approval.resolved", &told);
+        (desk.forward)(News::Ended(&answered));
         for waiter in pending.waiters {
             let _gone = waiter.send(answered.clone());
         }
-        if self.answered.len() >= ANSWERED_MAX {
-            self.answered.pop_front();
+        if self.ended.len() >= ENDED_MAX {
+            self.ended.pop_front();
         }
-        self.answered.push_back((Instant::now(), answered));
+        self.ended.push_back(answered);
     }
+}
 
-    fn forget_old(&mut self) {
-        while self.answered.front().is_some_and(|(at, _)| at.elapsed() > ANSWERED_KEPT) {
-            self.answered.pop_front();
-        }
+/// What is kept of a question that ended: what a person saw of it, and no more than one can read.
+fn remembered(mut asked: Asked) -> Asked {
+    if let Some(fields) = asked.request.as_object_mut() {
+        fields.retain(|name, _| !["commandArgv", "systemRunPlan"].contains(&name.as_str()));
     }
+    if let Some(command) = asked.request["command"].as_str() {
+        asked.request["command"] = command.chars().take(ENDED_CHARS_MAX).collect::<String>().into();
+    }
+    asked
+}
+
+/// What the task tells beyond its own events.
+#[derive(Clone, Copy, Debug)]
+enum News<'a> {
+    Asked(&'a Asked),
+    Ended(&'a Answered),
 }
 
 /// Where the task tells what happens.
 struct Desk {
     events: Events,
     clock: Arc<dyn Clock>,
+    /// Tells it in conversations, where the config says so.
+    forward: Box<dyn Fn(News<'_>) + Send + Sync>,
 }
 
 async fn until(at: Option<Instant>) {

@@ -166,8 +166,8 @@ impl Events {
         self.shared.presence.notify_one();
     }
 
-    /// Tells everyone who may read of something said without a turn.
-    pub(crate) fn announce_chat(&self, chat: &Chat) {
+    /// Tells those who hear a conversation of something said in it without a turn.
+    pub(crate) fn announce_chat(&self, session: &SessionKey, chat: &Chat) {
         let audience = self.audience();
         let mut out = Vec::new();
         if audience.v4 {
@@ -178,7 +178,7 @@ impl Events {
         {
             push(&mut out, (Version::V3, To::Readers), "chat", &older);
         }
-        self.deliver(&out);
+        self.deliver_in(session, &out);
     }
 
     /// Tells the operators that hold `scope`. A connection whose outbox is full misses it.
@@ -240,7 +240,8 @@ impl Events {
         let callers = self.shared.callers.load();
         for delivery in deliveries {
             let hears = |caller: &&Arc<Caller>| {
-                delivery.is_for(caller) && caller.watching.hears_turns(session)
+                let is_for = delivery.is_for(caller) && caller.watching.hears_turns(session);
+                is_for || delivery.is_for_node(caller, session)
             };
             for caller in callers.iter().filter(hears) {
                 caller.outbox.send_event(&delivery.text, delivery.is_numbered(), delivery.slow);

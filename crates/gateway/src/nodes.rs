@@ -15,9 +15,8 @@ use std::{
     time::Duration,
 };
 
-use domain::{Clock, ConnId, Scope, UnixMillis};
+use domain::{Clock, ConnId, UnixMillis};
 use protocol::{Code, Error, Version, frame::EventText};
-use serde::Serialize;
 use serde_json::{Value, json};
 use store::{NodeFile, NodeRecord, StoreError};
 use tokio::{
@@ -35,17 +34,21 @@ use crate::{
 mod allowed;
 mod commands;
 mod machine;
+mod pairing;
+mod progress;
 mod row;
 
 pub(crate) use machine::{Port, find};
+pub(crate) use pairing::{About, PairRequest};
+pub(crate) use progress::Listener;
 pub(crate) use row::Row;
+
+use pairing::asked_by_connecting;
 
 /// Calls remembered by their key, and calls that may wait at once.
 const CALLS_MAX: usize = 256;
 /// How long an ended call is remembered.
 const CALL_KEPT: Duration = Duration::from_mins(5);
-/// Nodes that may wait for approval; the oldest request goes when one more comes.
-const PENDING_MAX: usize = 64;
 
 /// The nodes. Cheap to clone.
 #[derive(Clone)]
@@ -75,27 +78,8 @@ struct State {
 struct Live {
     caller: Arc<Caller>,
     since: UnixMillis,
-}
-
-/// A node that asks for its commands to be approved.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct PairRequest {
-    pub(crate) request_id: String,
-    pub(crate) node_id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) display_name: Option<String>,
-    client_id: String,
-    client_mode: String,
-    platform: String,
-    version: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    device_family: Option<String>,
-    pub(crate) caps: Vec<String>,
-    pub(crate) commands: Vec<String>,
-    required_approve_scopes: [&'static str; 2],
-    silent: bool,
-    ts: UnixMillis,
+    /// When it last said that it is there, and on what occasion.
+    seen: (UnixMillis, &'static str),
 }
 
 /// A call of a node's command.
@@ -106,6 +90,8 @@ pub(crate) struct Invocation {
     pub(crate) params: Option<Value>,
     pub(crate) timeout: Duration,
     pub(crate) key: String,
+    /// Hears what comes before the end.
+    pub(crate) listener: Listener,
 }
 
 /// What a node answered.
@@ -120,6 +106,11 @@ struct Call {
     node: String,
     conn: ConnId,
     begun: Instant,
+    /// What names the command that runs, for its node.
+    run: Option<String>,
+    listener: Listener,
+    /// Number that the next piece of output must have, at least.
+    piece: u64,
     outcome: watch::Sender<Option<Outcome>>,
 }
 
@@ -141,20 +132,12 @@ impl Nodes {
         let now = self.shared.clock.now();
         let mut state = self.lock();
         fail_calls_of(&mut state, |call| call.node == id);
-        state.live.insert(id.clone(), Live { caller: Arc::clone(caller), since: now });
-        let asked = request(&id, caller, &state, now);
-        if let Some(request) = &asked {
-            let known = state.pending.iter().position(|it| it.node_id == id);
-            let replaced = known.or_else(|| (state.pending.len() >= PENDING_MAX).then_some(0));
-            let gone = replaced.and_then(|at| state.pending.remove(at));
-            state.pending.push_back(request.clone());
-            drop(state);
-            if let Some(gone) = gone {
-                self.told(&gone, "rejected");
-            }
-            self.shared.events.tell_holders(Scope::Pairing, "node.pair.requested", request);
-        } else {
-            drop(state);
+        let live = Live { caller: Arc::clone(caller), since: now, seen: (now, "connect") };
+        state.live.insert(id.clone(), live);
+        let asked = asked_by_connecting(&id, caller, &state, now);
+        drop(state);
+        if let Some(request) = asked {
+            self.put_request(request);
         }
         info!(node = id, conn = %caller.conn, "node connected");
     }
@@ -176,9 +159,12 @@ impl Nodes {
         config: &config::Nodes,
     ) -> Result<Outcome, RpcError> {
         let patience = invocation.timeout;
-        let mut outcome = self.begin(invocation, config)?;
-        match timeout(patience, outcome.wait_for(Option::is_some)).await {
-            Ok(Ok(found)) => Ok(found.clone().unwrap_or_else(timed_out)),
+        let (key, mut outcome) = self.begin(invocation, config)?;
+        let abandoned = Abandoned { nodes: self, key: Some(key) };
+        let waited = timeout(patience, outcome.wait_for(Option::is_some)).await;
+        abandoned.forgive();
+        match waited {
+            Ok(Ok(found)) => Ok(found.as_ref().cloned().unwrap_or_else(timed_out)),
             // The call was forgotten, which only an overflow does.
             Ok(Err(_)) | Err(_) => Ok(timed_out()),
         }
@@ -188,13 +174,16 @@ impl Nodes {
         &self,
         invocation: Invocation,
         config: &config::Nodes,
-    ) -> Result<watch::Receiver<Option<Outcome>>, RpcError> {
-        let Invocation { node, command, params, timeout, key } = invocation;
+    ) -> Result<(String, watch::Receiver<Option<Outcome>>), RpcError> {
+        let Invocation { node, command, params, timeout, key, listener } = invocation;
+        let run = params.as_ref().and_then(|it| it["runId"].as_str()).map(str::to_owned);
         let mut state = self.lock();
         state.calls.retain(|_, it| it.outcome.borrow().is_none() || it.begun.elapsed() < CALL_KEPT);
         let key = format!("{node}\n{command}\n{key}");
         if let Some(known) = state.calls.get(&key) {
-            return Ok(known.outcome.subscribe());
+            let outcome = known.outcome.subscribe();
+            drop(state);
+            return Ok((key, outcome));
         }
         let live = state.live.get(&node).ok_or_else(not_connected)?;
         commands::check(&command, live, state.records.get(&node), config)?;
@@ -214,9 +203,10 @@ impl Nodes {
         live.caller.outbox.send_event(&Arc::new(text), false, Slow::Close);
         let conn = live.caller.conn.clone();
         let (outcome, receiver) = watch::channel(None);
-        let call = Call { id, node, conn, begun: Instant::now(), outcome };
-        state.calls.insert(key, call);
-        Ok(receiver)
+        let begun = Instant::now();
+        let call = Call { id, node, conn, begun, run, listener, piece: 0, outcome };
+        state.calls.insert(key.clone(), call);
+        Ok((key, receiver))
     }
 
     /// Takes a node's answer; says whether anybody waited for it.
@@ -234,43 +224,40 @@ impl Nodes {
         })
     }
 
-    /// Requests that wait, and what was approved.
-    pub(crate) fn pairings(&self) -> (Vec<PairRequest>, Vec<NodeRecord>) {
+    /// Tells a node to give a call up, unless somebody else waits for it, too.
+    fn cancel(&self, key: &str) {
         let state = self.lock();
-        let approved = state.records.values().filter(|it| it.approved_at_ms.is_some());
-        (state.pending.iter().cloned().collect(), approved.cloned().collect())
-    }
-
-    /// Approves the commands that a request names.
-    pub(crate) async fn approve(&self, request: &str) -> Result<NodeRecord, RpcError> {
-        let asked = self.take_request(request)?;
-        let (node, now) = (asked.node_id.clone(), self.shared.clock.now());
-        let record = self
-            .change(&node, |record| {
-                record.caps.clone_from(&asked.caps);
-                record.commands.clone_from(&asked.commands);
-                record.approved_at_ms = Some(now);
-            })
-            .await?;
-        info!(node, request, "commands of a node approved");
-        self.told(&asked, "approved");
-        Ok(record)
-    }
-
-    /// Turns a request down. The node stays connected, its commands cannot be called.
-    pub(crate) fn reject(&self, request: &str) -> Result<PairRequest, RpcError> {
-        let asked = self.take_request(request)?;
-        self.told(&asked, "rejected");
-        Ok(asked)
-    }
-
-    /// Takes an approval back; says whether there was one.
-    pub(crate) async fn remove(&self, node: &str) -> Result<bool, RpcError> {
-        if self.lock().records.remove(node).is_none() {
-            return Ok(false);
+        let Some(call) = state.calls.get(key) else { return };
+        if call.outcome.receiver_count() > 0 || call.outcome.borrow().is_some() {
+            return;
         }
-        self.write().await?;
-        Ok(true)
+        call.outcome.send_replace(Some(Outcome::Failed {
+            code: "CANCELLED".to_owned(),
+            message: "nobody waits for it any more".to_owned(),
+        }));
+        let live = state.live.get(&call.node).filter(|live| live.caller.conn == call.conn);
+        let told = json!({ "invokeId": call.id, "nodeId": call.node });
+        if let Some(live) = live
+            && let Ok(text) = EventText::new("node.invoke.cancel", &told, None)
+            && live.caller.version >= Version::V4
+        {
+            live.caller.outbox.send_event(&Arc::new(text), false, Slow::Close);
+        }
+    }
+
+    /// Notes that a connected node says that it is there.
+    pub(crate) fn seen(&self, caller: &Caller, occasion: &'static str) {
+        let now = self.shared.clock.now();
+        let Some(id) = node_id(caller) else { return };
+        if let Some(live) = self.lock().live.get_mut(&id) {
+            live.seen = (now, occasion);
+        }
+    }
+
+    /// Whether a node's command was called for by us, so that its end is told as an answer.
+    pub(crate) fn called_for(&self, conn: &ConnId, run: &str) -> bool {
+        let state = self.lock();
+        state.calls.values().any(|call| call.conn == *conn && call.run.as_deref() == Some(run))
     }
 
     /// Gives a node a name.
@@ -301,23 +288,6 @@ impl Nodes {
         self.shared.file.write(records).await
     }
 
-    fn take_request(&self, request: &str) -> Result<PairRequest, RpcError> {
-        let mut state = self.lock();
-        let at = state.pending.iter().position(|it| it.request_id == request);
-        let asked = at.and_then(|at| state.pending.remove(at));
-        asked.ok_or_else(|| RpcError::invalid("unknown requestId"))
-    }
-
-    fn told(&self, asked: &PairRequest, decision: &str) {
-        let told = json!({
-            "requestId": asked.request_id,
-            "nodeId": asked.node_id,
-            "decision": decision,
-            "ts": self.shared.clock.now(),
-        });
-        self.shared.events.tell_holders(Scope::Pairing, "node.pair.resolved", &told);
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -344,34 +314,25 @@ fn fail_calls_of(state: &mut State, concerned: impl Fn(&Call) -> bool) {
     }
 }
 
-/// The request that a node makes by connecting; none when all it declares is approved, or when
-/// its version needs no approval.
-fn request(id: &str, caller: &Caller, state: &State, now: UnixMillis) -> Option<PairRequest> {
-    let about = caller.node.as_ref()?;
-    let mut declared = about.commands.clone().unwrap_or_default();
-    declared.sort();
-    let approved = state.records.get(id);
-    let is_covered = approved.is_some_and(|record| {
-        record.approved_at_ms.is_some() && declared.iter().all(|it| record.commands.contains(it))
-    });
-    if caller.version < Version::V4 || is_covered {
-        return None;
+/// Takes a call back from its node when nobody waits for it any more.
+struct Abandoned<'a> {
+    nodes: &'a Nodes,
+    key: Option<String>,
+}
+
+impl Abandoned<'_> {
+    /// The wait is over; what the node still does is its own business.
+    fn forgive(mut self) {
+        self.key = None;
     }
-    Some(PairRequest {
-        request_id: uuid::Uuid::new_v4().to_string(),
-        node_id: id.to_owned(),
-        display_name: about.client.display_name.clone(),
-        client_id: caller.client_id.clone(),
-        client_mode: caller.client_mode.clone(),
-        platform: about.client.platform.clone(),
-        version: about.client.version.clone(),
-        device_family: about.client.device_family.clone(),
-        caps: about.caps.clone(),
-        commands: declared,
-        required_approve_scopes: ["operator.pairing", "operator.admin"],
-        silent: false,
-        ts: now,
-    })
+}
+
+impl Drop for Abandoned<'_> {
+    fn drop(&mut self) {
+        if let Some(key) = &self.key {
+            self.nodes.cancel(key);
+        }
+    }
 }
 
 fn not_connected() -> RpcError {

@@ -38,6 +38,10 @@ mod agents_files_list;
 mod agents_files_set;
 mod agents_list;
 mod agents_update;
+mod approval_get;
+mod approval_history;
+mod approval_resolve;
+mod approval_snapshot;
 mod audit_list;
 mod change;
 mod chat_abort;
@@ -88,12 +92,15 @@ mod models_list;
 mod node_describe;
 mod node_event;
 mod node_invoke;
+mod node_invoke_progress;
 mod node_invoke_result;
 mod node_list;
 mod node_pair_approve;
 mod node_pair_list;
 mod node_pair_reject;
 mod node_pair_remove;
+mod node_pair_request;
+mod node_pair_verify;
 mod node_rename;
 mod sandbox_explain;
 mod sandbox_list;
@@ -311,14 +318,23 @@ fn machines(router: Router) -> Router {
         .with::<exec_approval_request::ExecApprovalRequest>()
         .with::<exec_approval_wait_decision::ExecApprovalWaitDecision>()
         .with::<exec_approval_resolve::ExecApprovalResolve>()
+        .with::<approval_get::ApprovalGet>()
+        .with::<approval_history::ApprovalHistory>()
+        .with::<approval_resolve::ApprovalResolve>()
+        .with::<Absent<absent::PluginApprovals>>()
+        .with::<Absent<absent::OwnApprovals>>()
+        .with::<Absent<absent::Grants>>()
+        .with::<node_pair_request::NodePairRequest>()
         .with::<node_pair_list::NodePairList>()
         .with::<node_pair_approve::NodePairApprove>()
         .with::<node_pair_reject::NodePairReject>()
         .with::<node_pair_remove::NodePairRemove>()
+        .with::<node_pair_verify::NodePairVerify>()
         .with::<node_rename::NodeRename>()
         .with::<node_list::NodeList>()
         .with::<node_describe::NodeDescribe>()
         .with::<node_invoke::NodeInvoke>()
+        .with::<node_invoke_progress::NodeInvokeProgress>()
         .with::<node_invoke_result::NodeInvokeResult>()
         .with::<node_event::NodeEvent>()
 }
@@ -426,12 +442,14 @@ impl Router {
         let later = if entry.is_none() { later::of(method) } else { None };
         if method != connect::Connect::NAME {
             let role = caller.principal.role;
-            if role != entry.map_or(Role::Operator, |entry| entry.role) {
+            let meant = entry.map(|it| it.role).or(later.map(|it| it.role));
+            if role != meant.unwrap_or(Role::Operator) {
                 return Err(RpcError::invalid(format!("unauthorized role: {}", role.as_str())));
             }
             let needed = match entry {
                 Some(entry) if entry.role == Role::Node => None,
                 Some(entry) => Some(entry.scope),
+                None if role == Role::Node => None,
                 None if later.is_some() => later.map(|it| it.scope),
                 None if caller.version == Version::V3 => Some(Scope::Admin),
                 None => None,
@@ -497,8 +515,7 @@ async fn turned_away(method: String, cx: Cx, refused: RpcError) -> Answer {
     let answer = Err(refused);
     let audit::Verdict { code, reason, .. } = audit::verdict(&answer);
     let (at, status) = (cx.gateway.clock.now(), "refused");
-    let deed =
-        audit::Deed { action: &method, target: None, at, took_ms: 0, status, code, reason };
+    let deed = audit::Deed { action: &method, target: None, at, took_ms: 0, status, code, reason };
     cx.gateway.audit.by_caller(&cx.caller, deed).await;
     answer
 }

@@ -7,6 +7,7 @@ pub mod approval;
 pub mod elevated;
 pub mod env_guard;
 pub mod explain;
+pub mod forward;
 pub mod judge;
 mod pattern;
 pub mod place;

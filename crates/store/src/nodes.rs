@@ -28,6 +28,9 @@ pub struct NodeRecord {
     pub caps: Vec<String>,
     /// Commands that were approved.
     pub commands: Vec<String>,
+    /// What tells a node again that somebody else speaks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
     /// When they were.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approved_at_ms: Option<UnixMillis>,

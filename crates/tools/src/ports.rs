@@ -1,6 +1,6 @@
 //! What tools need of the world above them, as small traits it implements.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use domain::SessionKey;
@@ -51,13 +51,17 @@ pub struct Status {
 /// Other machines that commands may run on. Implemented by `gateway`, which knows them.
 #[async_trait]
 pub trait Nodes: Send + Sync {
-    /// Runs a command on a node and gives what it brought.
+    /// Runs a command on a node and gives what it brought. `heard` is told of pieces of it while
+    /// it runs, if the node tells them. Dropping the future stops the command.
     ///
     /// # Errors
     ///
     /// A text for the model: no such node, not connected, the node refused, no answer in time.
-    async fn run(&self, job: NodeJob) -> Result<NodeOutput, String>;
+    async fn run(&self, job: NodeJob, heard: Heard) -> Result<NodeOutput, String>;
 }
+
+/// Hears what a command writes while it runs. Must not wait for anything.
+pub type Heard = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// A command for a node.
 #[derive(Clone, Debug, PartialEq)]

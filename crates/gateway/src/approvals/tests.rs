@@ -9,7 +9,8 @@ fn approvals() -> (Approvals, CancellationToken, tokio::task::JoinSet<()>) {
     let (events, _inbox) = Events::new(agent_events);
     let (approvals, task) = Approvals::new(SystemClock::shared());
     let (stop, mut tasks) = (CancellationToken::new(), tokio::task::JoinSet::new());
-    tasks.spawn(task.run(events, SystemClock::shared(), stop.clone()));
+    let desk = Desk { events, clock: SystemClock::shared(), forward: Box::new(|_| ()) };
+    tasks.spawn(task.run(desk, stop.clone()));
     (approvals, stop, tasks)
 }
 
@@ -56,6 +57,8 @@ async fn the_first_answer_counts_and_the_second_learns_that_it_is_late() {
     assert_eq!(first, Ok("0123456789".to_owned()));
     assert_eq!(second, Err(Unfit::Over(Some("allow-once"))));
     assert_eq!(unknown, Err(Unfit::Unknown));
+    let ended = approvals.ended().await;
+    assert_eq!((ended.len(), ended[0].cause), (1, Cause::Person));
     let later = approvals.find("0123456789").await.unwrap().end().await;
     assert_eq!((later.verdict, later.by.as_deref()), (Verdict::AllowOnce, Some("ann")));
 }
@@ -69,6 +72,7 @@ async fn silence_expires_a_question() {
     assert_eq!(waiter.end().await.verdict, Verdict::Expired);
     assert!(approvals.list().await.is_empty());
     assert_eq!(approvals.resolve("q", Verdict::AllowOnce, "ann").await, Err(Unfit::Over(None)));
+    assert_eq!(approvals.ended().await[0].cause, Cause::Time);
 }
 
 #[tokio::test]
@@ -86,6 +90,25 @@ async fn an_asker_that_goes_takes_its_question_along() {
     }
 
     assert!(listed(&approvals, 0).await.is_empty());
+    assert_eq!(approvals.ended().await[0].cause, Cause::Asker);
+}
+
+#[tokio::test]
+async fn what_ended_is_remembered_as_far_as_a_person_saw_it_and_not_without_end() {
+    let (approvals, _stop, _tasks) = approvals();
+    let request = json!({"command": "x".repeat(1 << 20), "systemRunPlan": {"argv": ["x"]}});
+    for n in 0..ENDED_MAX + 3 {
+        let put = approvals.put(n.to_string(), request.clone(), Duration::from_mins(2));
+        let waiter = put.await.unwrap();
+        approvals.resolve(&n.to_string(), Verdict::Deny, "ann").await.unwrap();
+        waiter.end().await;
+    }
+
+    let ended = approvals.ended().await;
+
+    assert_eq!((ended.len(), &*ended[0].asked.id), (ENDED_MAX, "130"));
+    assert_eq!(ended[0].asked.request["command"].as_str().unwrap().len(), ENDED_CHARS_MAX);
+    assert!(ended[0].asked.request.get("systemRunPlan").is_none());
 }
 
 #[tokio::test]

@@ -82,6 +82,14 @@ impl Delivery {
         }
     }
 
+    /// Whether a node asked to hear this conversation, which its role alone does not let it.
+    pub(crate) fn is_for_node(&self, caller: &Caller, session: &SessionKey) -> bool {
+        caller.version == self.version
+            && caller.node.is_some()
+            && self.to == To::Readers
+            && caller.watching.hears(session)
+    }
+
     pub(crate) fn is_numbered(&self) -> bool {
         !(self.version == Version::V3 && matches!(self.to, To::ToolWatchers(_)))
     }

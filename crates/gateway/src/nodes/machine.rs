@@ -7,9 +7,9 @@ use std::{
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use tools::ports::{NodeJob, NodeOutput};
+use tools::ports::{Heard, NodeJob, NodeOutput};
 
-use super::{Invocation, Outcome, Row};
+use super::{Invocation, Listener, Outcome, Row};
 use crate::state::Gateway;
 
 /// What the answer may take beyond the command's own time, and at least altogether.
@@ -30,7 +30,7 @@ impl Port {
 
 #[async_trait]
 impl tools::ports::Nodes for Port {
-    async fn run(&self, job: NodeJob) -> Result<NodeOutput, String> {
+    async fn run(&self, job: NodeJob, heard: Heard) -> Result<NodeOutput, String> {
         let gateway = self.0.get().and_then(Weak::upgrade).ok_or("the gateway is not ready")?;
         let config = gateway.config();
         let node = choose(&gateway, job.node.as_deref())?;
@@ -54,6 +54,7 @@ impl tools::ports::Nodes for Port {
             params: Some(params),
             timeout: (job.timeout + GRACE).max(PATIENCE_MIN),
             key: uuid::Uuid::new_v4().to_string(),
+            listener: Listener::new(move |piece| heard(piece.text)),
         };
         let outcome = gateway.nodes.invoke(invocation, &config.gateway.nodes).await;
         match outcome.map_err(|refused| told(&refused.error))? {

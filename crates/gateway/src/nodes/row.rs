@@ -159,8 +159,8 @@ impl Row {
         self.paired = true;
         self.approval_state = Some("approved");
         self.last_connected_at_ms = Some(live.since);
-        self.last_seen_at_ms = Some(live.since);
-        self.last_seen_reason = Some("connect");
+        self.last_seen_at_ms = Some(live.seen.0);
+        self.last_seen_reason = Some(live.seen.1);
     }
 
     fn fill_pending(&mut self, pending: Option<&PairRequest>, record: Option<&NodeRecord>) {

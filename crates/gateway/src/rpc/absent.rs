@@ -16,6 +16,7 @@ pub(super) struct Absent<L>(PhantomData<L>);
 /// Which list, and what it is asked with.
 pub(super) trait List: Send + 'static {
     const NAME: &'static str;
+    const SCOPE: Scope = Scope::Read;
     type Params: DeserializeOwned + JsonSchema + Send;
     /// The whole answer.
     fn none() -> Value;
@@ -23,7 +24,7 @@ pub(super) trait List: Send + 'static {
 
 impl<L: List> Method for Absent<L> {
     const NAME: &'static str = L::NAME;
-    const SCOPE: Scope = Scope::Read;
+    const SCOPE: Scope = L::SCOPE;
     const KIND: Kind = Kind::Read;
     type Params = L::Params;
     type Reply = Value;
@@ -128,5 +129,47 @@ impl List for Questions {
     type Params = Nothing;
     fn none() -> Value {
         json!({ "questions": [] })
+    }
+}
+
+pub(super) struct PluginApprovals;
+
+impl List for PluginApprovals {
+    const NAME: &'static str = "plugin.approval.list";
+    const SCOPE: Scope = Scope::Approvals;
+    type Params = Nothing;
+    fn none() -> Value {
+        json!([])
+    }
+}
+
+pub(super) struct OwnApprovals;
+
+impl List for OwnApprovals {
+    const NAME: &'static str = "openclaw.approval.list";
+    const SCOPE: Scope = Scope::Approvals;
+    type Params = Nothing;
+    fn none() -> Value {
+        json!([])
+    }
+}
+
+pub(super) struct Grants;
+
+/// How many.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GrantFilter {
+    #[serde(rename = "limit")]
+    #[schemars(range(min = 1, max = 500))]
+    _limit: Option<u16>,
+}
+
+impl List for Grants {
+    const NAME: &'static str = "exec.approval.grants.list";
+    const SCOPE: Scope = Scope::Approvals;
+    type Params = GrantFilter;
+    fn none() -> Value {
+        json!({ "grants": [] })
     }
 }

@@ -45,13 +45,14 @@ impl Method for ChatInject {
         let message_id = cx.gateway.sessions.inject(&session, &text).await?;
         let message_id = message_id.ok_or_else(|| RpcError::invalid("session not found"))?;
         let message = ChatMessage::new(text, cx.gateway.clock.now().0).injected();
-        cx.gateway.events.announce_chat(&Chat {
+        let chat = Chat {
             run_id: format!("inject-{message_id}").into(),
             session_key: session.as_str().into(),
             agent_id: session.agent().map(|agent| agent.as_str().into()),
             seq: 0,
             state: ChatState::Final { stop_reason: None, message: Some(message) },
-        });
+        };
+        cx.gateway.events.announce_chat(&session, &chat);
         cx.gateway.events.hint(&session);
         cx.gateway.readers.wake(&session);
         Ok(Reply { ok: true, message_id })

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Cx, Kind, Method, RpcError, node_invoke};
-use crate::nodes::Invocation;
+use crate::nodes::{Invocation, Listener};
 
 /// How long a node may take.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -64,6 +64,7 @@ async fn forward(cx: &Cx, node: String, verb: &str, params: Value) -> Result<Val
         params: Some(params),
         timeout: PATIENCE,
         key: uuid::Uuid::new_v4().to_string(),
+        listener: Listener::default(),
     };
     node_invoke::call(cx, invocation).await.map(|reply| reply.payload)
 }

@@ -1,15 +1,18 @@
 //! `node.invoke`: calls a command of a node and waits for its answer.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use domain::Scope;
-use protocol::{Code, Error};
+use protocol::{Code, Error, Version, frame::EventText};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Cx, Kind, Method, RpcError, node_list};
-use crate::nodes::{self, Invocation, Outcome};
+use crate::{
+    events::Slow,
+    nodes::{self, Invocation, Listener, Outcome},
+};
 
 /// How long to wait when the client does not say, and at most.
 const PATIENCE_MS: u64 = 30_000;
@@ -73,10 +76,31 @@ impl Method for NodeInvoke {
             command: params.command,
             params: asked,
             timeout: Duration::from_millis(timeout),
+            listener: teller(&cx, params.idempotency_key.clone()),
             key: params.idempotency_key,
         };
         call(&cx, invocation).await
     }
+}
+
+/// Tells the caller what its call brings before the end; a caller that is slow misses it.
+fn teller(cx: &Cx, key: String) -> Listener {
+    if cx.caller.version < Version::V4 {
+        return Listener::default();
+    }
+    let caller = Arc::clone(&cx.caller);
+    Listener::new(move |piece| {
+        let told = json!({
+            "invokeId": piece.id,
+            "nodeId": piece.node,
+            "idempotencyKey": key,
+            "seq": piece.seq,
+            "chunk": piece.text,
+        });
+        if let Ok(text) = EventText::new("node.invoke.progress", &told, None) {
+            caller.outbox.send_event(&Arc::new(text), false, Slow::Drop);
+        }
+    })
 }
 
 /// Calls the node that is meant, and turns its failure into a refusal.

@@ -1,20 +1,26 @@
 //! `exec` with `host=node`: hands the command to another machine and reads what it brought.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
-use domain::Content;
+use domain::{CallResult, Content};
 use policy::Permit;
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::Args;
 use crate::{
     ToolCx, ToolError, ToolOutput,
-    ports::{NodeJob, NodeOutput, Nodes},
+    ports::{Heard, NodeJob, NodeOutput, Nodes},
     schema::trimmed,
 };
 
 /// When a command is killed that nobody gave a time: a node knows no background.
 const TIMEOUT: Duration = Duration::from_mins(30);
+/// Characters of output that are shown while a command runs.
+const SHOWN_CHARS_MAX: usize = 4_000;
 
 pub(super) async fn run(
     nodes: Option<&dyn Nodes>,
@@ -57,9 +63,27 @@ pub(super) async fn run(
     let output = tokio::select! {
         biased;
         () = cx.cancel.cancelled() => return Err(ToolError::Aborted),
-        output = nodes.run(job) => output.map_err(ToolError::Failed)?,
+        output = nodes.run(job, reporter(cx)) => output.map_err(ToolError::Failed)?,
     };
     told(&output, cx.limits.output_chars_max)
+}
+
+/// Shows the end of what a command has written so far, now and then.
+fn reporter(cx: &ToolCx) -> Heard {
+    let (progress, every) = (cx.progress.clone(), cx.limits.progress_every);
+    let so_far = Mutex::new((String::new(), None::<Instant>));
+    Arc::new(move |text| {
+        let mut state = so_far.lock().unwrap_or_else(PoisonError::into_inner);
+        state.0.push_str(text);
+        state.0 = tail(&state.0, SHOWN_CHARS_MAX);
+        if state.1.is_some_and(|at| at.elapsed() < every) {
+            return;
+        }
+        state.1 = Some(Instant::now());
+        let content = Content::text(state.0.trim_end());
+        drop(state);
+        progress.report(CallResult { content, details: None, is_error: false });
+    })
 }
 
 fn told(output: &NodeOutput, chars_max: usize) -> Result<ToolOutput, ToolError> {
