@@ -5,6 +5,7 @@ use clap::Subcommand;
 use crate::{error::Failure, program::Program};
 
 pub(crate) mod agent;
+pub(crate) mod agents;
 pub(crate) mod approvals;
 pub(crate) mod completion;
 pub(crate) mod config;
@@ -40,6 +41,7 @@ pub(crate) enum Command {
     Healthz(healthz::Args),
     Status(status::Args),
     Agent(Box<agent::Args>),
+    Agents(agents::Args),
     Tui(Box<tui::Args>),
     Onboard(Box<onboard::Args>),
     Setup(Box<setup::Args>),
@@ -83,6 +85,7 @@ impl Command {
             Self::Health(args) => args.json,
             Self::Status(args) => args.json,
             Self::Agent(args) => args.json,
+            Self::Agents(args) => args.wants_json(),
             Self::Onboard(args) => args.steps.json,
             Self::Setup(args) => args.onboard.steps.json,
             Self::Sessions(args) => args.json,
@@ -96,8 +99,8 @@ impl Command {
             Self::Logs(args) => args.json,
             Self::Doctor(args) => args.json,
             Self::Dashboard(args) => args.json,
-            Self::Node(_)
-            | Self::Reset(_)
+            Self::Node(args) => args.wants_json(),
+            Self::Reset(_)
             | Self::Uninstall(_)
             | Self::Configure(_)
             | Self::Completion(_)
@@ -123,9 +126,11 @@ impl Command {
             | Self::Tui(_)
             | Self::Reset(_)
             | Self::Uninstall(_) => WhenInvalid::Warn,
-            Self::Agent(_) | Self::Sessions(_) | Self::Sandbox(_) | Self::Skills(_) => {
-                WhenInvalid::Refuse
-            }
+            Self::Agent(_)
+            | Self::Agents(_)
+            | Self::Sessions(_)
+            | Self::Sandbox(_)
+            | Self::Skills(_) => WhenInvalid::Refuse,
             Self::Onboard(_)
             | Self::Setup(_)
             | Self::Configure(_)
@@ -159,6 +164,7 @@ pub(crate) fn run(command: Command, program: &mut Program) -> Result<(), Failure
         Command::Setup(args) => setup::run(program, &args),
         Command::Configure(args) => configure::run(program, &args),
         Command::Agent(args) => agent::run(program, &args),
+        Command::Agents(args) => agents::run(program, &args),
         Command::Tui(args) => tui::run(program, *args),
         Command::Sessions(args) => sessions::run(program, &args),
         Command::Sandbox(args) => sandbox::run(program, &args),

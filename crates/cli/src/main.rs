@@ -14,6 +14,7 @@ mod logging;
 mod node_shim;
 mod program;
 mod state;
+mod systemd;
 mod target;
 mod text;
 mod tls;

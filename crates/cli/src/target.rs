@@ -4,7 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use client::{CallError, Client, ConnectError, Events, Identity, Options, Role};
+use client::{CallError, Client, ConnectError, Events, Identity, Names, Options, Role};
 use domain::Secret;
 use protocol::handshake::{ClientId, Mode};
 use serde_json::Value;
@@ -182,7 +182,7 @@ pub(crate) async fn listen(
 
 fn identity(id: ClientId, mode: Mode, caps: &'static [&'static str]) -> Identity {
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    Identity { id, mode, version, caps, role: Role::Operator }
+    Identity { id, mode, version, names: Names::default(), caps, role: Role::Operator }
 }
 
 async fn reach(

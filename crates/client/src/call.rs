@@ -110,6 +110,13 @@ impl Client {
         }
     }
 
+    /// The same for a connection that others hold, too; their calls fail.
+    pub async fn hang_up(&self) {
+        if self.mailbox.send(Mail::Close).await.is_ok() {
+            self.mailbox.closed().await;
+        }
+    }
+
     async fn send(&self, method: &str, params: Value, wait: Wait) -> Result<Value, CallError> {
         let id = format!("r{}", self.calls.fetch_add(1, Ordering::Relaxed));
         let frame = request(&id, method, &params);

@@ -65,10 +65,21 @@ pub struct Identity {
     pub mode: Mode,
     /// The program's version.
     pub version: String,
+    /// What people call it, and what tells it from others of its kind; for lists.
+    pub names: Names,
     /// Capabilities, such as `tool-events`.
     pub caps: &'static [&'static str],
     /// What it is there as.
     pub role: Role,
+}
+
+/// How a client is shown in lists.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// What people call it.
+    pub display: Option<String>,
+    /// What tells it from others of its kind.
+    pub instance: Option<String>,
 }
 
 /// What a connection is there as.
@@ -199,6 +210,13 @@ fn connect_params(options: &Options) -> Value {
         },
         "caps": identity.caps,
     });
+    let names =
+        [("displayName", &identity.names.display), ("instanceId", &identity.names.instance)];
+    for (key, name) in names {
+        if let Some(name) = name {
+            params["client"][key] = name.clone().into();
+        }
+    }
     match &identity.role {
         Role::Operator => {
             params["role"] = "operator".into();

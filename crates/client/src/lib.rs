@@ -13,6 +13,6 @@ pub mod events;
 mod call;
 
 pub use call::Client;
-pub use connect::{Device, Identity, Options, Role};
+pub use connect::{Device, Identity, Names, Options, Role};
 pub use error::{CallError, Closed, ConnectError, Refusal};
 pub use events::{Event, Events};

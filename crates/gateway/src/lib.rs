@@ -4,6 +4,7 @@
 //! clients. Takes turns in by `agent::Sessions` and tells what happens in them; decides nothing
 //! about models, tools or files itself.
 
+pub mod agents;
 mod app;
 mod approvals;
 mod audit;

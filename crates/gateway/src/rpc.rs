@@ -27,7 +27,6 @@ pub(crate) mod error;
 
 mod absent;
 mod agent;
-mod agent_entries;
 mod agent_files;
 mod agent_identity_get;
 mod agent_wait;

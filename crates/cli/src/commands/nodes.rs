@@ -1,7 +1,7 @@
 //! `nodes`: the other machines that a gateway can use, through that gateway.
 
 use clap::{CommandFactory, Subcommand};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::{
     args::Rpc,
@@ -9,6 +9,8 @@ use crate::{
     program::Program,
     target, ui, wait_for,
 };
+
+mod run;
 
 /// How long a gateway may take to answer for itself.
 const PATIENCE_MS: u64 = 10_000;
@@ -31,6 +33,9 @@ enum Verb {
         /// Only those that are connected
         #[arg(long)]
         connected: bool,
+        /// Only those that were connected within this time, such as 2h
+        #[arg(long, value_name = "DURATION", value_parser = within)]
+        last_connected: Option<std::time::Duration>,
         #[command(flatten)]
         common: Common,
     },
@@ -71,7 +76,7 @@ enum Verb {
         common: Common,
     },
     Invoke(Box<Invoke>),
-    Run(Box<Run>),
+    Run(Box<run::Args>),
 }
 
 /// Call a command of a node
@@ -92,33 +97,6 @@ struct Invoke {
     /// Names the call, so that a repeat does nothing twice
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
-    #[command(flatten)]
-    common: Common,
-}
-
-/// Run a command on a node
-#[derive(Debug, clap::Args)]
-struct Run {
-    #[command(flatten)]
-    node: Node,
-    /// Directory to run it in
-    #[arg(long, value_name = "PATH")]
-    cwd: Option<String>,
-    /// Variable to add, as NAME=VALUE
-    #[arg(long, value_name = "NAME=VALUE")]
-    env: Vec<String>,
-    /// A whole shell line instead of words
-    #[arg(long, value_name = "LINE", conflicts_with = "words")]
-    raw: Option<String>,
-    /// The agent whose rules hold on the node
-    #[arg(long, value_name = "ID")]
-    agent: Option<String>,
-    /// Seconds after which it is killed
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
-    command_timeout: u64,
-    /// The command and its arguments
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    words: Vec<String>,
     #[command(flatten)]
     common: Common,
 }
@@ -183,10 +161,13 @@ async fn act(program: &Program, verb: &Verb) -> Result<(), Failure> {
     let common = verb.common();
     let ask = async |method: &str, params: Value| common.ask(program, method, params, 0).await;
     match verb {
-        Verb::List { connected, .. } => {
+        Verb::List { connected, last_connected, .. } => {
             let mut answer = ask("node.list", json!({})).await?;
             if *connected && let Some(nodes) = answer["nodes"].as_array_mut() {
                 nodes.retain(|node| node["connected"] == true);
+            }
+            if let Some(within) = last_connected {
+                keep_recent(&mut answer, *within);
             }
             common.show(&answer, |answer| lines(&answer["nodes"], "No nodes.", node_line));
         }
@@ -218,9 +199,27 @@ async fn act(program: &Program, verb: &Verb) -> Result<(), Failure> {
             let answer = args.call(program).await?;
             common.show(&answer, |answer| format!("{:#}", answer["payload"]));
         }
-        Verb::Run(args) => return run_there(program, args).await,
+        Verb::Run(args) => return run::run(program, args).await,
     }
     Ok(())
+}
+
+/// A duration with a unit, such as `90s` or `2h`.
+fn within(text: &str) -> Result<std::time::Duration, String> {
+    config::parse_duration(text, config::Unit::Minutes)
+        .ok_or_else(|| "use a number and a unit, such as 30m".to_owned())
+}
+
+/// Leaves out nodes that were last connected longer ago.
+fn keep_recent(answer: &mut Value, within: std::time::Duration) {
+    let now = answer["ts"].as_i64().unwrap_or_default();
+    let within_ms = i64::try_from(within.as_millis()).unwrap_or(i64::MAX);
+    if let Some(nodes) = answer["nodes"].as_array_mut() {
+        nodes.retain(|node| {
+            let at = node["lastConnectedAtMs"].as_i64().or(node["connectedAtMs"].as_i64());
+            node["connected"] == true || at.is_some_and(|at| now.saturating_sub(at) <= within_ms)
+        });
+    }
 }
 
 impl Invoke {
@@ -237,55 +236,6 @@ impl Invoke {
         });
         self.common.ask(program, "node.invoke", request, self.invoke_timeout).await
     }
-}
-
-async fn run_there(program: &Program, args: &Run) -> Result<(), Failure> {
-    let command = match (&args.raw, args.words.as_slice()) {
-        (Some(line), _) => json!(["/bin/sh", "-lc", line]),
-        (None, []) => {
-            return Err(Failure::new(Kind::Usage, "say what to run")
-                .hint("openclaw nodes run --node attic uname -a"));
-        }
-        (None, words) => json!(words),
-    };
-    let mut env = Map::new();
-    for pair in &args.env {
-        let Some((name, value)) = pair.split_once('=') else {
-            return Err(Failure::new(Kind::Usage, format!("`{pair}` is not NAME=VALUE")));
-        };
-        env.insert(name.to_owned(), value.into());
-    }
-    let timeout_ms = args.command_timeout.saturating_mul(1000);
-    let invoke_ms = timeout_ms.saturating_add(GRACE_MS).max(PATIENCE_MS);
-    let request = json!({
-        "nodeId": args.node.node,
-        "command": "system.run",
-        "params": {
-            "command": command,
-            "rawCommand": args.raw,
-            "cwd": args.cwd,
-            "env": env,
-            "timeoutMs": timeout_ms,
-            "agentId": args.agent,
-        },
-        "timeoutMs": invoke_ms,
-        "idempotencyKey": uuid::Uuid::new_v4().to_string(),
-    });
-    let answer = args.common.ask(program, "node.invoke", request, invoke_ms).await?;
-    let payload = &answer["payload"];
-    args.common.show(&answer, |_| {
-        let streams = [text(&payload["stdout"]), text(&payload["stderr"])];
-        streams.map(|it| it.trim_end().to_owned()).join("\n").trim_end().to_owned()
-    });
-    if payload["success"] == true {
-        return Ok(());
-    }
-    let how = match (payload["timedOut"] == true, payload["exitCode"].as_i64()) {
-        (true, _) => "the command was killed for its time".to_owned(),
-        (false, Some(code)) => format!("the command ended with code {code}"),
-        (false, None) => format!("the command failed: {}", text(&payload["error"])),
-    };
-    Err(Failure::new(Kind::Failed, how).answered(args.common.json))
 }
 
 impl Common {

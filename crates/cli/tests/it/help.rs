@@ -29,6 +29,7 @@ fn no_arguments_print_the_root_help() {
       health      Ask the running gateway how it is
       status      Show gateway, agents, sessions and security at a glance
       agent       Say something to an agent and print its reply
+      agents      List, add and remove agents
       tui         Chat with the agent in the terminal
       onboard     Set up gateway, model, workspace and channels
       setup       Make the config, the workspace and its starter files
@@ -80,6 +81,11 @@ fn every_command_has_help_with_an_example() {
         "health",
         "status",
         "agent",
+        "agents",
+        "agents list",
+        "agents add",
+        "agents delete",
+        "agents set-identity",
         "tui",
         "onboard",
         "setup",

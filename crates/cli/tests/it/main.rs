@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests look at files and start processes")]
 
 mod agent;
+mod agents;
 mod approvals;
 mod config;
 mod crash;
@@ -15,6 +16,7 @@ mod gateway;
 mod health;
 mod help;
 mod logs;
+mod node_service;
 mod node_shim;
 mod nodes;
 mod onboard;

@@ -268,3 +268,107 @@ async fn the_command_line_lists_approves_names_and_runs() {
     assert!(failed.1.contains("ended with code 7"), "{}", failed.1);
     assert!(which.contains("/sh"), "{which}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_tells_what_it_writes_before_its_end() {
+    let home = plain();
+    let (_gateway, machine, mut client, id) = joined(&home).await;
+    let gate = machine.home.path().join("gate");
+    let line = format!("echo one; until [ -e {} ]; do sleep 0.05; done; echo two", gate.display());
+    let params = json!({ "nodeId": id, "command": "system.run", "params": script(&line),
+        "timeoutMs": 20_000, "idempotencyKey": "slow" });
+
+    let call = client.send("node.invoke", params).await.unwrap();
+    let told = client.event("node.invoke.progress", PATIENCE, |_| true).await.unwrap();
+    std::fs::write(&gate, "").unwrap();
+    let answer = client.response(&call, PATIENCE).await.unwrap();
+
+    assert_eq!((&told["chunk"], &told["seq"]), (&json!("one\n"), &json!(0)));
+    assert_eq!((&told["nodeId"], &told["idempotencyKey"]), (&json!(id), &json!("slow")));
+    assert_eq!(answer["payload"]["stdout"], "one\ntwo\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_that_is_stopped_stops_its_command_on_the_node() {
+    let marker = "61.5";
+    let llm = Llm::script([
+        calls("exec", json!({ "command": format!("echo begun; sleep {marker}") })),
+        says("Never."),
+    ]);
+    let home = steady(TempHome::with_model(&format!("{}/v1", llm.base_url())).unwrap());
+    let exec = json!({ "host": "node", "security": "full", "ask": "off" });
+    home.merge_config(&json!({ "tools": { "exec": exec } })).unwrap();
+    let (_gateway, _machine, mut client, id) = joined(&home).await;
+
+    let params = json!({ "sessionKey": "main", "message": "wait", "idempotencyKey": "r1" });
+    client.call("chat.send", params).await.unwrap();
+    let is_update = |it: &Value| it["data"]["phase"] == "update" && it["stream"] == "tool";
+    let update = client.event("agent", PATIENCE, is_update).await.unwrap();
+    client.call("chat.abort", json!({ "sessionKey": "main" })).await.unwrap();
+    let look = script("pgrep -f 'sleep 61[.]5' > /dev/null && echo yes || echo no");
+    let deadline = Instant::now() + PATIENCE;
+    let mut n = 0;
+    loop {
+        n += 1;
+        let mut look = look.clone();
+        look["runId"] = json!(n.to_string());
+        let ran = invoke(&mut client, &id, "system.run", look).await.unwrap();
+        if ran["stdout"] == "no\n" {
+            break;
+        }
+        assert!(Instant::now() < deadline, "the command goes on");
+    }
+
+    assert!(update["data"]["partialResult"].to_string().contains("begun"), "{update}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_run_asks_a_person_where_the_flags_or_the_node_want_one_asked() {
+    let home = plain();
+    let (gateway, machine, mut client, _id) = joined(&home).await;
+    let exec = |args: &[&str]| {
+        let mut all = vec!["nodes", "run", "--node", "attic"];
+        all.extend_from_slice(args);
+        let mut command = home.command(openclaw());
+        command.args(all);
+        tokio::task::spawn_blocking(move || command.output().unwrap())
+    };
+    let rows = client.call("node.list", json!({})).await.unwrap();
+    let rename = json!({ "nodeId": rows["nodes"][0]["nodeId"], "displayName": "attic" });
+    client.call("node.rename", rename).await.unwrap();
+    let mut answer = async |decision: &str| {
+        let asked = client.event("exec.approval.requested", PATIENCE, |_| true).await.unwrap();
+        let params = json!({ "id": asked["id"], "decision": decision });
+        client.call("exec.approval.resolve", params).await.unwrap();
+        asked
+    };
+
+    let always = exec(&["--ask", "always", "--cwd", "/", "--env", "A=b", "--raw", "echo $A; pwd"]);
+    let asked = answer("allow-once").await;
+    let always = always.await.unwrap();
+    let denied = exec(&["--ask", "always", "uname"]);
+    answer("deny").await;
+    let denied = denied.await.unwrap();
+    let listed = exec(&["--security", "allowlist", "--ask", "on-miss", "uname", "-s"]);
+    answer("allow-once").await;
+    let listed = listed.await.unwrap();
+    let unasked = exec(&["--security", "allowlist", "--ask", "off", "uname"]).await.unwrap();
+    let never = exec(&["--security", "deny", "uname"]).await.unwrap();
+    let slow = exec(&["--command-timeout", "100", "sleep", "60"]).await.unwrap();
+    let screen = exec(&["--needs-screen-recording", "uname"]).await.unwrap();
+
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert_eq!(asked["request"]["command"], "echo $A; pwd");
+    assert_eq!(
+        (&asked["request"]["host"], &asked["request"]["nodeId"]),
+        (&json!("node"), &json!("attic"))
+    );
+    assert_eq!(text(&always.stdout), "b\n/\n", "{}", text(&always.stderr));
+    assert!(text(&denied.stderr).contains("a person said no"));
+    assert_eq!(text(&listed.stdout), "Linux\n", "{}", text(&listed.stderr));
+    assert!(text(&unasked.stderr).contains("SYSTEM_RUN_DENIED"), "{}", text(&unasked.stderr));
+    assert!(text(&never.stderr).contains("lets nothing run"));
+    assert!(text(&slow.stderr).contains("killed for its time"), "{}", text(&slow.stderr));
+    assert!(text(&screen.stderr).contains("cannot record a screen"));
+    drop((gateway, machine));
+}

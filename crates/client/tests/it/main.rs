@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use client::{CallError, Client, ConnectError, Device, Identity, Options, Role};
+use client::{CallError, Client, ConnectError, Device, Identity, Names, Options, Role};
 use domain::Secret;
 use futures_util::{SinkExt, StreamExt};
 use protocol::{
@@ -33,6 +33,7 @@ fn options(url: String) -> Options {
             id: ClientId::Cli,
             mode: Mode::Cli,
             version: "1".into(),
+            names: Names::default(),
             caps: &["tool-events"],
             role: Role::Operator,
         },

@@ -3,13 +3,9 @@
 use domain::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Map;
 
-use super::{
-    Cx, Kind, Method, RpcError,
-    agent_entries::{self, MAIN, Model, Wish},
-    config_file,
-};
+use super::{Cx, Kind, Method, RpcError, config_file};
+use crate::agents::{self, Look, Model, Wish};
 
 /// Makes an agent.
 pub(super) struct AgentsCreate;
@@ -50,31 +46,20 @@ impl Method for AgentsCreate {
 
     async fn call(cx: Cx, params: Params) -> Result<Reply, RpcError> {
         let name = params.name.trim().to_owned();
-        let agent = agent_entries::named(&name)?;
-        if agent.as_str() == MAIN {
-            return Err(RpcError::invalid("\"main\" is reserved"));
-        }
+        let agent = agents::named(&name)?;
         let (wished, model) = (agent.clone(), params.model.clone());
+        let identity = Look { emoji: params.emoji, avatar: params.avatar, ..Look::default() };
         let wish = Wish {
             name: Some(name.clone()),
             workspace: params.workspace,
             model: params.model.map(Model::Own),
-            emoji: params.emoji,
-            avatar: params.avatar,
+            identity,
+            ..Wish::default()
         };
         let gateway = std::sync::Arc::clone(&cx.gateway);
         let (found, workspace) = tokio::sync::oneshot::channel();
         config_file::change(&cx.gateway, move |editor, present| {
-            let mut list = agent_entries::list(present);
-            if agent_entries::place(&list, &wished).is_some() {
-                let text = format!("agent \"{wished}\" already exists");
-                return Err(RpcError::invalid(text));
-            }
-            let mut entry = Map::new();
-            entry.insert("id".to_owned(), wished.to_string().into());
-            wish.apply(&mut entry);
-            list.push(entry.into());
-            let edited = agent_entries::write(editor, present, &list, None)?;
+            let edited = agents::create(editor, present, &wished, (wish, &[]))?;
             let agents = edited.loaded.config.as_ref().map(|config| &config.agents);
             let workspace = agents.and_then(|agents| agents.get(&wished));
             // The asker waits for it, unless the gateway goes.

@@ -4,11 +4,8 @@ use domain::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{
-    Cx, Kind, Method, RpcError,
-    agent_entries::{self, Model, Wish},
-    config_file,
-};
+use super::{Cx, Kind, Method, RpcError, config_file};
+use crate::agents::{self, Look, Model, Wish};
 
 /// Changes an agent.
 pub(super) struct AgentsUpdate;
@@ -47,18 +44,13 @@ impl Method for AgentsUpdate {
     type Reply = Reply;
 
     async fn call(cx: Cx, params: Params) -> Result<Reply, RpcError> {
-        let agent = agent_entries::named(&params.agent_id)?;
+        let agent = agents::named(&params.agent_id)?;
         let Params { name, workspace, model, emoji, avatar, .. } = params;
-        let wish = Wish { name, workspace, model, emoji, avatar };
+        let identity = Look { emoji, avatar, ..Look::default() };
+        let wish = Wish { name, workspace, model, identity, ..Wish::default() };
         let changed = agent.clone();
         config_file::change(&cx.gateway, move |editor, present| {
-            let mut list = agent_entries::list(present);
-            let entry = agent_entries::place(&list, &changed).and_then(|at| list.get_mut(at));
-            let Some(entry) = entry.and_then(serde_json::Value::as_object_mut) else {
-                return Err(RpcError::invalid(format!("agent \"{changed}\" not found")));
-            };
-            wish.apply(entry);
-            agent_entries::write(editor, present, &list, None)
+            Ok(agents::update(editor, present, &changed, wish)?)
         })
         .await?;
         Ok(Reply { ok: true, agent_id: agent.to_string() })

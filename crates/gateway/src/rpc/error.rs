@@ -8,6 +8,9 @@ use protocol::{Code, Error};
 use serde_json::value::{RawValue, to_raw_value};
 use tracing::warn;
 
+use super::config_file;
+use crate::agents::AgentError;
+
 /// A refusal.
 #[derive(Debug)]
 pub(crate) struct RpcError {
@@ -44,6 +47,20 @@ impl RpcError {
 impl From<Error> for RpcError {
     fn from(error: Error) -> Self {
         Self { error, payload: None }
+    }
+}
+
+impl From<AgentError> for RpcError {
+    fn from(error: AgentError) -> Self {
+        match error {
+            AgentError::Edit(error) => config_file::refusal(error),
+            AgentError::NoName
+            | AgentError::Reserved
+            | AgentError::MainStays
+            | AgentError::Exists(_)
+            | AgentError::Unknown(_)
+            | AgentError::OnlyOne => Self::invalid(error.to_string()),
+        }
     }
 }
 

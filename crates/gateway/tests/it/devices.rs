@@ -74,11 +74,11 @@ async fn a_device_on_this_machine_is_let_in_at_once_and_knows_its_token() {
 async fn a_proof_that_is_not_right_in_every_part_is_refused() {
     let server = Server::plain().await;
     let device = Device::new(1);
-    let skewed = |version: u32, by: u64| {
+    let skewed = |version: u32, by: i64| {
         let device = &device;
         move |challenge: &Value| {
             let nonce = challenge["payload"]["nonce"].as_str().unwrap();
-            let at = signed_at(challenge) - by;
+            let at = signed_at(challenge).checked_add_signed(-by).unwrap();
             device.sign_at(&params(version, ALL), (nonce, at), Form::Second)
         }
     };
@@ -104,6 +104,11 @@ async fn a_proof_that_is_not_right_in_every_part_is_refused() {
         ),
         (
             Box::new(skewed(4, 3 * 60_000)),
+            "device signature expired",
+            "DEVICE_AUTH_SIGNATURE_EXPIRED",
+        ),
+        (
+            Box::new(skewed(4, -3 * 60_000)),
             "device signature expired",
             "DEVICE_AUTH_SIGNATURE_EXPIRED",
         ),

@@ -340,7 +340,7 @@ fn pointers(value: &Value, at: &str) -> Vec<String> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the process's own size is no file of ours")]
-fn resident_bytes() -> u64 {
+pub(crate) fn resident_bytes() -> u64 {
     let text = fs::read_to_string("/proc/self/statm").unwrap();
     let pages: u64 = text.split_whitespace().nth(1).unwrap().parse().unwrap();
     pages * 4096

@@ -9,6 +9,7 @@ mod deeds;
 mod device;
 mod devices;
 mod doors;
+mod floods;
 mod handshake;
 mod hostile;
 mod http;

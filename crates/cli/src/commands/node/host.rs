@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use store::{AllowUse, ApprovalsError, ApprovalsFile, ApprovalsSnapshot};
 use tools::look::Scene;
 
-use super::shell::{self, Shell};
+use super::shell::{self, Feed, Shell};
 use crate::program::Program;
 
 /// What this node can do.
@@ -83,7 +83,8 @@ impl Host {
     }
 
     /// Answers one `node.invoke.request`.
-    pub(super) async fn call(&self, request: &Value) -> Result<Value, Failed> {
+    /// Pieces of what a command writes go to `feed` as they come.
+    pub(super) async fn call(&self, request: &Value, feed: Feed) -> Result<Value, Failed> {
         let params = match request["paramsJSON"].as_str() {
             Some(text) => {
                 serde_json::from_str(text).map_err(|_| Failed::invalid("paramsJSON is not JSON"))?
@@ -91,7 +92,7 @@ impl Host {
             None => Value::Object(Map::new()),
         };
         match request["command"].as_str().unwrap_or_default() {
-            "system.run" => self.run(&params).await,
+            "system.run" => self.run(&params, feed).await,
             "system.which" => self.which(&params),
             "system.execApprovals.get" => Ok(shown(self.approvals.ensure().await?)),
             "system.execApprovals.set" => {
@@ -102,7 +103,10 @@ impl Host {
         }
     }
 
-    async fn run(&self, params: &Value) -> Result<Value, Failed> {
+    async fn run(&self, params: &Value, feed: Feed) -> Result<Value, Failed> {
+        if params["needsScreenRecording"] == true {
+            return Err(Failed::new("UNAVAILABLE", "this node cannot record a screen"));
+        }
         let job = shell::Job::read(params).map_err(Failed::invalid)?;
         policy::env_guard::check(&job.env).map_err(|it| Failed::denied(&it.to_string()))?;
         let agent = params["agentId"].as_str().unwrap_or("main");
@@ -110,6 +114,9 @@ impl Host {
             command: job.judged.clone(),
             workdir: job.cwd.clone(),
             sets_env: !job.env.is_empty(),
+            // The caller may wish for more strictness, and gets no less.
+            security: params["security"].as_str().map(str::to_owned),
+            ask: params["ask"].as_str().map(str::to_owned),
             ..Run::default()
         };
         let file = self.approvals.read().await?.file;
@@ -144,7 +151,7 @@ impl Host {
             let now = self.clock.now();
             self.approvals.note_use(agent, used, &run.command, now).await?;
         }
-        self.shell.run(job).await.map_err(|error| Failed::new("UNAVAILABLE", error))
+        self.shell.run(job, feed).await.map_err(|error| Failed::new("UNAVAILABLE", error))
     }
 
     fn which(&self, params: &Value) -> Result<Value, Failed> {

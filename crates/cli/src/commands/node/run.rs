@@ -3,23 +3,26 @@
 //! Who may call what is the gateway's to say; whether a command may run on this machine is the
 //! host's (`host`), by this machine's own approvals file.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use client::{CallError, Client, ConnectError, Device, Events, Identity, Options, Role};
+use client::{CallError, Client, ConnectError, Device, Events, Identity, Names, Options, Role};
 use domain::Secret;
 use protocol::{
     device::DeviceKey,
     handshake::{ClientId, Mode},
 };
 use serde_json::{Value, json};
-use store::{DeviceIdentity, IdentityFiles};
+use store::{DeviceIdentity, IdentityFiles, NodeHost, NodeHostFile};
 use tokio::{
     signal::unix::{SignalKind, signal},
-    task::JoinSet,
+    task::{AbortHandle, JoinSet},
     time::{sleep, timeout},
 };
 
-use super::host::{self, Host};
+use super::{
+    host::{self, Host},
+    shell::Feed,
+};
 use crate::{
     args::Rpc,
     error::{Failure, Kind},
@@ -38,18 +41,37 @@ const CALLS_MAX: usize = 64;
 /// Events kept while calls are handed out.
 const EVENTS_MAX: usize = 256;
 
-/// Connect to a gateway and run the commands it asks for
+/// Which gateway, and as what; kept in `node.json`
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct Place {
     /// The gateway's machine
     #[arg(long, value_name = "HOST")]
     host: Option<String>,
     /// The gateway's port
-    #[arg(long, value_name = "PORT", default_value_t = 18_789)]
-    port: u16,
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
     /// Speak TLS to the gateway
     #[arg(long)]
     tls: bool,
+    /// Not part of this version: the certificate must be one that this machine trusts
+    #[arg(long, value_name = "SHA256", hide = true)]
+    tls_fingerprint: Option<String>,
+    /// What tells this node from other programs here; the gateway knows it by its key
+    #[arg(long, value_name = "ID")]
+    node_id: Option<String>,
+    /// What people call this node
+    #[arg(long, value_name = "NAME")]
+    display_name: Option<String>,
+}
+
+/// The gateway's port when nothing is said.
+const PORT: u16 = 18_789;
+
+/// How the gateway is reached, for this run alone
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    place: Place,
     #[command(flatten)]
     rpc: Rpc,
 }
@@ -64,7 +86,8 @@ pub(super) fn run(program: &Program, args: &Args) -> Result<(), Failure> {
 }
 
 async fn serve(program: &Program, args: &Args) -> Result<(), Failure> {
-    let target = args.target(program)?;
+    let node = args.place.keep(program)?;
+    let target = args.target(program, &node)?;
     if target.url.starts_with("wss:") {
         tls::install();
     }
@@ -78,19 +101,20 @@ async fn serve(program: &Program, args: &Args) -> Result<(), Failure> {
         let connected = tokio::select! {
             biased;
             () = stop.asked() => return Ok(()),
-            connected = timeout(PATIENCE, Client::connect(options(&target, &key, &files))) => {
+            connected = timeout(PATIENCE, Client::connect(options(&target, &node, (&key, &files)))) => {
                 connected
             }
         };
         match connected {
             Ok(Ok((client, events))) => {
+                let client = Arc::new(client);
                 wait = WAIT_MIN;
                 keep_token(&files, &key, &client, program);
                 ui::say("Connected.");
                 tokio::select! {
                     biased;
                     () = stop.asked() => {
-                        client.close().await;
+                        client.hang_up().await;
                         return Ok(());
                     }
                     () = work(&client, events, &host, &key) => {}
@@ -109,13 +133,50 @@ async fn serve(program: &Program, args: &Args) -> Result<(), Failure> {
 }
 
 impl Args {
-    fn target(&self, program: &Program) -> Result<Target, Failure> {
+    fn target(&self, program: &Program, node: &NodeHost) -> Result<Target, Failure> {
         let mut target = target::find(program, &self.rpc)?;
-        if let Some(host) = &self.host {
-            let scheme = if self.tls { "wss" } else { "ws" };
-            target.url = format!("{scheme}://{host}:{}", self.port);
+        let gateway = node.gateway.as_ref().filter(|_| self.rpc.url.is_none());
+        if let Some((gateway, host)) = gateway.and_then(|it| Some((it, it.host.as_ref()?))) {
+            let scheme = if gateway.tls == Some(true) { "wss" } else { "ws" };
+            target.url = format!("{scheme}://{host}:{}", gateway.port.unwrap_or(PORT));
         }
         Ok(target)
+    }
+}
+
+impl Place {
+    /// What `node.json` says, with what the flags say on top; kept for the next time.
+    pub(super) fn keep(&self, program: &Program) -> Result<NodeHost, Failure> {
+        if self.tls_fingerprint.is_some() {
+            let message = "--tls-fingerprint is not part of this version: the gateway's \
+                           certificate must be one that this machine trusts";
+            return Err(Failure::new(Kind::Usage, message));
+        }
+        let of = |error: &dyn std::error::Error| Failure::of(Kind::State, error);
+        let file = NodeHostFile::new(&program.locations.state_dir);
+        let known = file.read().map_err(|error| of(&error))?;
+        let mut node = known.clone();
+        if let Some(host) = &self.host {
+            let gateway = node.gateway.get_or_insert_default();
+            gateway.host = Some(host.clone());
+            gateway.tls = Some(self.tls);
+            gateway.port = Some(self.port.unwrap_or(PORT));
+        } else if let Some(port) = self.port {
+            let gateway = node.gateway.get_or_insert_default();
+            gateway.host.get_or_insert_with(|| "127.0.0.1".to_owned());
+            gateway.port = Some(port);
+        }
+        for (said, kept) in
+            [(&self.node_id, &mut node.node_id), (&self.display_name, &mut node.display_name)]
+        {
+            if let Some(said) = said.as_deref().map(str::trim).filter(|it| !it.is_empty()) {
+                *kept = Some(said.to_owned());
+            }
+        }
+        if node != known {
+            file.write(&node).map_err(|error| of(&error))?;
+        }
+        Ok(node)
     }
 }
 
@@ -160,7 +221,11 @@ fn key(files: &IdentityFiles, program: &Program) -> Result<DeviceKey, Failure> {
     DeviceKey::from_pem(&kept.private_key_pem).map_err(|error| of(&error))
 }
 
-fn options(target: &Target, key: &DeviceKey, files: &IdentityFiles) -> Options {
+fn options(
+    target: &Target,
+    node: &NodeHost,
+    (key, files): (&DeviceKey, &IdentityFiles),
+) -> Options {
     let token = files.token(&key.device_id(), "node").ok().flatten();
     Options {
         url: target.url.clone(),
@@ -170,6 +235,7 @@ fn options(target: &Target, key: &DeviceKey, files: &IdentityFiles) -> Options {
             id: ClientId::NodeHost,
             mode: Mode::Node,
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            names: Names { display: node.display_name.clone(), instance: node.node_id.clone() },
             caps: &["system"],
             role: Role::Node { commands: host::COMMANDS.map(str::to_owned).to_vec() },
         },
@@ -203,19 +269,30 @@ fn refused(error: &ConnectError) -> String {
 
 /// Does what it is called for until the connection is over. What is under way then is given up,
 /// with the processes it has started.
-async fn work(client: &Client, mut events: Events, host: &Arc<Host>, key: &DeviceKey) {
+async fn work(client: &Arc<Client>, mut events: Events, host: &Arc<Host>, key: &DeviceKey) {
     let node = key.device_id();
+    let tells = tells_progress(client);
     let mut calls: JoinSet<(Value, Result<Value, host::Failed>)> = JoinSet::new();
+    let mut running: HashMap<String, AbortHandle> = HashMap::new();
     loop {
         tokio::select! {
             biased;
             Some(done) = calls.join_next(), if !calls.is_empty() => {
+                // One that was taken back has nothing to say.
                 if let Ok((id, outcome)) = done {
+                    running.remove(id.as_str().unwrap_or_default());
                     let _gone = answer(client, &node, &id, outcome).await;
                 }
             }
             event = events.next() => {
                 let Some(event) = event else { return };
+                if event.name == "node.invoke.cancel" {
+                    let id = event.payload["invokeId"].as_str().unwrap_or_default();
+                    if let Some(call) = running.remove(id) {
+                        call.abort();
+                    }
+                    continue;
+                }
                 if event.name != "node.invoke.request" {
                     continue;
                 }
@@ -225,11 +302,48 @@ async fn work(client: &Client, mut events: Events, host: &Arc<Host>, key: &Devic
                     let _gone = answer(client, &node, &id, Err(failed)).await;
                     continue;
                 }
-                let (host, request) = (Arc::clone(host), event.payload);
-                calls.spawn(async move { (id, host.call(&request).await) });
+                let (host, client, node) = (Arc::clone(host), Arc::clone(client), node.clone());
+                let (name, request) = (id.as_str().unwrap_or_default().to_owned(), event.payload);
+                let call = calls.spawn(async move {
+                    let outcome = if tells {
+                        told(&client, (&node, &id), &host, &request).await
+                    } else {
+                        host.call(&request, Feed::unheard()).await
+                    };
+                    (id, outcome)
+                });
+                running.insert(name, call);
             }
         }
     }
+}
+
+/// Whether the gateway hears of a call before its end.
+fn tells_progress(client: &Client) -> bool {
+    let methods = client.hello()["features"]["methods"].as_array();
+    methods.into_iter().flatten().any(|method| method == "node.invoke.progress")
+}
+
+/// Answers a call, and tells the gateway on the way what it brings.
+async fn told(
+    client: &Client,
+    (node, id): (&str, &Value),
+    host: &Host,
+    request: &Value,
+) -> Result<Value, host::Failed> {
+    let (feed, mut pieces) = Feed::new();
+    let tell = async {
+        let mut seq = 0_u64;
+        while let Some(chunk) = pieces.recv().await {
+            let piece = json!({ "invokeId": id, "nodeId": node, "seq": seq, "chunk": chunk });
+            seq += 1;
+            if client.call("node.invoke.progress", piece).await.is_err() {
+                break;
+            }
+        }
+    };
+    let (outcome, ()) = tokio::join!(host.call(request, feed), tell);
+    outcome
 }
 
 async fn answer(

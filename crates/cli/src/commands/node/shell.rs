@@ -7,11 +7,15 @@ use sandbox::{
     host::{Config, Confinement, Host as Machine},
 };
 use serde_json::{Value, json};
-use tokio::time::timeout;
+use tokio::{sync::mpsc, time::timeout};
 use tokio_util::task::TaskTracker;
 
 /// Most bytes kept of each stream; the end stays.
 const BYTES_MAX: usize = 200_000;
+/// Pieces that wait to be told, and the largest one: a third of what the wire takes, as a byte
+/// that is no text becomes three.
+const PIECES_MAX: usize = 4;
+const PIECE_BYTES_MAX: usize = 5_000;
 /// When a command is killed that brings no limit of its own.
 const TIMEOUT: Duration = Duration::from_mins(30);
 
@@ -95,7 +99,7 @@ impl Shell {
     }
 
     /// Runs `job`; dropping the future kills it.
-    pub(super) async fn run(&self, job: Job) -> Result<Value, String> {
+    pub(super) async fn run(&self, job: Job, mut feed: Feed) -> Result<Value, String> {
         let machine = Machine::new(self.tasks.clone(), Config { confinement: Confinement::None });
         let machine = machine.open(&self.spec).await.map_err(|error| error.to_string())?;
         let command = Command {
@@ -109,10 +113,12 @@ impl Shell {
         let (mut out, mut err) = (Tail::default(), Tail::default());
         let read = async {
             while let Some(chunk) = running.output.recv().await {
-                match chunk {
-                    Chunk::Out(bytes) => out.push(&bytes),
-                    Chunk::Err(bytes) => err.push(&bytes),
-                }
+                let (tail, bytes) = match chunk {
+                    Chunk::Out(bytes) => (&mut out, bytes),
+                    Chunk::Err(bytes) => (&mut err, bytes),
+                };
+                tail.push(&bytes);
+                feed.push(&bytes);
             }
         };
         let timed_out = timeout(job.timeout, read).await.is_err();
@@ -134,6 +140,51 @@ impl Shell {
             "error": error,
         }))
     }
+}
+
+/// Takes what a command writes, for whoever cannot wait for the end. When nobody takes it from
+/// there, only the newest is kept: the answer has the whole.
+pub(super) struct Feed {
+    pieces: Option<mpsc::Sender<String>>,
+    waiting: Vec<u8>,
+}
+
+impl Feed {
+    /// What is pushed comes out of the receiver, in pieces of [`PIECE_BYTES_MAX`] at most.
+    pub(super) fn new() -> (Self, mpsc::Receiver<String>) {
+        let (sender, receiver) = mpsc::channel(PIECES_MAX);
+        (Self { pieces: Some(sender), waiting: Vec::new() }, receiver)
+    }
+
+    /// One that nobody listens to.
+    pub(super) fn unheard() -> Self {
+        Self { pieces: None, waiting: Vec::new() }
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        let Some(pieces) = &self.pieces else { return };
+        self.waiting.extend_from_slice(bytes);
+        while let Ok(room) = pieces.try_reserve() {
+            let piece = take_text(&mut self.waiting);
+            if piece.is_empty() {
+                return;
+            }
+            room.send(piece);
+        }
+        let surplus = self.waiting.len().saturating_sub(PIECES_MAX * PIECE_BYTES_MAX);
+        self.waiting.drain(..surplus);
+    }
+}
+
+/// Takes text from the front. A character that is only begun stays.
+fn take_text(bytes: &mut Vec<u8>) -> String {
+    let mut count = bytes.len().min(PIECE_BYTES_MAX);
+    if let Some(Err(error)) = bytes.get(..count).map(str::from_utf8)
+        && error.error_len().is_none()
+    {
+        count = error.valid_up_to();
+    }
+    String::from_utf8_lossy(&bytes.drain(..count).collect::<Vec<_>>()).into_owned()
 }
 
 /// The end of what a stream brought.
@@ -167,6 +218,31 @@ mod tests {
         assert_eq!(judged(json!({"command": "ls; rm x"})), Ok("ls; rm x".into()));
         assert_eq!(judged(json!({"command": ["rm", "a b"]})), Ok("'rm' 'a b'".into()));
         assert_eq!(judged(json!({"command": ["bash", "-c", "ls"]})), Ok("'bash' '-c' 'ls'".into()));
+    }
+
+    #[test]
+    fn pieces_come_in_order_with_whole_characters_and_old_ones_give_way() {
+        let (mut feed, mut pieces) = Feed::new();
+        feed.push(b"caf\xc3");
+        feed.push(b"\xa9");
+        assert_eq!(
+            (pieces.try_recv().unwrap(), pieces.try_recv().unwrap()),
+            ("caf".into(), "é".into())
+        );
+
+        for _ in 0..100 {
+            feed.push(&[b'x'; PIECE_BYTES_MAX]);
+        }
+        feed.push(b"end");
+
+        let mut text = String::new();
+        while let Ok(piece) = pieces.try_recv() {
+            assert!(piece.len() <= PIECE_BYTES_MAX);
+            text.push_str(&piece);
+        }
+        assert_eq!(text.len(), PIECES_MAX * PIECE_BYTES_MAX);
+        feed.push(b"!");
+        assert!(feed.waiting.len() <= PIECES_MAX * PIECE_BYTES_MAX);
     }
 
     #[test]
