@@ -37,6 +37,12 @@ const TABLE = [
   ["sessions.resolve", "SessionsResolveResult", { key: KEY }],
   ["update.status", "UpdateStatusResult", {}],
   ["exec.approvals.get", "ExecApprovalsSnapshot", {}],
+  ["exec.approval.grants.list", "ExecApprovalGrantsListResult", {}],
+  ["approval.history", "ApprovalHistoryResult", {}],
+  ["approval.get", "ApprovalGetResult", { id: "answers-waits" }],
+  ["approval.resolve", "ApprovalResolveResult", { id: "answers-waits", kind: "exec", decision: "deny" }],
+  ["approval.get", "ApprovalGetResult", { id: "answers-waits" }],
+  ["approval.history", "ApprovalHistoryResult", { limit: 1 }],
   ["wizard.start", "WizardStartResult", { mode: "local" }],
   ["chat.message.get", "ChatMessageGetResult", { sessionKey: KEY, messageId: "nobody" }],
   ["commands.list", "CommandsListResult", {}],
@@ -84,6 +90,9 @@ before(async () => {
   const idempotencyKey = "answers-1";
   await client.request("agent", { sessionKey: KEY, message: "hi", idempotencyKey });
   await client.request("agent.wait", { runId: idempotencyKey });
+  // Waits for its answer until a row of the table gives it.
+  const question = { id: "answers-waits", command: "make", sessionKey: KEY, agentId: "main" };
+  client.request("exec.approval.request", question, { timeoutMs: 60_000 }).catch(() => {});
 });
 
 after(() => client?.stopAndWait());

@@ -117,7 +117,11 @@ impl Row {
     }
 
     fn fill_known(&mut self, device: Option<&PairedDevice>) {
-        let Some(about) = device.map(|device| device.about.clone()) else { return };
+        let Some(device) = device else { return };
+        let token = device.tokens.get("node");
+        self.last_connected_at_ms =
+            token.and_then(|it| it.last_used_at_ms.or(Some(it.created_at_ms)));
+        let about = device.about.clone();
         self.display_name = about.display_name;
         self.platform = about.platform;
         self.device_family = about.device_family;
