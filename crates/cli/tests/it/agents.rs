@@ -6,9 +6,9 @@ use std::{
 };
 
 use serde_json::json;
-use testkit::home::TempHome;
+use testkit::gateway::Gateway;
 
-use crate::program::{alone, quiet, run, start};
+use crate::program::{alone, openclaw, run};
 
 #[test]
 fn agents_are_listed_added_given_a_look_and_removed_without_a_gateway() {
@@ -44,7 +44,7 @@ fn agents_are_listed_added_given_a_look_and_removed_without_a_gateway() {
     assert_eq!((&row["identityName"], &row["identityEmoji"]), (&json!("Crew"), &json!("🔧")));
     assert_eq!((&row["bindings"], &row["model"]), (&json!(2), &json!("p/m")));
     assert_eq!(row["bindingDetails"], json!(["telegram:ops", "discord"]));
-    assert_eq!(row["workspace"], json!(workspace));
+    assert_eq!(row["workspace"], "[home]/ops");
     assert!(shown.contains("- ops-crew (Ops Crew)") && shown.contains("    - discord"), "{shown}");
     let file = home.config().unwrap();
     assert_eq!(file["agents"]["list"][1]["id"], "rival");
@@ -73,15 +73,21 @@ fn what_is_missing_or_makes_no_sense_is_refused() {
         assert_eq!(code, Some(1));
         assert!(stderr.contains(expected), "{args:?}: {stderr}");
     }
-    assert_eq!(home.config().unwrap().get("agents"), None);
+    assert_eq!(home.config().unwrap()["agents"].get("list"), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_running_gateway_takes_up_what_the_command_line_changes_and_removes_itself() {
-    let home = quiet(TempHome::minimal().unwrap());
+    let (home, port) = alone();
     home.merge_config(&json!({"gateway": {"reload": {"mode": "hot"}}})).unwrap();
-    let gateway = start(&home);
-    let mut client = gateway.connect(4).await.unwrap();
+    let gateway = Gateway::spawn(openclaw(), &home, port, &[]).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let mut client = loop {
+        match gateway.connect(4).await {
+            Ok(client) => break client,
+            Err(error) => assert!(Instant::now() < deadline, "{error:#} {}", gateway.stderr()),
+        }
+    };
 
     run(&home, &["agents", "add", "ops"]).answer();
     let deadline = Instant::now() + Duration::from_secs(20);

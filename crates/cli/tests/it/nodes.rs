@@ -300,10 +300,13 @@ async fn a_turn_that_is_stopped_stops_its_command_on_the_node() {
     home.merge_config(&json!({ "tools": { "exec": exec } })).unwrap();
     let (_gateway, _machine, mut client, id) = joined(&home).await;
 
-    let params = json!({ "sessionKey": "main", "message": "wait", "idempotencyKey": "r1" });
+    let params = json!({ "sessionKey": "main", "message": "run it", "idempotencyKey": "r1" });
     client.call("chat.send", params).await.unwrap();
-    let is_update = |it: &Value| it["data"]["phase"] == "update" && it["stream"] == "tool";
-    let update = client.event("agent", PATIENCE, is_update).await.unwrap();
+    let tells = |it: &Value| {
+        let phase = it["data"]["phase"].as_str().unwrap_or_default();
+        phase == "end" || (it["stream"] == "tool" && phase != "start")
+    };
+    let update = client.event("agent", PATIENCE, tells).await.unwrap();
     client.call("chat.abort", json!({ "sessionKey": "main" })).await.unwrap();
     let look = script("pgrep -f 'sleep 61[.]5' > /dev/null && echo yes || echo no");
     let deadline = Instant::now() + PATIENCE;

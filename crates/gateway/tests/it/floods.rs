@@ -22,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(40);
 /// Guesses, and how many at once.
 const GUESSES: usize = 10_000;
 const AT_ONCE: usize = 20;
+/// How a guess is refused.
+const CODES: [&str; 2] = ["AUTH_TOKEN_MISMATCH", "AUTH_RATE_LIMITED"];
 /// How much the process may grow from one half of a flood to the other.
 const GROWTH_BYTES_MAX: u64 = 16 << 20;
 
@@ -67,7 +69,6 @@ async fn heard(stream: &mut TcpStream, is_enough: impl Fn(&str) -> bool) -> Stri
 async fn guess(addr: SocketAddr, bytes: &[u8]) -> &'static str {
     let mut stream = open(addr).await;
     stream.write_all(bytes).await.unwrap();
-    const CODES: [&str; 2] = ["AUTH_TOKEN_MISMATCH", "AUTH_RATE_LIMITED"];
     let answer = heard(&mut stream, |text| CODES.iter().any(|code| text.contains(code))).await;
     CODES.into_iter().find(|code| answer.contains(code)).unwrap_or_else(|| panic!("{answer}"))
 }

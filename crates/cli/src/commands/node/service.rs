@@ -68,7 +68,8 @@ pub(super) fn install(program: &Program, args: &Install) -> Result<(), Failure> 
 pub(super) fn uninstall(program: &Program, args: &Args) -> Result<(), Failure> {
     let unit = Unit::named(program, NAME);
     if !unit.is_written() {
-        return not_loaded("uninstall", args.json);
+        not_loaded("uninstall", args.json);
+        return Ok(());
     }
     unit.uninstall(program).map_err(|failure| refused(failure, "uninstall", args.json))?;
     tell(args.json, ("uninstall", "uninstalled", "The service is gone."), false);
@@ -78,7 +79,8 @@ pub(super) fn uninstall(program: &Program, args: &Args) -> Result<(), Failure> {
 pub(super) fn act(program: &Program, action: Action, args: &Args) -> Result<(), Failure> {
     let unit = Unit::named(program, NAME);
     if !unit.is_written() {
-        return not_loaded(action.name(), args.json);
+        not_loaded(action.name(), args.json);
+        return Ok(());
     }
     unit.act(program, action).map_err(|failure| refused(failure, action.name(), args.json))?;
     let message = format!("The service was {}.", action.done());
@@ -86,6 +88,7 @@ pub(super) fn act(program: &Program, action: Action, args: &Args) -> Result<(), 
     Ok(())
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "all commands have this shape")]
 pub(super) fn status(program: &Program, args: &Args) -> Result<(), Failure> {
     let unit = Unit::named(program, NAME);
     let (state, why) = match unit.state(program) {
@@ -147,12 +150,11 @@ fn tell(json: bool, (action, result, message): (&str, &str, &str), is_loaded: bo
 }
 
 /// Nothing is installed, so there is nothing to act on.
-fn not_loaded(action: &str, json: bool) -> Result<(), Failure> {
+fn not_loaded(action: &str, json: bool) {
     tell(json, (action, "not-loaded", "The node service is not installed."), false);
     if !json {
         ui::hint(RUN_HINT);
     }
-    Ok(())
 }
 
 fn refused(failure: Failure, action: &str, json: bool) -> Failure {
