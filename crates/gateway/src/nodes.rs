@@ -136,7 +136,7 @@ impl Nodes {
         state.live.insert(id.clone(), live);
         let asked = asked_by_connecting(&id, caller, &state, now);
         drop(state);
-        if let Some(request) = asked {
+        if let Some(request) = &asked {
             self.put_request(request);
         }
         info!(node = id, conn = %caller.conn, "node connected");

@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use domain::UnixMillis;
-use protocol::{Scope, Version};
+use domain::{Scope, UnixMillis};
+use protocol::Version;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -169,7 +169,7 @@ impl Nodes {
             ts: now,
             is_for_another: true,
         };
-        self.put_request(request.clone());
+        self.put_request(&request);
         (request, true)
     }
 
@@ -182,7 +182,7 @@ impl Nodes {
     }
 
     /// Puts a request in the place of an older one of the same node, and tells who may answer.
-    pub(super) fn put_request(&self, request: PairRequest) {
+    pub(super) fn put_request(&self, request: &PairRequest) {
         let mut state = self.lock();
         let known = state.pending.iter().position(|it| it.node_id == request.node_id);
         let replaced = known.or_else(|| (state.pending.len() >= PENDING_MAX).then_some(0));
@@ -192,7 +192,7 @@ impl Nodes {
         if let Some(gone) = gone {
             self.told(&gone, "rejected");
         }
-        self.shared.events.tell_holders(Scope::Pairing, "node.pair.requested", &request);
+        self.shared.events.tell_holders(Scope::Pairing, "node.pair.requested", request);
     }
 
     fn take_request(&self, request: &str) -> Result<PairRequest, RpcError> {

@@ -8,7 +8,9 @@ use super::Nodes;
 
 /// Hears pieces of what a call brings. They are a foretaste: the answer has the whole.
 #[derive(Clone, Default)]
-pub(crate) struct Listener(Option<Arc<dyn Fn(&Piece<'_>) + Send + Sync>>);
+pub(crate) struct Listener(Option<Arc<Hear>>);
+
+type Hear = dyn Fn(&Piece<'_>) + Send + Sync;
 
 /// A piece of what a call brings.
 #[derive(Clone, Copy, Debug)]

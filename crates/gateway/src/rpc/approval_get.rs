@@ -1,6 +1,6 @@
 //! `approval.get`: one question, whether it waits or has ended.
 
-use protocol::Scope;
+use domain::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -1,6 +1,6 @@
 //! `approval.history`: questions that ended since the gateway started, newest first.
 
-use protocol::Scope;
+use domain::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -1,7 +1,7 @@
 //! `approval.resolve`: a person's answer to a question of any kind; a late one learns the first.
 
+use domain::Scope;
 use policy::Verdict;
-use protocol::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -1,7 +1,7 @@
 //! `node.invoke.progress`: a piece of what a call brings, ahead of its answer.
 
+use domain::Scope;
 use policy::scope::Role;
-use protocol::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

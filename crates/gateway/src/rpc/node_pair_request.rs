@@ -1,7 +1,7 @@
 //! `node.pair.request`: asks for the commands of a node that is not connected, as bridges of
 //! version 3 do for theirs.
 
-use protocol::Scope;
+use domain::Scope;
 use serde::Serialize;
 
 use super::{Cx, Kind, Method, RpcError};

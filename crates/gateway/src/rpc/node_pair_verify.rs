@@ -1,6 +1,6 @@
 //! `node.pair.verify`: whether a token is that of a node that was approved.
 
-use protocol::Scope;
+use domain::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::NodeRecord;
