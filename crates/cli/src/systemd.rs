@@ -207,9 +207,10 @@ fn text(program: &Program, about: &str, args: &[&str]) -> Result<String, Failure
     words.extend(args.iter().map(|arg| (*arg).to_owned()));
     let command: Vec<String> = words.iter().map(|word| quoted(&word.replace('$', "$$"))).collect();
     let variables = KEPT.iter().filter_map(|name| Some((name, program.env().get(name)?)));
-    let variables: String = variables
+    let variables: Vec<String> = variables
         .map(|(name, value)| format!("Environment={}\n", quoted(&format!("{name}={value}"))))
         .collect();
+    let variables = variables.concat();
     Ok(format!(
         "[Unit]\nDescription={about}\nAfter=network-online.target\n\
          Wants=network-online.target\n\n[Service]\nExecStart={}\nRestart=always\nRestartSec=5\n\

@@ -158,12 +158,12 @@ async fn crowds_that_dawdle_are_cut_off_and_others_are_served_meanwhile() {
 
     let mut friend = server.connect(4).await;
     friend.call("health", json!({})).await;
-    let served = began.elapsed();
+    let waited = began.elapsed();
 
     while let Some(end) = slow.join_next().await {
         end.unwrap();
     }
-    assert!(served < Duration::from_secs(10), "{served:?}");
+    assert!(waited < Duration::from_secs(10), "{waited:?}");
     friend.call("health", json!({})).await;
     server.stop().await;
 }
@@ -176,7 +176,7 @@ async fn a_message_in_too_many_pieces_ends_the_connection_before_hello() {
     let piece = vec![b'x'; 16 << 10];
 
     for n in 0..6 {
-        let bytes = frame(if n == 0 { 0x01 } else { 0x00 }, &piece);
+        let bytes = frame(u8::from(n == 0), &piece);
         if stream.write_all(&bytes).await.is_err() {
             break;
         }

@@ -79,7 +79,10 @@ fn told(binding: &Value) -> String {
     }
     if let Some(peer) = matched["peer"].as_object() {
         let part = |name: &str| peer.get(name).and_then(Value::as_str).unwrap_or("?");
-        told.push_str(&format!(" {} {}", part("kind"), part("id")));
+        for word in [part("kind"), part("id")] {
+            told.push(' ');
+            told.push_str(word);
+        }
     }
     told
 }

@@ -111,12 +111,11 @@ pub(super) fn status(program: &Program, args: &Args) -> Result<(), Failure> {
         (true, false) => format!("Service: {path} (disabled)"),
         (true, true) => format!("Service: {path} (enabled)"),
     }];
-    match &why {
-        Some(failure) => lines.push(format!("Runtime: unknown ({})", failure.message)),
-        None => {
-            let pid = state.pid.map(|pid| format!(", pid {pid}")).unwrap_or_default();
-            lines.push(format!("Runtime: {} ({}{pid})", state.active, state.sub));
-        }
+    if let Some(failure) = &why {
+        lines.push(format!("Runtime: unknown ({})", failure.message));
+    } else {
+        let pid = state.pid.map(|pid| format!(", pid {pid}")).unwrap_or_default();
+        lines.push(format!("Runtime: {} ({}{pid})", state.active, state.sub));
     }
     ui::answer(lines.join("\n"));
     let hint = why.and_then(|failure| failure.hint);

@@ -134,8 +134,8 @@ impl Args {
             "env": env,
             "timeoutMs": self.command_timeout,
             "agentId": self.agent,
-            "ask": word(self.ask.and_then(name_of)),
-            "security": word(self.security.and_then(name_of)),
+            "ask": word(self.ask.as_ref().and_then(name_of)),
+            "security": word(self.security.as_ref().and_then(name_of)),
         });
         if self.needs_screen_recording {
             params["needsScreenRecording"] = true.into();
@@ -178,7 +178,7 @@ impl Args {
     }
 }
 
-fn name_of<E: ValueEnum>(choice: E) -> Option<String> {
+fn name_of<E: ValueEnum>(choice: &E) -> Option<String> {
     choice.to_possible_value().map(|it| it.get_name().to_owned())
 }
 
