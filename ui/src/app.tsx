@@ -37,9 +37,9 @@ export function App() {
   if (isRefused || hello.value === null) return <Gate />;
   return (
     <div class={isMenuOpen.value ? "shell menu-open" : "shell"}>
-      <a class="skip" href="#main">
+      <button type="button" class="skip" onClick={() => document.getElementById("main")?.focus()}>
         {t("app.skip")}
-      </a>
+      </button>
       <Nav isOpen={isMenuOpen.value} close={() => (isMenuOpen.value = false)} />
       <div class="stage">
         {view.value !== "chat" && (

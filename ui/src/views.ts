@@ -15,9 +15,6 @@ export interface View {
   body: ReturnType<typeof lazy>;
 }
 
-/** Signs of views that have none of their own name. */
-const ICONS: Record<string, IconName> = { wizard: "skills", skills: "bulb" };
-
 export const VIEWS: View[] = [
   view("overview", "nav.watch", [], () => import("./views/overview")),
   view("sessions", "nav.watch", ["sessions.list"], () => import("./views/sessions")),
@@ -35,7 +32,7 @@ export const VIEWS: View[] = [
 ];
 
 function view(name: string, group: Key, needs: string[], load: Parameters<typeof lazy>[0]): View {
-  const icon = (ICONS[name] ?? name) as IconName;
+  const icon = name as IconName;
   return { name, title: `nav.${name}` as Key, group, icon, needs, body: lazy(load) };
 }
 

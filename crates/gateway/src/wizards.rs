@@ -53,9 +53,9 @@ pub(crate) struct Standing {
 /// Why a wizard would not.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refused {
-    /// Another session runs.
+    /// Another session runs: this one.
     #[error("wizard already running")]
-    Running,
+    Running(String),
     /// There is no session of that id.
     #[error("wizard not found")]
     Unknown,
@@ -90,8 +90,8 @@ impl Wizards {
         let id = Uuid::new_v4().to_string();
         {
             let mut present = self.lock();
-            if present.is_some() {
-                return Err(Refused::Running);
+            if let Some(other) = &*present {
+                return Err(Refused::Running(other.id.clone()));
             }
             *present = Some(Session { id: id.clone(), wizard, serial: 0, is_busy: false });
         }

@@ -229,8 +229,19 @@ export function Composer({ sessionKey }: { sessionKey: string }) {
 }
 
 function Offers({ offers, at, pick }: { offers: string[]; at: number; pick(text: string): void }) {
+  const list = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    list.current?.children[at]?.scrollIntoView({ block: "nearest" });
+  }, [at]);
   return (
-    <div class="offers" id="offers" role="listbox" aria-label={t("chat.commands")}>
+    <div
+      ref={list}
+      class="offers"
+      id="offers"
+      role="listbox"
+      tabIndex={0}
+      aria-label={t("chat.commands")}
+    >
       {offers.map((offer, n) => (
         <div
           key={offer}

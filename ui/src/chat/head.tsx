@@ -146,7 +146,7 @@ function Settings({ close }: { close(): void }) {
             checked={showThinking.value}
             onChange={(event) => (showThinking.value = event.currentTarget.checked)}
           />
-          <span>{t("chat.thought")}</span>
+          <span>{t("chat.showThoughts")}</span>
         </label>
       </div>
       <div class="buttons">

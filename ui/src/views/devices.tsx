@@ -1,6 +1,8 @@
 // Devices: who asks to come in, who may, and the nodes among them.
 
+import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
+import { identity } from "../gateway/identity";
 import { t } from "../i18n";
 import { ask } from "../kit/dialog";
 import { ago } from "../kit/format";
@@ -57,8 +59,17 @@ interface Node {
   connected: boolean;
 }
 
+/** The id of this browser, once it is known. */
+const me = signal("");
+
 export default function View() {
   const list = useCall<Devices>("device.pair.list", {}, 15_000);
+  useEffect(() => {
+    identity().then(
+      (it) => (me.value = it?.deviceId ?? ""),
+      () => {},
+    );
+  }, []);
   useEffect(() => {
     const again = () => void list.reload();
     const stops = [
@@ -118,7 +129,7 @@ export default function View() {
               <h2>{t("devices.paired")}</h2>
               {paired.length === 0 && <p class="muted">{t("devices.paired.none")}</p>}
               <ul class="list">
-                {paired.map((it) => (
+                {[...paired].sort(newestFirst).map((it) => (
                   <Paired key={it.deviceId} device={it} act={act} />
                 ))}
               </ul>
@@ -136,66 +147,83 @@ function named(it: { displayName?: string; platform?: string; deviceId: string }
   return showDirection(it.displayName ?? it.platform ?? it.deviceId.slice(0, 12));
 }
 
+/** This browser first, then by when they were let in. */
+function newestFirst(a: PairedDevice, b: PairedDevice): number {
+  const rank = (it: PairedDevice) => (it.deviceId === me.value ? 1 : 0);
+  return rank(b) - rank(a) || (b.approvedAtMs ?? 0) - (a.approvedAtMs ?? 0);
+}
+
 type Act = (method: string, params: object, question?: string) => Promise<void>;
 
 function Paired({ device, act }: { device: PairedDevice; act: Act }) {
   const { deviceId } = device;
+  const tokens = device.tokens ?? [];
+  const used = Math.max(0, ...tokens.map((it) => it.lastUsedAtMs ?? 0));
   return (
     <li>
       <span class="what">
         <b>{device.label ?? named(device)}</b>
         <small title={deviceId}>
-          {[device.clientId, device.platform, device.remoteIp, `${deviceId.slice(0, 12)}…`]
+          {[
+            device.clientId,
+            device.remoteIp,
+            used > 0 && t("devices.used", { when: ago(used) }),
+            `${deviceId.slice(0, 8)}…`,
+          ]
             .filter(Boolean)
             .join(" · ")}
         </small>
       </span>
-      {(device.tokens ?? []).map((token) => (
-        <span key={token.role} class="buttons">
-          <span class={token.revokedAtMs ? "tag bad" : "tag"} title={token.scopes.join(", ")}>
-            {token.role}
-            {token.revokedAtMs ? ` · ${t("devices.revoked")}` : ""}
-          </span>
-          <button
-            type="button"
-            class="quiet"
-            onClick={() =>
-              void act(
-                "device.token.rotate",
-                { deviceId, role: token.role },
-                t("devices.rotate.ask"),
-              )
-            }
-          >
-            {t("devices.rotate")}
-          </button>
-          {!token.revokedAtMs && (
-            <button
-              type="button"
-              class="quiet danger"
-              onClick={() =>
-                void act(
-                  "device.token.revoke",
-                  { deviceId, role: token.role },
-                  t("devices.revoke.ask"),
-                )
-              }
-            >
-              {t("devices.revoke")}
-            </button>
-          )}
+      {deviceId === me.value && <span class="tag good">{t("devices.this")}</span>}
+      {tokens.map((token) => (
+        <span
+          key={token.role}
+          class={token.revokedAtMs ? "tag bad" : "tag"}
+          title={token.scopes.join(", ")}
+        >
+          {token.role}
+          {token.revokedAtMs ? ` · ${t("devices.revoked")}` : ""}
         </span>
       ))}
-      {methods.value.has("device.pair.remove") && (
+      <span class="buttons tight">
+        {tokens.map((token) => (
+          <TokenActs key={token.role} deviceId={deviceId} token={token} act={act} />
+        ))}
+        {methods.value.has("device.pair.remove") && (
+          <button
+            type="button"
+            class="quiet danger"
+            onClick={() => void act("device.pair.remove", { deviceId }, t("devices.remove.ask"))}
+          >
+            {t("devices.remove")}
+          </button>
+        )}
+      </span>
+    </li>
+  );
+}
+
+function TokenActs({ deviceId, token, act }: { deviceId: string; token: DeviceToken; act: Act }) {
+  const params = { deviceId, role: token.role };
+  return (
+    <>
+      <button
+        type="button"
+        class="quiet"
+        onClick={() => void act("device.token.rotate", params, t("devices.rotate.ask"))}
+      >
+        {t("devices.rotate")}
+      </button>
+      {!token.revokedAtMs && (
         <button
           type="button"
           class="quiet danger"
-          onClick={() => void act("device.pair.remove", { deviceId }, t("devices.remove.ask"))}
+          onClick={() => void act("device.token.revoke", params, t("devices.revoke.ask"))}
         >
-          {t("devices.remove")}
+          {t("devices.revoke")}
         </button>
       )}
-    </li>
+    </>
   );
 }
 

@@ -5,7 +5,7 @@ import { useEffect } from "preact/hooks";
 import type { CallError } from "../gateway/frames";
 import { t } from "../i18n";
 import { Icon } from "../kit/icons";
-import { Page, Skeleton } from "../kit/load";
+import { Empty, Page, Skeleton } from "../kit/load";
 import { client, epoch, isOpen } from "../state/gateway";
 import { href } from "../state/route";
 import "../styles/page.css";
@@ -42,13 +42,19 @@ export default function Setup() {
   const error = useSignal("");
   const isBusy = useSignal(false);
 
+  /** A session that was left open elsewhere. */
+  const other = useSignal("");
+
   const attempt = async (work: () => Promise<Progress>) => {
     isBusy.value = true;
     try {
       now.value = await work();
       error.value = now.value.error ?? "";
+      other.value = "";
     } catch (cause) {
-      error.value = (cause as CallError).message;
+      const { message, details } = cause as CallError;
+      other.value = details?.code === "WIZARD_RUNNING" ? String(details.sessionId) : "";
+      error.value = other.value ? "" : message;
     } finally {
       isBusy.value = false;
     }
@@ -84,6 +90,10 @@ export default function Setup() {
     now.value = null;
     session.value = "";
   };
+  const takeOver = async () => {
+    await client.call("wizard.cancel", { sessionId: other.value }).catch(() => null);
+    await begin();
+  };
   const at = isOpen.value ? epoch.value : 0;
   useEffect(() => {
     if (at > 0) void begin();
@@ -97,7 +107,14 @@ export default function Setup() {
           {error.value}
         </p>
       )}
-      {state === null && !error.value && <Skeleton />}
+      {other.value && (
+        <Empty icon="wizard" title={t("setup.elsewhere")} text={t("setup.elsewhere.text")}>
+          <button type="button" class="primary" onClick={() => void takeOver()}>
+            {t("setup.takeOver")}
+          </button>
+        </Empty>
+      )}
+      {state === null && !error.value && !other.value && <Skeleton />}
       {state === null && error.value && (
         <div class="buttons">
           <button type="button" onClick={() => void begin()}>

@@ -1,8 +1,10 @@
 //! `wizard.start`: begins the setup wizard and answers its first step.
 
 use onboard::Flags;
+use protocol::error::{Code, Error};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::{Cx, Method, RpcError};
 use crate::wizards::{Refused, Standing, Step};
@@ -75,7 +77,11 @@ impl Method for WizardStart {
 #[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` takes")]
 pub(super) fn refusal(refused: Refused) -> RpcError {
     match refused {
-        Refused::Running | Refused::Busy => RpcError::unavailable(refused.to_string()),
+        // Who left a session behind, in another browser say, can end it.
+        Refused::Running(ref id) => Error::new(Code::Unavailable, refused.to_string())
+            .with_details(json!({"code": "WIZARD_RUNNING", "sessionId": id}))
+            .into(),
+        Refused::Busy => RpcError::unavailable(refused.to_string()),
         Refused::Unknown | Refused::NotAsked | Refused::Flags(_) => {
             RpcError::invalid(refused.to_string())
         }

@@ -76,6 +76,7 @@ async fn one_wizard_runs_at_a_time_and_a_cancelled_one_makes_room() {
 
     assert_eq!(second["error"]["code"], "UNAVAILABLE");
     assert_eq!(second["error"]["message"], "wizard already running");
+    assert_eq!(second["error"]["details"]["sessionId"], first["sessionId"]);
     assert_eq!((status, cancelled), (json!({"status": "running"}), json!({"status": "cancelled"})));
     assert_eq!(gone["error"]["code"], "INVALID_REQUEST");
     assert_eq!(gone["error"]["message"], "wizard not found");
