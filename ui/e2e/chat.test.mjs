@@ -160,7 +160,7 @@ test("slash commands complete, and are answered", async () => {
   assert.equal(await page.getByRole("option").count(), 6);
 });
 
-test("a picture can be pasted, and goes along", async () => {
+test("a picture can be picked, and goes along", async () => {
   const png =
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
   await page.locator("input[type=file]").setInputFiles([
@@ -178,6 +178,45 @@ test("a picture can be pasted, and goes along", async () => {
   );
   assert.match(JSON.stringify(request.messages.at(-1)), /image_url.{0,40}iVBOR/);
   await page.locator(".user .pictures img").waitFor();
+});
+
+test("pictures come by paste and by drop, and too much of them does not", async () => {
+  const give = (type, kind, bytes) =>
+    page.locator(".composer").evaluate(
+      (composer, [event, name, size]) => {
+        const data = new DataTransfer();
+        data.items.add(new File([new Uint8Array(size)], name, { type: "image/png" }));
+        const area = composer.querySelector("textarea");
+        const made =
+          event === "paste"
+            ? new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true })
+            : new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true });
+        area.dispatchEvent(made);
+      },
+      [type, kind, bytes],
+    );
+
+  await give("paste", "pasted.png", 10);
+  await page.getByRole("button", { name: "Remove pasted.png" }).waitFor();
+  await give("drop", "dropped.png", 10);
+  await page.getByRole("button", { name: "Remove dropped.png" }).waitFor();
+  await give("drop", "huge.png", 30_000_000);
+  await page.getByText("huge.png is larger than").waitFor();
+  await page.getByRole("button", { name: "Remove dropped.png" }).click();
+  assert.equal(await page.locator(".attached img").count(), 1);
+});
+
+test("a conversation is made anew by a command, and another one is chosen from the palette", async () => {
+  await say(page, "to be forgotten");
+  await page.getByText("You said: to be forgotten").waitFor();
+  await say(page, "/new");
+  await page.getByText("You said: to be forgotten").waitFor({ state: "detached" });
+
+  const earlier = `agent:main:test-${count - 2}`;
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type(earlier);
+  await page.keyboard.press("Enter");
+  await until(async () => page.url().includes(earlier), "the other conversation");
 });
 
 test("a new conversation begins empty, a reset one too", async () => {

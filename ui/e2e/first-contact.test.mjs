@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { browser, enter, Gateway, openPage, proxyTo, say, TOKEN } from "./harness.mjs";
+import { browser, enter, Gateway, openPage, proxyTo, say, TOKEN, until } from "./harness.mjs";
 
 let gateway;
 let chromium;
@@ -93,20 +93,59 @@ test("pairing shows the command that approves, and goes on by itself", async () 
   }
 });
 
-test("a gateway without a model leads to the setup", async () => {
+test("a gateway without a model leads through the setup to a chat with a tool", async () => {
   const bare = await Gateway.start(({ models, agents, ...config }) => config);
   const page = await openPage(chromium);
+  const next = async (text) => {
+    await page.locator("form.card", { hasText: text }).waitFor();
+    await page.locator("form.card .primary").click();
+  };
   try {
     await enter(page, bare);
     await page.getByText("No model is set up yet").waitFor();
     await page.getByRole("link", { name: "Set up a model" }).click();
-
     await page.getByRole("heading", { name: "Setup" }).waitFor();
-    await page.locator("form.card").waitFor();
+
+    await next("Go on?");
+    await next("This machine is already set up");
+    await page.getByLabel("Another server").check();
+    await next("Which model provider?");
+    await page.getByLabel("Address of the model server").fill(`${bare.model.url}/v1`);
+    await next("Address");
+    await next("What does it speak?");
+    await next("Key");
+    await page.getByLabel("Name of the model").fill("one");
+    await next("Name of the model");
+    await until(async () => {
+      const form = page.locator("form.card");
+      if (await page.getByText("All set. The chat can begin.").count()) return true;
+      await form.locator(".primary").click({ timeout: 1_000 });
+    }, "the end of the setup");
+    await page.locator(".card").getByRole("link", { name: "Chat" }).click();
+
+    await say(page, `SAY ${JSON.stringify({ run: "echo it works", text: "Done." })}`);
+    await page.locator(".tool-head", { hasText: "echo it works" }).waitFor();
+    await page.locator(".text", { hasText: "Done." }).waitFor();
+    assert.deepEqual(page.wrongs, []);
   } finally {
     await page.context().close();
     await bare.stop();
   }
+});
+
+test("a setup that was left open elsewhere is ended and begun anew, in one's own language", async () => {
+  const there = await openPage(chromium);
+  const here = await openPage(chromium, { language: "zh" });
+  await enter(there, gateway, "wizard");
+  await there.locator("form.card").waitFor();
+
+  await enter(here, gateway, "wizard");
+  await here.getByText("设置向导已在别处打开").waitFor();
+  await here.getByRole("button", { name: "结束它并在这里开始" }).click();
+
+  await here.locator("form.card h2", { hasText: /[\u4e00-\u9fff]/ }).waitFor();
+  await there.context().close();
+  await here.context().close();
 });
 
 test("a page that cannot keep a key says what to do", async () => {

@@ -79,13 +79,16 @@ pub(crate) struct Given {
 }
 
 impl Wizards {
-    /// Begins a session.
+    /// Begins a session, in the language of `locale`, else that of the process.
     pub(crate) async fn start(
         &self,
         gateway: &Arc<Gateway>,
         flags: Flags,
+        locale: Option<&str>,
     ) -> Result<Standing, Refused> {
-        let wizard = Wizard::onboard(facts(gateway), flags, COMMAND)
+        let mut facts = facts(gateway);
+        facts.language = locale.map_or(facts.language, onboard::Language::of_locale);
+        let wizard = Wizard::onboard(facts, flags, COMMAND)
             .map_err(|refusal| Refused::Flags(refusal.to_string()))?;
         let id = Uuid::new_v4().to_string();
         {

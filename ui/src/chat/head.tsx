@@ -8,7 +8,16 @@ import { Icon } from "../kit/icons";
 import { isPaletteOpen } from "../palette";
 import { mainKey, methods } from "../state/gateway";
 import { href } from "../state/route";
-import { agentOf, agents, defaults, models, nameOf, sessions, shortKey } from "../state/sessions";
+import {
+  agentOf,
+  agents,
+  defaults,
+  lacksModel,
+  models,
+  nameOf,
+  sessions,
+  shortKey,
+} from "../state/sessions";
 import { showThinking } from "../state/settings";
 import { newSession, patchSession, resetSession } from "./actions";
 import { sessionKey, thinkingLevel } from "./store";
@@ -74,7 +83,7 @@ export function ChatHead({ openMenu }: { openMenu(): void }) {
 export function ModelButton() {
   const row = sessions.value.find((it) => it.key === sessionKey.value);
   const id = row?.model ?? defaults.value?.model;
-  if (!id) return null;
+  if (!id || lacksModel.value) return null;
   const name = models.value.find((it) => it.id === id)?.name ?? id;
   const thinks = thinkingLevel.value === "off" ? "" : ` · ${thinkingLevel.value}`;
   return (

@@ -44,6 +44,8 @@ export const queued = computed(
 
 let offset = 0;
 let loadedKey = "";
+/** The transcript that is shown: another one under the same key is another conversation. */
+let loadedId = "";
 const over = new Set<string>();
 
 /** Loads the newest messages; keeps what is shown when they are of the same conversation. */
@@ -65,6 +67,7 @@ export async function load(): Promise<void> {
       limit: FIRST_PAGE,
     });
     if (key !== sessionKey.value) return;
+    loadedId = history.sessionId ?? "";
     batch(() => {
       offset = history.messages.length;
       rows.value = rowsOf(history.messages);
@@ -292,7 +295,15 @@ async function afterCommand(): Promise<void> {
   const history = await client.call<History>("chat.history", params).catch(() => null);
   if (!history || key !== sessionKey.value) return;
   thinkingLevel.value = history.thinkingLevel ?? "off";
-  if (history.messages.length === 0) await load();
+  if (history.messages.length === 0 || isOther(history)) await load();
+}
+
+/** Whether the conversation was begun anew since it was loaded. */
+function isOther(history: History): boolean {
+  const id = history.sessionId ?? "";
+  // The first message has made it.
+  if (loadedId === "") loadedId = id;
+  return id !== "" && id !== loadedId;
 }
 
 /** What the turn that ended has cost, as its transcript says. */
@@ -301,6 +312,10 @@ async function account(_runId: string, endKey: string): Promise<void> {
   const params = { sessionKey: key, limit: 60 };
   const history = await client.call<History>("chat.history", params).catch(() => null);
   if (!history || key !== sessionKey.value) return;
+  if (isOther(history)) {
+    await load();
+    return;
+  }
   let usage: Usage = {};
   let model = "";
   for (const message of [...history.messages].reverse()) {

@@ -5,9 +5,11 @@ import { useEffect } from "preact/hooks";
 import type { CallError } from "../gateway/frames";
 import { t } from "../i18n";
 import { Icon } from "../kit/icons";
-import { Empty, Page, Skeleton } from "../kit/load";
+import { Empty, Page, reloadSoon, Skeleton } from "../kit/load";
 import { client, epoch, isOpen } from "../state/gateway";
 import { href } from "../state/route";
+import { loadModels } from "../state/sessions";
+import { language } from "../state/settings";
 import "../styles/page.css";
 
 interface Option {
@@ -49,6 +51,10 @@ export default function Setup() {
     isBusy.value = true;
     try {
       now.value = await work();
+      if (now.value.done) {
+        sessionStorage.removeItem(KEY);
+        void reloadSoon(loadModels);
+      }
       error.value = now.value.error ?? "";
       other.value = "";
     } catch (cause) {
@@ -69,8 +75,13 @@ export default function Setup() {
           .call<Progress>("wizard.next", { sessionId: before })
           .catch(() => null);
         if (known && !known.done) return known;
+        sessionStorage.removeItem(KEY);
+        // What was answered last has ended it, and the gateway began anew with what was set up.
+        if (known || now.peek()?.step) return known ?? { done: true, status: "done" };
       }
-      const started = await client.call<Progress & { sessionId: string }>("wizard.start", {});
+      const started = await client.call<Progress & { sessionId: string }>("wizard.start", {
+        locale: language.value,
+      });
       session.value = started.sessionId;
       sessionStorage.setItem(KEY, started.sessionId);
       return started;
@@ -96,7 +107,7 @@ export default function Setup() {
   };
   const at = isOpen.value ? epoch.value : 0;
   useEffect(() => {
-    if (at > 0) void begin();
+    if (at > 0 && !now.peek()?.done) void begin();
   }, [at]);
 
   const state = now.value;
@@ -188,7 +199,7 @@ function Question({ step, isBusy, answer, cancel }: QuestionProps) {
         />
       )}
       {step.options && (
-        <fieldset class="options">
+        <fieldset class="options" data-many={step.options.length > 8}>
           <legend class="sr">{step.title}</legend>
           {step.options.map((it) => (
             <label key={JSON.stringify(it.value)}>

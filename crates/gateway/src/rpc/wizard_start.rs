@@ -18,6 +18,8 @@ pub(super) struct WizardStart;
 pub(super) struct Params {
     mode: Option<Mode>,
     workspace: Option<String>,
+    /// The language of the questions, such as `zh-CN`. Ours.
+    locale: Option<String>,
 }
 
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
@@ -68,7 +70,9 @@ impl Method for WizardStart {
         });
         let workspace = params.workspace.filter(|text| !text.trim().is_empty());
         let flags = Flags { mode, workspace, ..Flags::default() };
-        let standing = cx.gateway.wizards.start(&cx.gateway, flags).await.map_err(refusal)?;
+        let locale = params.locale.as_deref();
+        let started = cx.gateway.wizards.start(&cx.gateway, flags, locale).await;
+        let standing = started.map_err(refusal)?;
         Ok(Reply { session_id: standing.id.clone(), standing: Progress::of(standing) })
     }
 }

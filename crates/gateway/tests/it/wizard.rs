@@ -72,7 +72,7 @@ async fn one_wizard_runs_at_a_time_and_a_cancelled_one_makes_room() {
     let status = client.call("wizard.status", id.clone()).await;
     let cancelled = client.call("wizard.cancel", id.clone()).await;
     let gone = client.call_raw("wizard.next", &id).await;
-    let third = client.call("wizard.start", start).await;
+    let third = client.call("wizard.start", json!({"locale": "zh-CN"})).await;
 
     assert_eq!(second["error"]["code"], "UNAVAILABLE");
     assert_eq!(second["error"]["message"], "wizard already running");
@@ -81,6 +81,8 @@ async fn one_wizard_runs_at_a_time_and_a_cancelled_one_makes_room() {
     assert_eq!(gone["error"]["code"], "INVALID_REQUEST");
     assert_eq!(gone["error"]["message"], "wizard not found");
     assert_eq!(third["step"]["id"], "risk-0");
+    let (english, chinese) = (&first["step"]["title"], &third["step"]["title"]);
+    assert_ne!(english, chinese, "who asks says in which language");
     server.stop().await;
 }
 
