@@ -45,15 +45,17 @@ export interface FieldProps {
 
 interface FieldsProps extends Omit<FieldProps, "label" | "isNeeded"> {}
 
-/** The settings of a group, those that are set first. */
+/** The settings of a group: those that are needed, those that are set, the others. */
 export function Fields({ schema, value, path, hint, editing }: FieldsProps) {
   const inside = objectOf(value);
   const below = (name: string) => (hint ? `${hint}.${name}` : name);
   const order = (name: string) => editing.hints[below(name)]?.order ?? 1_000;
   const isSet = (name: string) => (inside[name] === undefined ? 1 : 0);
+  const isNeeded = (name: string) => (schema.required?.includes(name) ? 1 : 0);
   const names = Object.keys(schema.properties ?? {})
     .sort((a, b) => order(a) - order(b))
-    .sort((a, b) => isSet(a) - isSet(b));
+    .sort((a, b) => isSet(a) - isSet(b))
+    .sort((a, b) => isNeeded(b) - isNeeded(a));
   return (
     <>
       {names.map((name) => {
@@ -287,7 +289,7 @@ function Plain(props: FieldProps) {
   const id = useId();
   const problem = local(schema, value, isNeeded ?? false);
   return (
-    <div class={value === undefined ? "field" : "field is-set"}>
+    <div class={value === undefined ? "field" : "field is-set"} data-path={JSON.stringify(path)}>
       <div class="field-head">
         <label for={id}>
           {labelOf(props)}

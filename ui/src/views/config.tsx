@@ -1,10 +1,10 @@
 // The configuration: a form and the text of the file beside each other. Both edit the same text.
 
 import { signal, useComputed, useSignal } from "@preact/signals";
-import { useMemo } from "preact/hooks";
+import { useMemo, useRef } from "preact/hooks";
 import { changedCount, diff } from "../config/diff";
 import { type Editing, Fields, matches } from "../config/form";
-import { jsonOf, parse, remove, SyntaxProblem, set, swap } from "../config/json5";
+import { find, jsonOf, parse, remove, SyntaxProblem, set, swap } from "../config/json5";
 import { controlOf, type Hint, humane, type Schema } from "../config/schema";
 import type { CallError } from "../gateway/frames";
 import { type Key, t } from "../i18n";
@@ -146,6 +146,19 @@ function Editor({ described, now, reload }: EditorProps) {
     isReviewing.value = true;
   };
 
+  const area = useRef<HTMLTextAreaElement>(null);
+  /** Brings the lines of a setting into view when it is looked at in the form. */
+  const follow = (event: FocusEvent) => {
+    const field = (event.target as Element).closest<HTMLElement>("[data-path]");
+    const it = area.current;
+    if (!field || !it || !read.value.root) return;
+    const node = find(read.value.root, JSON.parse(field.dataset.path ?? "[]"));
+    if (!node) return;
+    const line = it.value.slice(0, node.start).split("\n").length - 1;
+    const height = Number.parseFloat(getComputedStyle(it).lineHeight);
+    it.scrollTop = Math.max(0, line * height - it.clientHeight / 3);
+  };
+
   return (
     <div class="config" data-mode={mode.value}>
       <Sections
@@ -153,7 +166,7 @@ function Editor({ described, now, reload }: EditorProps) {
         editing={editing}
         value={read.value.root ? jsonOf(read.value.root) : {}}
       />
-      <div class="config-form">
+      <div class="config-form" onFocusIn={follow}>
         <div class="bar">
           <input
             type="search"
@@ -212,6 +225,7 @@ function Editor({ described, now, reload }: EditorProps) {
         )}
         <Problems issues={issues.value} syntax={read.value.problem} />
         <textarea
+          ref={area}
           class="editor"
           spellcheck={false}
           aria-label={t("config.raw")}
