@@ -159,56 +159,40 @@ function Editor({ described, now, reload }: EditorProps) {
     it.scrollTop = Math.max(0, line * height - it.clientHeight / 3);
   };
 
+  const isForm = mode.value === "form";
   return (
     <div class="config" data-mode={mode.value}>
-      <Sections
-        described={described}
-        editing={editing}
-        value={read.value.root ? jsonOf(read.value.root) : {}}
-      />
-      <div class="config-form" onFocusIn={follow}>
-        <div class="bar">
-          <input
-            type="search"
-            placeholder={t("config.search")}
-            aria-label={t("config.search")}
-            value={wanted.value}
-            onInput={(event) => (wanted.value = event.currentTarget.value)}
-          />
-          <span class="mode-tabs">
-            <button type="button" onClick={() => (mode.value = "raw")}>
-              {t("config.raw")}
-            </button>
-          </span>
-        </div>
-        {read.value.root ? (
-          <Section described={described} value={jsonOf(read.value.root)} editing={editing} />
-        ) : (
-          <p class="error-text">{t("config.parse", { text: whereOf(read.value.problem) })}</p>
-        )}
+      <div class="bar config-bar">
+        <input
+          type="search"
+          placeholder={t("config.search")}
+          aria-label={t("config.search")}
+          value={wanted.value}
+          onInput={(event) => (wanted.value = event.currentTarget.value)}
+        />
+        <span class="muted grow one-line" role="status">
+          {count > 0 ? t("config.unsaved", { n: count }) : t("config.clean")}
+        </span>
+        <button
+          type="button"
+          class="mode-tab"
+          onClick={() => (mode.value = isForm ? "raw" : "form")}
+        >
+          {t(isForm ? "config.raw" : "config.form")}
+        </button>
+        <button type="button" disabled={count === 0} onClick={discard}>
+          {t("config.discard")}
+        </button>
+        <button
+          type="button"
+          class="primary"
+          disabled={count === 0 || read.value.root === null}
+          onClick={() => (isReviewing.value = true)}
+        >
+          {t("config.review")}
+        </button>
       </div>
-      <div class="config-raw">
-        <div class="bar">
-          <span class="mode-tabs">
-            <button type="button" onClick={() => (mode.value = "form")}>
-              {t("config.form")}
-            </button>
-          </span>
-          <span class="muted grow" role="status">
-            {count > 0 ? t("config.unsaved", { n: count }) : t("config.clean")}
-          </span>
-          <button type="button" disabled={count === 0} onClick={discard}>
-            {t("config.discard")}
-          </button>
-          <button
-            type="button"
-            class="primary"
-            disabled={count === 0 || read.value.root === null}
-            onClick={() => (isReviewing.value = true)}
-          >
-            {t("config.review")}
-          </button>
-        </div>
+      <div class="config-news section">
         {hasConflict.value && (
           <div class="card section warned" role="alert">
             <b>{t("config.conflict")}</b>
@@ -224,6 +208,20 @@ function Editor({ described, now, reload }: EditorProps) {
           </div>
         )}
         <Problems issues={issues.value} syntax={read.value.problem} />
+      </div>
+      <Sections
+        described={described}
+        editing={editing}
+        value={read.value.root ? jsonOf(read.value.root) : {}}
+      />
+      <div class="config-form" onFocusIn={follow}>
+        {read.value.root ? (
+          <Section described={described} value={jsonOf(read.value.root)} editing={editing} />
+        ) : (
+          <p class="error-text">{t("config.parse", { text: whereOf(read.value.problem) })}</p>
+        )}
+      </div>
+      <div class="config-raw">
         <textarea
           ref={area}
           class="editor"
