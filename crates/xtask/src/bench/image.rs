@@ -76,20 +76,25 @@ fn start(lab: &Lab, bench: &Bench) -> anyhow::Result<Row> {
     })
 }
 
+/// In turn with `true`, which shows what of it is Compose's and the engine's.
 fn health(lab: &Lab, bench: &Bench) -> anyhow::Result<Row> {
     let project = bench.project()?;
-    let mut samples = Vec::new();
+    let (mut samples, mut nothing) = (Vec::new(), Vec::new());
     for _ in 0..lab.rounds(20).max(3) {
+        let begin = Instant::now();
+        project.exec(&["true"])?;
+        nothing.push(ms(begin.elapsed()));
         let begin = Instant::now();
         project.health()?;
         samples.push(ms(begin.elapsed()));
     }
     let (middle, slow) = (median(&mut samples), percentile(&mut samples, 100));
+    let nothing = median(&mut nothing);
     Ok(Row {
         figure: HEALTH,
         goal: "≤ 250 ms",
         reference: "24–49 s reported by users",
-        measured: format!("{middle:.0} ms (slowest: {slow:.0})"),
+        measured: format!("{middle:.0} ms (slowest: {slow:.0}; `true` alone: {nothing:.0})"),
         verdict: Verdict::of(middle <= 250.0),
     })
 }

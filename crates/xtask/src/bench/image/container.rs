@@ -123,8 +123,11 @@ impl Drop for Container {
 
 impl Project {
     pub(super) fn health(&self) -> anyhow::Result<()> {
-        let ask = ["exec", "-T", "openclaw-gateway", "node", "dist/index.js", "health", "--token"];
-        self.compose(&[&ask[..], &[TOKEN]].concat()).map(drop)
+        self.exec(&["node", "dist/index.js", "health", "--token", TOKEN])
+    }
+
+    pub(super) fn exec(&self, args: &[&str]) -> anyhow::Result<()> {
+        self.compose(&[&["exec", "-T", "openclaw-gateway"][..], args].concat()).map(drop)
     }
 
     fn compose(&self, args: &[&str]) -> anyhow::Result<String> {
