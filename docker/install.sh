@@ -52,7 +52,7 @@ docker_cli() {
   if apt-cache show docker-cli >/dev/null 2>&1; then package=docker-cli; else package=docker.io; fi
   (cd "$work" && apt-get download -q "$package" && dpkg -x "$package"_*.deb files)
   install -m 755 "$work/files/usr/bin/docker" /usr/local/bin/docker
-  rm -rf "$work" /var/lib/apt/lists/*
+  rm -rf "$work" /var/lib/apt/lists/* /var/cache/apt/*.bin
   docker --version
 }
 
