@@ -1,12 +1,12 @@
 //! The tools' look at conversations (`tools::ports::Conversations`).
 //!
-//! What a session may see of others: its own agent's conversations, other agents' only by
-//! `tools.agentToAgent`, and from inside a sandbox only what `policy::sight` lets through.
+//! What a session may see of others is `policy::sight`'s to say.
 
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use domain::{AgentId, Message, SessionKey, session_key::Kind};
+use policy::sight::{Other, Viewer};
 use serde_json::{Value, json};
 use store::SessionEntry;
 use tools::ports::{Conversations, History, Status};
@@ -39,9 +39,9 @@ impl Conversations for StoredConversations {
     async fn list(&self, viewer: &SessionKey) -> Vec<Value> {
         let Some(io) = self.io() else { return Vec::new() };
         let mut rows: Vec<(i64, Value)> = Vec::new();
-        for agent in visible_agents(&io, viewer) {
+        for agent in agents(&io) {
             for (key, entry) in io.store.sessions(&agent).list() {
-                if is_visible(&io, viewer, &key, &entry) {
+                if is_visible(&io, viewer, (&key, &entry)) {
                     rows.push((entry.updated_at.0, row(&key, &entry)));
                 }
             }
@@ -85,27 +85,20 @@ impl Conversations for StoredConversations {
     }
 }
 
-/// Whether the sandbox of `viewer` lets it see this conversation.
-fn is_visible(io: &Io, viewer: &SessionKey, key: &SessionKey, entry: &SessionEntry) -> bool {
+/// Whether the tools of `viewer` see this conversation.
+fn is_visible(io: &Io, viewer: &SessionKey, (key, entry): (&SessionKey, &SessionEntry)) -> bool {
     let config = io.config();
     let own = viewer.agent().unwrap_or_else(|| config.agents.default.clone());
-    config.agents.get(&own).is_some_and(|agent| {
-        policy::sight::may_see(&config, agent, viewer, key, entry.spawned_by.as_deref())
+    let agent = key.agent().unwrap_or_else(|| own.clone());
+    let other = Other { session: key, agent: &agent, spawned_by: entry.spawned_by.as_deref() };
+    config.agents.get(&own).is_some_and(|own| {
+        let viewer = Viewer { config: &config, agent: own, session: viewer };
+        policy::sight::hidden_by(&viewer, &other).is_none()
     })
 }
 
-fn visible_agents(io: &Io, viewer: &SessionKey) -> Vec<AgentId> {
-    let config = io.config();
-    let own = viewer.agent().unwrap_or_else(|| config.agents.default.clone());
-    let all = config.agents.list.iter().map(|agent| agent.id.clone());
-    all.filter(|agent| *agent == own || may_see(&config.tools, &own, agent)).collect()
-}
-
-fn may_see(tools: &config::Tools, viewer: &AgentId, other: &AgentId) -> bool {
-    let listed = |agent: &AgentId| {
-        tools.agent_to_agent_allow.iter().any(|it| it == "*" || it == agent.as_str())
-    };
-    tools.agent_to_agent && listed(viewer) && listed(other)
+fn agents(io: &Io) -> Vec<AgentId> {
+    io.config().agents.list.iter().map(|agent| agent.id.clone()).collect()
 }
 
 fn find(
@@ -113,21 +106,30 @@ fn find(
     viewer: &SessionKey,
     name: &str,
 ) -> Option<(SessionKey, AgentId, Arc<SessionEntry>)> {
+    let found = look_up(io, viewer, name)?;
+    is_visible(io, viewer, (&found.0, &found.2)).then_some(found)
+}
+
+/// The conversation of that key or session id, whoever may see it. Bare keys are the viewer's
+/// own agent's.
+pub(crate) fn look_up(
+    io: &Io,
+    viewer: &SessionKey,
+    name: &str,
+) -> Option<(SessionKey, AgentId, Arc<SessionEntry>)> {
     let config = io.config();
     let own = viewer.agent().unwrap_or_else(|| config.agents.default.clone());
     let key = SessionKey::canonical(name, &own, &config.session.main_key);
-    for agent in visible_agents(io, viewer) {
-        let sessions = io.store.sessions(&agent);
-        if key.agent().is_none_or(|it| it == agent)
-            && let Some(entry) = sessions.get(&key)
-        {
-            return is_visible(io, viewer, &key, &entry).then_some((key, agent, entry));
-        }
-        if let Some((key, entry)) = sessions.find(name) {
-            return is_visible(io, viewer, &key, &entry).then_some((key, agent, entry));
-        }
+    let named = key.agent().unwrap_or(own);
+    if config.agents.get(&named).is_some()
+        && let Some(entry) = io.store.sessions(&named).get(&key)
+    {
+        return Some((key, named, entry));
     }
-    None
+    agents(io).into_iter().find_map(|agent| {
+        let (key, entry) = io.store.sessions(&agent).find(name.trim())?;
+        Some((key, agent, entry))
+    })
 }
 
 /// A row of `sessions_list` (`spec: tools` §9).

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::{
     Approver, Event,
-    lane::Lane,
+    lane::Lanes,
     notices::Notices,
     sandboxes::Engines,
     skills::{Found, Library, Site},
@@ -25,7 +25,7 @@ pub(crate) struct Io {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tools: tools::Registry,
     pub(crate) events: mpsc::Sender<Event>,
-    pub(crate) lane: Lane,
+    pub(crate) lanes: Lanes,
     pub(crate) notices: Arc<Notices>,
     pub(crate) place: Arc<Place>,
     pub(crate) ports: Ports,
@@ -63,6 +63,9 @@ pub struct Ports {
     pub approver: Option<Arc<dyn Approver>>,
     /// Other machines that commands may run on.
     pub nodes: Option<Arc<dyn tools::ports::Nodes>>,
+    /// Where sub-agents are kept in mind; without it sessions neither start any nor write to
+    /// each other, since who started them may be gone before they end.
+    pub subagents: Option<store::SubagentFile>,
 }
 
 /// Where the process runs: plain facts, read once by whoever starts it.

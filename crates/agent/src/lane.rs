@@ -1,8 +1,57 @@
 //! How many turns run at once, over all conversations.
+//!
+//! People's turns, sub-agents and letters between sessions have lanes of their own. Letters have
+//! one for each step from a person's word: a turn only ever waits for one that is a step further,
+//! so no turn keeps the place that the turn needs which it waits for.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::{
+    Origin,
+    origin::{STEPS_MAX, Trail},
+};
+
+/// All lanes.
+#[derive(Debug)]
+pub(crate) struct Lanes {
+    main: Lane,
+    subagents: Lane,
+    letters: [Lane; STEPS_MAX],
+}
+
+impl Lanes {
+    pub(crate) fn new(agents: &config::Agents) -> Self {
+        Self {
+            main: Lane::new(agents.concurrent_max),
+            subagents: Lane::new(agents.subagents_max),
+            letters: std::array::from_fn(|_| Lane::new(agents.concurrent_max)),
+        }
+    }
+
+    /// Follows changed settings.
+    pub(crate) fn resize(&self, agents: &config::Agents) {
+        self.main.resize(agents.concurrent_max);
+        self.subagents.resize(agents.subagents_max);
+        for lane in &self.letters {
+            lane.resize(agents.concurrent_max);
+        }
+    }
+
+    /// The lane of a turn by the message that it is for.
+    pub(crate) fn of(&self, origin: &Origin) -> &Lane {
+        match origin {
+            Origin::Person | Origin::Report(_) => &self.main,
+            Origin::Task(_) => &self.subagents,
+            Origin::Letter(trail) => self.letter(trail),
+        }
+    }
+
+    fn letter(&self, trail: &Trail) -> &Lane {
+        self.letters.get(trail.steps().saturating_sub(1)).unwrap_or(&self.main)
+    }
+}
 
 /// Admits a configured number of turns at once; the rest wait in order of arrival.
 #[derive(Debug)]

@@ -38,7 +38,11 @@ impl Machines {
         let acts = match effect {
             Effect::Read { .. } | Effect::Write { .. } | Effect::Run { .. } => true,
             // These touch no file and start no process: the handle is not used.
-            Effect::Supervise | Effect::Observe | Effect::Configure => false,
+            Effect::Supervise
+            | Effect::Observe
+            | Effect::Configure
+            | Effect::Send { .. }
+            | Effect::Spawn { .. } => false,
         };
         // A node brings its own machine, so the session's need not be opened.
         let acts = acts && !permit.is_for_node();

@@ -74,7 +74,8 @@ impl Queue {
         busy: bool,
         settings: Settings,
     ) -> Offer {
-        let mode = submission.queue.unwrap_or(settings.mode);
+        let asked = submission.queue.unwrap_or(settings.mode);
+        let mode = if submission.origin.is_person() { asked } else { QueueMode::Followup };
         if !busy && self.waiting.is_empty() {
             return Offer::Start(submission);
         }
@@ -105,7 +106,8 @@ impl Queue {
     fn wait(&mut self, submission: Submission, mode: QueueMode, settings: Settings) -> Offer {
         let mut dropped = None;
         if self.waiting.len() >= settings.cap.max(1) {
-            if settings.drop == QueueDrop::New {
+            // What no person wrote never pushes out what one did.
+            if settings.drop == QueueDrop::New || !submission.origin.is_person() {
                 return Offer::Refused;
             }
             if let Some(oldest) = self.waiting.pop_front() {

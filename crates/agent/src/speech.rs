@@ -1,10 +1,13 @@
-//! What of the model's text a person gets to hear: everything but the word for silence.
+//! What of the model's text a person gets to hear: everything but the words for silence.
 
 use crate::prompt::SILENT;
 
+/// Whole replies by which an agent ends an exchange with another, or has nothing to tell of it.
+pub(crate) const SKIPS: [&str; 2] = ["REPLY_SKIP", "ANNOUNCE_SKIP"];
+
 /// The text of one reply as it grows.
 ///
-/// While it could still become the word for silence, it is held back.
+/// While it could still become a word for silence, it is held back.
 #[derive(Debug, Default)]
 pub(crate) struct Speech {
     text: String,
@@ -16,7 +19,8 @@ impl Speech {
     pub(crate) fn hear(&mut self, delta: &str) -> Option<String> {
         self.text.push_str(delta);
         let start = self.text.trim_start();
-        if SILENT.starts_with(start) || is_silent(start) {
+        let could_skip = SKIPS.iter().any(|skip| skip.starts_with(start.trim_end()));
+        if SILENT.starts_with(start) || could_skip || is_silent(start) {
             return None;
         }
         let new = self.text.get(self.told..).unwrap_or_default().to_owned();
@@ -47,7 +51,7 @@ fn is_silent(text: &str) -> bool {
     let word = |c: char| c.is_alphanumeric() || c == '_';
     let starts = text.strip_prefix(SILENT).is_some_and(|rest| !rest.starts_with(word));
     let ends = text.strip_suffix(SILENT).is_some_and(|rest| !rest.ends_with(word));
-    starts || ends
+    starts || ends || SKIPS.contains(&text)
 }
 
 #[cfg(test)]
@@ -63,6 +67,19 @@ mod tests {
         assert_eq!(told, Vec::<String>::new());
         assert_eq!(Speech::spoken("NO_REPLY"), None);
         assert_eq!(Speech::spoken("ok\nNO_REPLY"), None);
+        assert_eq!(Speech::spoken(" REPLY_SKIP\n"), None);
+        assert_eq!(Speech::spoken("not REPLY_SKIP"), Some("not REPLY_SKIP".into()));
+    }
+
+    #[test]
+    fn the_end_of_an_exchange_is_held_back_and_text_that_begins_like_it_is_not() {
+        let told = |pieces: &[&str]| -> Vec<String> {
+            let mut speech = Speech::default();
+            pieces.iter().filter_map(|it| speech.hear(it)).collect()
+        };
+
+        assert_eq!(told(&["ANN", "OUNCE_SKIP", "\n"]), Vec::<String>::new());
+        assert_eq!(told(&["REPLY", "ING now"]), ["REPLYING now"]);
     }
 
     #[test]

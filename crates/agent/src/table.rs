@@ -16,7 +16,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{Outcome, session::Mail};
+use crate::{Outcome, origin::Trail, session::Mail};
 
 /// How long an ended turn is remembered.
 const KEPT: Duration = Duration::from_mins(10);
@@ -33,7 +33,7 @@ struct Inner {
     sessions: HashMap<SessionKey, mpsc::Sender<Mail>>,
     turns: HashMap<TurnId, Record>,
     ended: VecDeque<(Instant, TurnId)>,
-    running: HashMap<TurnId, SessionKey>,
+    running: HashMap<TurnId, (SessionKey, Trail)>,
     closing: bool,
 }
 
@@ -83,9 +83,22 @@ impl Table {
         inner.running.remove(turn);
     }
 
-    /// Notes that a turn left the queue.
-    pub(crate) fn started(&self, turn: &TurnId, session: &SessionKey) {
-        self.lock().running.insert(turn.clone(), session.clone());
+    /// Notes that a turn left the queue, and how far from a person's word it is.
+    pub(crate) fn started(&self, turn: &TurnId, session: &SessionKey, trail: Trail) {
+        self.lock().running.insert(turn.clone(), (session.clone(), trail));
+    }
+
+    /// How far from a person's word the conversation's running turn is; where none runs, a
+    /// person speaks.
+    pub(crate) fn trail(&self, session: &SessionKey) -> Trail {
+        let inner = self.lock();
+        let found = inner.running.values().find(|(it, _)| it == session);
+        found.map(|(_, trail)| trail.clone()).unwrap_or_default()
+    }
+
+    /// Whether a turn runs now.
+    pub(crate) fn is_running(&self, turn: &TurnId) -> bool {
+        self.lock().running.contains_key(turn)
     }
 
     /// Notes how a turn ended and tells who waits for it.
@@ -120,7 +133,10 @@ impl Table {
     /// Turns that run now.
     pub(crate) fn running(&self) -> Vec<(SessionKey, TurnId)> {
         let inner = self.lock();
-        inner.running.iter().map(|(turn, session)| (session.clone(), turn.clone())).collect()
+        let each = |(turn, (session, _)): (&TurnId, &(SessionKey, Trail))| {
+            (session.clone(), turn.clone())
+        };
+        inner.running.iter().map(each).collect()
     }
 
     /// The mailbox of a live session.

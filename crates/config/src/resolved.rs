@@ -2,6 +2,7 @@
 
 mod approvals;
 mod gateway;
+mod peers;
 mod sandbox;
 mod skills;
 
@@ -18,6 +19,7 @@ pub use gateway::{
     Auth, AuthMode, Bind, ControlUi, Gateway, HttpTools, Mode, Nodes, RateLimit, Reload,
     ReloadMode, TrustedProxy,
 };
+pub use peers::{SendPolicy, SendRule, Subagents, Visibility};
 pub use sandbox::{
     Docker, Elevated, ElevatedLevel, ExecAsk, ExecSecurity, HostExec, Prune, Sandbox,
     SandboxBackend, SandboxBrowser, SandboxTools, SessionTools, Sharing, Source, SourcedList,
@@ -58,6 +60,8 @@ pub struct Agents {
     pub default: AgentId,
     /// Turns that may run at once in the main lane.
     pub concurrent_max: usize,
+    /// Turns of sub-agents that may run at once.
+    pub subagents_max: usize,
 }
 
 impl Agents {
@@ -120,6 +124,8 @@ pub struct Agent {
     pub exec: Exec,
     /// The only skills that it may have, by name; `None` is all.
     pub skills: Option<BTreeSet<String>>,
+    /// Its sub-agents.
+    pub subagents: Subagents,
 }
 
 /// `sandbox.mode`: which sessions run their tools in a sandbox.
@@ -303,8 +309,10 @@ pub struct Tools {
     pub workspace_only: bool,
     /// Whether agents may look at each other's sessions.
     pub agent_to_agent: bool,
-    /// Agents that may.
+    /// Agents that may, as patterns.
     pub agent_to_agent_allow: Vec<String>,
+    /// `tools.sessions.visibility`: which sessions the session tools reach.
+    pub sessions_visibility: Visibility,
 }
 
 /// Tool layers of one scope (`tools` or `agents.list[].tools`).
@@ -408,6 +416,10 @@ pub struct Session {
     pub reset_by_channel: BTreeMap<String, Reset>,
     /// `session.store` with `{agentId}`, expanded; `None` is the default place.
     pub store: Option<String>,
+    /// Which conversations take messages.
+    pub send_policy: SendPolicy,
+    /// Replies that two agents may exchange after one message.
+    pub ping_pong_max: usize,
 }
 
 /// When a conversation goes stale.

@@ -21,6 +21,16 @@ pub enum Effect {
     Observe,
     /// Changes settings of a conversation.
     Configure,
+    /// Writes to another conversation.
+    Send {
+        /// Its key, id or label, as the model wrote it.
+        to: String,
+    },
+    /// Starts a sub-agent.
+    Spawn {
+        /// The agent that it is to be; `None` is the caller's own.
+        agent: Option<String>,
+    },
 }
 
 /// A shell command, and how it wants to be run. Wishes can only make things stricter; what they

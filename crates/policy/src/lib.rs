@@ -13,7 +13,9 @@ mod pattern;
 pub mod place;
 pub mod reset;
 pub mod scope;
+pub mod send;
 pub mod sight;
+pub mod spawn;
 pub mod tool_policy;
 
 pub use approval::{Rules, Verdict};

@@ -124,6 +124,8 @@ mod tests {
             ]),
             reset_by_channel: BTreeMap::from([("slack".to_owned(), idle(3))]),
             store: None,
+            send_policy: config::SendPolicy::default(),
+            ping_pong_max: 5,
         };
         let cases = [
             ("agent:main:main", None, daily(4)),

@@ -31,6 +31,7 @@ mod sessions;
 mod skills;
 mod state_lock;
 mod store;
+mod subagents;
 mod survey;
 mod syncer;
 mod told;
@@ -60,6 +61,7 @@ pub use sessions::{Archive, Sessions};
 pub use skills::{SkillFile, SkillRoot, SkillStamp, has_plain_dir, skill_files};
 pub use state_lock::lock_holder;
 pub use store::{OpenOptions, Store};
+pub use subagents::{SubagentFile, SubagentOutcome, SubagentRecord};
 pub use survey::{Flaw, break_stale_lock};
 pub use told::{Teller, Told};
 pub use transcript::{

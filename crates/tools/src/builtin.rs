@@ -6,15 +6,18 @@ use domain::Clock;
 
 use crate::{
     Processes, Registry,
+    agents_list::AgentsList,
     apply_patch::ApplyPatch,
     edit::Edit,
     exec::Exec,
-    ports::{Conversations, Nodes},
+    ports::{Conversations, Nodes, Peers},
     process::Supervise,
     read::Read,
     session_status::SessionStatus,
     sessions_history::SessionsHistory,
     sessions_list::SessionsList,
+    sessions_send::SessionsSend,
+    sessions_spawn::SessionsSpawn,
     write::Write,
 };
 
@@ -23,6 +26,8 @@ use crate::{
 pub struct Deps {
     /// The conversations.
     pub conversations: Arc<dyn Conversations>,
+    /// The same, to write to and to start; without it there are no tools for that.
+    pub peers: Option<Arc<dyn Peers>>,
     /// The processes that commands run as.
     pub processes: Processes,
     /// The time of day.
@@ -33,8 +38,8 @@ pub struct Deps {
 
 /// All built-in tools. Which of them a session has is `policy`'s to say.
 pub fn builtin(deps: Deps) -> Registry {
-    let Deps { conversations, processes, clock, nodes } = deps;
-    Registry::default()
+    let Deps { conversations, peers, processes, clock, nodes } = deps;
+    let registry = Registry::default()
         .with(ApplyPatch)
         .with(Edit)
         .with(Exec { processes: processes.clone(), clock: Arc::clone(&clock), nodes })
@@ -43,5 +48,10 @@ pub fn builtin(deps: Deps) -> Registry {
         .with(SessionStatus { conversations: Arc::clone(&conversations) })
         .with(SessionsHistory { conversations: Arc::clone(&conversations) })
         .with(SessionsList { conversations, clock })
-        .with(Write)
+        .with(Write);
+    let Some(peers) = peers else { return registry };
+    registry
+        .with(AgentsList { peers: Arc::clone(&peers) })
+        .with(SessionsSend { peers: Arc::clone(&peers) })
+        .with(SessionsSpawn { peers })
 }

@@ -6,6 +6,7 @@
 
 #![warn(missing_docs)]
 
+mod agents_list;
 mod apply_patch;
 mod background;
 mod builtin;
@@ -23,6 +24,8 @@ mod schema;
 mod session_status;
 mod sessions_history;
 mod sessions_list;
+mod sessions_send;
+mod sessions_spawn;
 mod signal;
 pub mod tool;
 mod typography;

@@ -10,7 +10,7 @@ use tokio::{sync::mpsc, time::Instant};
 
 use super::{Current, Session};
 use crate::{
-    EventBody, Submission, SubmitError, brief,
+    EventBody, Origin, Submission, SubmitError, brief,
     brief::Brief,
     halt::Halt,
     io::Io,
@@ -35,10 +35,10 @@ impl Session {
         if boxed && sandboxes::backend_of(&self.io.sandboxes, agent).is_none() {
             return Err(SubmitError::NoSandbox(self.names().0.clone()));
         }
-        self.io.lane.resize(config.agents.concurrent_max);
+        self.io.lanes.resize(&config.agents);
         let now = self.io.clock.now();
         let Batch { submission, merged } = batch;
-        let entry = self.fresh_entry(&config, now, &submission.channel).await?;
+        let entry = self.fresh_entry(&config, now, &submission).await?;
         let candidates = brief::candidates(agent, chosen(&entry));
         let thinking = submission.thinking.clone().or_else(|| entry.thinking_level.clone());
         let mut transcript = self.open(&entry, agent).await?;
@@ -66,12 +66,12 @@ impl Session {
             machines: Machines::default(),
             inbox,
         };
-        let turn_id = submission.turn;
-        self.table.started(&turn_id, &self.key);
+        let Submission { turn: turn_id, origin, .. } = submission;
+        self.table.started(&turn_id, &self.key, origin.trail());
         let started = now;
         self.current =
             Some(Current { turn: turn_id, merged, halt, interject, emitter, session_id, started });
-        self.turns.spawn(in_lane(turn, Arc::clone(&self.io)));
+        self.turns.spawn(in_lane(turn, origin, Arc::clone(&self.io)));
         Ok(())
     }
 
@@ -147,15 +147,17 @@ impl Session {
         }
     }
 
-    /// The index entry, with a new session id when the conversation went stale.
+    /// The index entry, with a new session id when a person finds the conversation stale. Where
+    /// replies go is what people say, too.
     async fn fresh_entry(
         &self,
         config: &Config,
         now: UnixMillis,
-        channel: &str,
+        submission: &Submission,
     ) -> Result<Arc<SessionEntry>, StoreError> {
         let sessions = self.io.store.sessions(&self.agent);
-        let stale = sessions.get(&self.key).is_some_and(|entry| {
+        let (channel, is_person) = (&submission.channel, submission.origin.is_person());
+        let stale = is_person && sessions.get(&self.key).is_some_and(|entry| {
             let reset = policy::reset::which_reset(&config.session, &self.key, Some(channel));
             policy::reset::is_stale(&reset, entry.updated_at, now, &self.io.zone())
         });
@@ -168,8 +170,10 @@ impl Session {
                 entry.system_sent = Some(true);
                 entry.aborted_last_run = Some(false);
                 entry.chat_type.get_or_insert_with(|| "direct".to_owned());
-                entry.last_channel = Some(channel.to_owned());
-                entry.delivery_context.get_or_insert_default().channel = Some(channel.to_owned());
+                if is_person {
+                    entry.last_channel = Some(channel.clone());
+                    entry.delivery_context.get_or_insert_default().channel = Some(channel.clone());
+                }
             })
             .await
     }
@@ -229,10 +233,10 @@ fn changes(context: &Context, model: Option<&ModelRef>, thinking: Option<&str>) 
 }
 
 /// Waits for a place among the running turns, then runs.
-async fn in_lane(turn: Turn, io: Arc<Io>) -> Finished {
+async fn in_lane(turn: Turn, origin: Origin, io: Arc<Io>) -> Finished {
     let _place = tokio::select! {
         biased;
-        place = io.lane.enter() => place,
+        place = io.lanes.of(&origin).enter() => place,
         _reason = turn.halt.reached() => None,
     };
     turn.emitter.send(EventBody::Started).await;

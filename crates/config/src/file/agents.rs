@@ -60,6 +60,7 @@ fn defaults() -> Shape {
                 ("archiveAfterMinutes", int(0)),
                 ("model", model_choice()),
                 ("thinking", text()),
+                ("runTimeoutSeconds", int(0)),
                 ("maxSpawnDepth", int(0)),
             ]),
         ),

@@ -16,7 +16,9 @@ use crate::{
     locations::Locations,
     model_ref::{DEFAULT_MODEL, parse_model_ref},
     node::Node,
-    resolved::{Agent, Agents, CatalogueEntry, Compaction, ElevatedLevel, Identity, ModelRef},
+    resolved::{
+        Agent, Agents, CatalogueEntry, Compaction, ElevatedLevel, Identity, ModelRef, Subagents,
+    },
 };
 
 const HEARTBEAT: &str = "30m";
@@ -24,6 +26,7 @@ const RESERVE_TOKENS: u64 = 20_000;
 const KEEP_RECENT_TOKENS: u64 = 20_000;
 const BOOTSTRAP_CHARS: usize = 20_000;
 const TIMEOUT: Duration = Duration::from_mins(10);
+const ARCHIVE_MINUTES: u64 = 60;
 
 pub(super) fn agents(root: &Value, locations: &Locations, env: &Env) -> Agents {
     let node = Node::of(root);
@@ -46,6 +49,7 @@ pub(super) fn agents(root: &Value, locations: &Locations, env: &Env) -> Agents {
         list,
         default: paths.default.clone(),
         concurrent_max: defaults.at("maxConcurrent").size().unwrap_or(4),
+        subagents_max: defaults.at("subagents.maxConcurrent").size().unwrap_or(8),
     }
 }
 
@@ -146,6 +150,7 @@ impl Reader<'_> {
                 .unwrap_or_default(),
             exec: tools::exec(self.root.at("tools.exec"), own.at("tools.exec")),
             skills: own.at("skills").texts().map(BTreeSet::from_iter),
+            subagents: self.subagents(own.at("subagents")),
             id,
         }
     }
@@ -157,6 +162,22 @@ impl Reader<'_> {
             variable.filter(|_| *id == self.paths.default).map(str::to_owned)
         });
         self.paths.agent_dir(id, named)
+    }
+
+    fn subagents(&self, own: Node<'_>) -> Subagents {
+        let shared = self.defaults.at("subagents");
+        let model = |node: Node<'_>| node.text().or_else(|| node.at("primary").text());
+        let seconds = shared.at("runTimeoutSeconds").int();
+        let minutes = shared.at("archiveAfterMinutes").int().unwrap_or(ARCHIVE_MINUTES);
+        Subagents {
+            allow: own.at("allowAgents").texts().unwrap_or_default(),
+            model: model(own.at("model"))
+                .or_else(|| model(shared.at("model")))
+                .or_else(|| model(self.root.at("tools.subagents.model"))),
+            thinking: own.at("thinking").text().or_else(|| shared.at("thinking").text()),
+            timeout: seconds.map(Duration::from_secs),
+            archive_after: (minutes > 0).then(|| Duration::from_secs(minutes.saturating_mul(60))),
+        }
     }
 
     /// The primary and the fallbacks, each the agent's own if it has any.

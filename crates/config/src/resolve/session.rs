@@ -4,11 +4,12 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     node::Node,
-    resolved::{Messages, Queue, QueueDrop, QueueMode, Reset, Session},
+    resolved::{Messages, Queue, QueueDrop, QueueMode, Reset, SendPolicy, SendRule, Session},
 };
 
 const RESET_HOUR: i8 = 4;
 const IDLE_MINUTES: u64 = 60;
+const PING_PONG_MAX: usize = 5;
 
 pub(super) fn session(node: Node<'_>) -> Session {
     let triggers = || vec!["/new".to_owned(), "/reset".to_owned()];
@@ -30,6 +31,25 @@ pub(super) fn session(node: Node<'_>) -> Session {
             .map(|(channel, node)| (channel.to_lowercase(), reset(node)))
             .collect(),
         store: node.at("store").text(),
+        send_policy: send_policy(node.at("sendPolicy")),
+        ping_pong_max: node.at("agentToAgent.maxPingPongTurns").size().unwrap_or(PING_PONG_MAX),
+    }
+}
+
+fn send_policy(node: Node<'_>) -> SendPolicy {
+    let denies = |node: Node<'_>| node.str() == Some("deny");
+    let lower = |node: Node<'_>| node.text().map(|text| text.trim().to_lowercase());
+    let rules = node.at("rules").items().into_iter().flatten().map(Node::of);
+    SendPolicy {
+        is_closed: denies(node.at("default")),
+        rules: rules
+            .map(|rule| SendRule {
+                denies: denies(rule.at("action")),
+                channel: lower(rule.at("match.channel")),
+                chat_type: lower(rule.at("match.chatType")),
+                key_prefix: lower(rule.at("match.keyPrefix")),
+            })
+            .collect(),
     }
 }
 

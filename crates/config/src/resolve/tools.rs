@@ -9,7 +9,7 @@ use crate::{
     node::Node,
     resolved::{
         Elevated, Exec, ExecAsk, ExecHost, ExecSecurity, HostExec, SandboxTools, ToolLayer,
-        ToolLayers, ToolProfile, Tools,
+        ToolLayers, ToolProfile, Tools, Visibility,
     },
 };
 
@@ -37,6 +37,12 @@ pub(super) fn tools(root: Node<'_>) -> Tools {
         workspace_only: node.at("fs.workspaceOnly").flag().unwrap_or(false),
         agent_to_agent: peers.at("enabled").flag().unwrap_or(false),
         agent_to_agent_allow: peers.at("allow").texts().unwrap_or_default(),
+        sessions_visibility: match node.at("sessions.visibility").str() {
+            Some("self") => Visibility::Own,
+            Some("tree") => Visibility::Tree,
+            Some("agent") => Visibility::Agent,
+            Some(_) | None => Visibility::All,
+        },
     }
 }
 

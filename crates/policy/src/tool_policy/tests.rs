@@ -319,6 +319,7 @@ impl Default for Setup {
             workspace_only: false,
             agent_to_agent: false,
             agent_to_agent_allow: Vec::new(),
+            sessions_visibility: config::Visibility::All,
         };
         Self {
             tools,

@@ -14,6 +14,7 @@ async fn every_schema_is_a_plain_object() {
 
     let names: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
     let expected = [
+        "agents_list",
         "apply_patch",
         "edit",
         "exec",
@@ -22,6 +23,8 @@ async fn every_schema_is_a_plain_object() {
         "session_status",
         "sessions_history",
         "sessions_list",
+        "sessions_send",
+        "sessions_spawn",
         "write",
     ];
     assert_eq!(names, expected);
@@ -72,7 +75,7 @@ async fn the_same_selection_is_the_same_allocation() {
     let again = world.registry.clone().specs_shared(|name| name != "exec");
 
     assert!(Arc::ptr_eq(&once, &again));
-    assert_eq!(once.len(), 8);
+    assert_eq!(once.len(), 11);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use domain::{Call, CallId, CallResult, Effect, SessionKey, SystemClock, UnixMillis, User};
+use domain::{Call, CallId, CallResult, Effect, SessionKey, SystemClock, TurnId, UnixMillis, User};
 use policy::{HostJudgement, Judgement, Permit, Policy, Reach, Rules, Subject, judge, judge_host};
 use sandbox::{
     Backend, Sandbox, Spec,
@@ -19,7 +19,10 @@ use tempfile::TempDir;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tools::{
     Deps, ExecEnded, Limits, Processes, Progress, Registry, ToolCx,
-    ports::{Conversations, History, Status},
+    ports::{
+        Cleanup, Conversations, Errand, History, Letter, Peers, SendStatus, Sent, Spawned,
+        Startable, StartableAgent, Status,
+    },
 };
 
 pub(crate) struct World {
@@ -49,6 +52,7 @@ impl World {
         );
         let registry = tools::builtin(Deps {
             conversations: Arc::new(OneConversation),
+            peers: Some(Arc::new(Echo)),
             processes: processes.clone(),
             clock: SystemClock::shared(),
             nodes: None,
@@ -223,6 +227,43 @@ impl Conversations for OneConversation {
                 text: "all is well".to_owned(),
                 changed_model: chosen.is_some(),
             }),
+        }
+    }
+}
+
+/// Answers every letter with what it was, and takes every errand but those of one agent.
+struct Echo;
+
+#[async_trait]
+impl Peers for Echo {
+    async fn agents(&self, sender: &SessionKey) -> Startable {
+        let id = sender.agent().expect("an agent");
+        let own = StartableAgent { id, name: Some("Mo".to_owned()), is_configured: true };
+        Startable { any: false, agents: vec![own] }
+    }
+
+    async fn send(&self, sender: &SessionKey, letter: Letter) -> Sent {
+        let waits = !letter.patience.is_zero();
+        Sent {
+            status: if waits { SendStatus::Ok } else { SendStatus::Accepted },
+            turn: TurnId::new("t"),
+            session: Some(sender.clone()),
+            reply: waits.then(|| format!("{:?} {:?}", letter.to, letter.patience)),
+            note: None,
+            goes_on: waits,
+        }
+    }
+
+    async fn spawn(&self, sender: &SessionKey, errand: Errand) -> Spawned {
+        match errand.agent.as_deref() {
+            Some("work") => Spawned::Forbidden("not you".to_owned()),
+            Some(_) | None => Spawned::Accepted {
+                session: sender.clone(),
+                turn: TurnId::new("t"),
+                has_model: errand.model.map(|_| false),
+                warning: (errand.cleanup == Cleanup::Delete)
+                    .then(|| format!("{:?}", errand.timeout)),
+            },
         }
     }
 }

@@ -59,7 +59,8 @@ impl Rig {
         let docker = containers.docker.clone();
         let processes = Processes::new(TaskTracker::new(), Arc::new(|_| {}));
         let (conversations, clock) = (Arc::new(NoConversation), SystemClock::shared());
-        let registry = tools::builtin(Deps { conversations, processes, clock, nodes: None });
+        let deps = Deps { conversations, peers: None, processes, clock, nodes: None };
+        let registry = tools::builtin(deps);
         let gateway = Backend::new(options(&home, &containers.run, &containers));
         Self { home, docker, gateway, registry, containers, _dir: dir }
     }
