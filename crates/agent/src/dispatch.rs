@@ -203,9 +203,10 @@ fn skipped(why: &str) -> CallResult {
 
 /// One line that says what a call is about: its most telling argument.
 fn summary(call: &Call) -> String {
-    let telling = ["command", "path", "file_path", "action", "sessionKey", "label", "task", "input"]
-        .iter()
-        .find_map(|key| call.arguments.get(key)?.as_str());
+    let telling =
+        ["command", "path", "file_path", "action", "sessionKey", "label", "task", "input"]
+            .iter()
+            .find_map(|key| call.arguments.get(key)?.as_str());
     let line = telling.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
     line.chars().take(SUMMARY_CHARS_MAX).collect()
 }

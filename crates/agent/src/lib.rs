@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 pub mod event;
+mod origin;
 pub mod sandboxes;
 pub mod sessions;
 pub mod skills;
@@ -29,14 +30,17 @@ mod queue;
 mod session;
 mod speech;
 mod status;
+mod subagents;
 mod table;
 mod turn;
+mod waits;
 
 pub use commands::{LISTED as COMMANDS, Listed as ListedCommand};
 pub use consent::{ApprovalRequest, Approver};
 pub use event::{CallEnd, Event, EventBody, Outcome, Stop};
 pub use invoke::{Invocation, Invoked};
 pub use io::{Place, Ports};
+pub use origin::{Origin, Trail};
 pub use prompt::SEEDS as WORKSPACE_SEEDS;
 pub use sessions::{
     Aborted, Lookup, Parts, Sessions, Submission, SubmitError, Submitted, Transcripts,

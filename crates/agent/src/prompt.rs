@@ -119,6 +119,10 @@ const SILENCE: &str = "
 When nothing should be sent, answer with exactly NO_REPLY and nothing else. Never add it to a real answer.
 ";
 
+const HELPERS: &str = "\
+Give work that is long, or has parts that stand alone, to sub-agents (sessions_spawn); what they find comes to you.
+";
+
 fn identity(out: &mut String, facts: &Facts<'_>) {
     let name = facts.name.map(|name| format!("{name}, ")).unwrap_or_default();
     let role = if facts.subagent {
@@ -137,6 +141,9 @@ fn tooling(out: &mut String, facts: &Facts<'_>) {
     for tool in facts.tools {
         let summary = tool.description.split(['.', '\n']).next().unwrap_or_default();
         say(out, format_args!("- {}: {summary}\n", tool.name));
+    }
+    if facts.tools.iter().any(|tool| tool.name == "sessions_spawn") {
+        out.push_str(HELPERS);
     }
 }
 

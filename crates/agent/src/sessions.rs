@@ -3,24 +3,28 @@
 //! It finds or starts the task that owns a conversation and hands it mail. It holds no
 //! conversation itself, so one slow conversation never holds up another.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock, Weak},
+    time::Duration,
+};
 
 use config::Config;
 use domain::{AgentId, Clock, Content, EntryId, SessionKey, ToolSpec, TurnId};
+use policy::send::Conversation;
 use store::{SessionEntry, Store};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::{Instant, timeout, timeout_at},
 };
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{Instrument as _, info_span};
 
 use crate::{
-    Event, Invocation, Invoked, Outcome, Place, Ports, answer, commands,
+    Event, Invocation, Invoked, Origin, Outcome, Place, Ports, answer, commands,
     conversations::StoredConversations,
     invoke,
     io::Io,
-    lane::Lane,
+    lane::Lanes,
     notices::Notices,
     sandboxes::Engines,
     session::{MAIL_MAX, Mail, Session},
@@ -28,8 +32,16 @@ use crate::{
         self,
         offer::{Offer, Sight},
     },
+    subagents::{self, Subagents},
     table::{Admission, Table},
 };
+
+mod letters;
+mod peers;
+mod spawn;
+mod submission;
+
+pub use submission::{Aborted, Lookup, Submission, SubmitError, Submitted, Transcripts};
 
 /// Events that may wait for whoever watches. When that is full, text is merged into the next
 /// piece, progress is dropped, and everything else waits.
@@ -69,117 +81,27 @@ struct Hub {
     table: Arc<Table>,
     tasks: TaskTracker,
     processes: tools::Processes,
+    subagents: Option<Subagents>,
+    letters: letters::Desk,
+    /// Fires when nothing is begun any more.
+    stopping: CancellationToken,
 }
 
-/// A message for a conversation.
-#[derive(Clone, Debug)]
-pub struct Submission {
-    /// Names the turn; the same id twice is the same turn.
-    pub turn: TurnId,
-    /// The conversation.
-    pub session: SessionKey,
-    /// Text and images.
-    pub content: Content,
-    /// Where it came from: `webchat`, `cli`, `http`, a channel id.
-    pub channel: String,
-    /// Thinking level for this turn.
-    pub thinking: Option<String>,
-    /// Added to the system prompt of this turn.
-    pub extra_system: Option<String>,
-    /// Longest turn; `None`: the agent's. Zero is without end.
-    pub timeout: Option<Duration>,
-    /// Queue mode for this message; `None`: session, channel, config.
-    pub queue: Option<config::QueueMode>,
-    /// Tools of whoever asks. The model may call them, which ends the turn: the caller runs them
-    /// and comes back with another message.
-    pub client_tools: Arc<[ToolSpec]>,
-    /// Most tokens per reply, below what the model can write.
-    pub output_tokens_max: Option<u64>,
-    /// Whether the sender may answer questions about commands (`/approve`).
-    pub may_approve: bool,
-}
+/// The hub, for those who must not keep it alive. Filled once, when it is made.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Link(Arc<OnceLock<Weak<Hub>>>);
 
-impl Submission {
-    /// A message with nothing special about it.
-    pub fn of(turn: TurnId, session: SessionKey, content: Content) -> Self {
-        Self {
-            turn,
-            session,
-            content,
-            channel: "webchat".to_owned(),
-            thinking: None,
-            extra_system: None,
-            timeout: None,
-            queue: None,
-            client_tools: Arc::default(),
-            output_tokens_max: None,
-            may_approve: false,
-        }
+impl Link {
+    /// The hub, while there is one.
+    pub(crate) fn reach(&self) -> Option<Sessions> {
+        Some(Sessions { hub: self.0.get()?.upgrade()? })
     }
 }
 
-/// What became of a submission.
-#[derive(Clone, Debug)]
-pub enum Submitted {
-    /// The turn runs or waits in the queue.
-    Started,
-    /// The same id was submitted before and is not over.
-    InFlight,
-    /// The same id was submitted before and is over.
-    Done(Arc<Outcome>),
-    /// It was `/stop`: these turns were stopped, and no turn was made.
-    Stopped(Vec<TurnId>),
-}
-
-/// Why a submission was refused.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SubmitError {
-    /// No text and no image.
-    #[error("message or attachment required")]
-    Empty,
-    /// No such agent.
-    #[error("unknown agent id \"{0}\"")]
-    UnknownAgent(String),
-    /// The gateway is stopping.
-    #[error("gateway is shutting down")]
-    Closing,
-    /// A tool of whoever asks is called like one of ours.
-    #[error("tool name \"{0}\" is taken by a tool of the agent")]
-    ToolNameTaken(String),
-    /// Too many messages wait in this conversation (queue drop `new`).
-    #[error("too many queued messages")]
-    QueueFull,
-    /// The session's tools must run in a sandbox, and none can be had.
-    #[error(
-        "session `{0}` must run in a sandbox and this build has none; set \
-         `agents.defaults.sandbox.mode` (or the agent's own) to \"off\" to run its tools on the host"
-    )]
-    NoSandbox(SessionKey),
-    /// The conversation would not come to rest.
-    #[error("session is still active")]
-    Busy,
-    /// The disk refused.
-    #[error("cannot store the conversation")]
-    Store(#[from] store::StoreError),
-}
-
-/// What was stopped.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Aborted {
-    /// These turns.
-    Turns(Vec<TurnId>),
-    /// The turn belongs to another conversation.
-    OtherSession,
-}
-
-/// What is known of a turn.
-#[derive(Clone, Debug)]
-pub enum Lookup {
-    /// Nothing, or nothing within the patience.
-    Pending,
-    /// It is over.
-    Done(Arc<Outcome>),
+impl std::fmt::Debug for Hub {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hub").finish_non_exhaustive()
+    }
 }
 
 /// Holds a conversation still: no turn of it starts until this is dropped.
@@ -199,14 +121,23 @@ impl Sessions {
             tasks.clone(),
             Arc::new(move |ended: tools::ExecEnded| left.leave(&ended.session, ended.text)),
         );
-        let conversations = StoredConversations::default();
+        let (conversations, link) = (StoredConversations::default(), Link::default());
+        let neighbours =
+            || Arc::new(peers::Neighbours(link.clone())) as Arc<dyn tools::ports::Peers>;
         let tools = tools::builtin(tools::Deps {
             conversations: Arc::new(conversations.clone()),
+            peers: parts.ports.subagents.is_some().then(neighbours),
             processes: processes.clone(),
             clock: Arc::clone(&parts.clock),
             nodes: parts.ports.nodes.clone(),
         });
-        let concurrent_max = parts.config.borrow().agents.concurrent_max;
+        let stopping = CancellationToken::new();
+        let subagents = parts.ports.subagents.clone().map(|file| {
+            let (link, clock) = (link.clone(), Arc::clone(&parts.clock));
+            let stopping = stopping.clone();
+            Subagents::start(&tasks, subagents::Parts { link, file, clock, stopping })
+        });
+        let lanes = Lanes::new(&parts.config.borrow().agents);
         let io = Arc::new(Io {
             config: parts.config,
             store: parts.store,
@@ -216,15 +147,18 @@ impl Sessions {
             clock: parts.clock,
             tools,
             events,
-            lane: Lane::new(concurrent_max),
+            lanes,
             notices,
             place: Arc::new(parts.place),
             ports: parts.ports,
             library: Arc::default(),
         });
         conversations.connect(&io);
-        let hub = Hub { io, table: Arc::default(), tasks, processes };
-        (Self { hub: Arc::new(hub) }, inbox)
+        let (table, letters) = (Arc::default(), letters::Desk::default());
+        let hub = Arc::new(Hub { io, table, tasks, processes, subagents, letters, stopping });
+        // Filled once, here.
+        let _first = link.0.set(Arc::downgrade(&hub));
+        (Self { hub }, inbox)
     }
 
     /// Puts a message into its conversation's queue. When it starts a turn at once, the
@@ -249,12 +183,12 @@ impl Sessions {
             Admission::Closing => return Err(SubmitError::Closing),
         }
         let turn = submission.turn.clone();
-        if commands::is_stop(&text) {
+        if submission.origin.is_person() && commands::is_stop(&text) {
             self.hub.table.forget(&turn);
             return Ok(Submitted::Stopped(self.stop(&submission.session, None, "stop").await));
         }
-        let agent = self.agent_of(&submission.session);
-        let result = match agent {
+        let result = match self.agent_of(&submission.session) {
+            Ok(agent) if self.takes_none(&agent, &submission.session) => Err(SubmitError::Blocked),
             Ok(agent) => self.deliver(agent, submission).await,
             Err(error) => Err(error),
         };
@@ -262,6 +196,20 @@ impl Sessions {
             self.hub.table.forget(&turn);
         }
         result
+    }
+
+    /// Whether a conversation takes no messages.
+    fn takes_none(&self, agent: &AgentId, session: &SessionKey) -> bool {
+        let entry = self.hub.io.store.sessions(agent).get(session);
+        let entry = entry.as_deref();
+        let conversation = Conversation {
+            session,
+            own: entry.and_then(|it| it.send_policy.as_deref()),
+            channel: entry.and_then(|it| it.channel.as_deref().or(it.last_channel.as_deref())),
+            chat_type: entry.and_then(|it| it.chat_type.as_deref()),
+        };
+        let rules = &self.hub.io.config().session.send_policy;
+        policy::send::refused_by(rules, &conversation).is_some()
     }
 
     async fn deliver(
@@ -318,7 +266,23 @@ impl Sessions {
         Aborted::Turns(self.stop(session, turn, "rpc").await)
     }
 
+    /// Stops turns of a conversation, and its sub-agents with what runs in it.
     async fn stop(
+        &self,
+        session: &SessionKey,
+        turn: Option<&TurnId>,
+        reason: &'static str,
+    ) -> Vec<TurnId> {
+        let ends_all = turn.is_none_or(|turn| self.hub.table.is_running(turn));
+        let mut stopped = self.stop_alone(session, turn, reason).await;
+        if ends_all && let Some(subagents) = &self.hub.subagents {
+            stopped.extend(subagents.stop(session).await);
+        }
+        stopped
+    }
+
+    /// Stops turns of a conversation, and not its sub-agents.
+    pub(crate) async fn stop_alone(
         &self,
         session: &SessionKey,
         turn: Option<&TurnId>,
@@ -393,6 +357,9 @@ impl Sessions {
         transcript: Transcripts,
     ) -> Result<Option<Vec<String>>, SubmitError> {
         let agent = self.agent_of(session)?;
+        if let Some(subagents) = self.hub.subagents.as_ref().filter(|_| !session.is_subagent()) {
+            subagents.stop(session).await;
+        }
         let _quiet = self.quiesce(session, QUIET_WITHIN).await.ok_or(SubmitError::Busy)?;
         let sessions = self.hub.io.store.sessions(&agent);
         let Some(entry) = sessions.remove(session).await? else { return Ok(None) };
@@ -455,6 +422,22 @@ impl Sessions {
         self.hub.io.notices.peek(session)
     }
 
+    /// The configuration as it is now.
+    pub(crate) fn config(&self) -> Arc<Config> {
+        self.hub.io.config()
+    }
+
+    /// Whether there is such a conversation.
+    pub(crate) fn has(&self, session: &SessionKey) -> bool {
+        let agent = self.agent_of(session);
+        agent.is_ok_and(|agent| self.hub.io.store.sessions(&agent).get(session).is_some())
+    }
+
+    /// Follows a turn; `None` when it is not known.
+    pub(crate) fn follow(&self, turn: &TurnId) -> Option<watch::Receiver<Option<Arc<Outcome>>>> {
+        self.hub.table.follow(turn)
+    }
+
     /// Turns that run now.
     pub fn running(&self) -> Vec<(SessionKey, TurnId)> {
         self.hub.table.running()
@@ -484,20 +467,12 @@ impl Sessions {
                 let _ended = timeout(QUIET_WITHIN, state.wait_for(Option::is_some)).await;
             }
         }
+        self.hub.stopping.cancel();
         self.hub.processes.close();
         if let Err(error) = self.hub.io.store.flush().await {
             tracing::error!(error = &error as &dyn std::error::Error, "cannot flush the store");
         }
     }
-}
-
-/// What becomes of the transcripts of a deleted conversation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transcripts {
-    /// They stay where they are.
-    Keep,
-    /// They are renamed to `….deleted.<time>`.
-    Archive,
 }
 
 fn is_text_only(submission: &Submission) -> bool {

@@ -133,9 +133,8 @@ impl Table {
     /// Turns that run now.
     pub(crate) fn running(&self) -> Vec<(SessionKey, TurnId)> {
         let inner = self.lock();
-        let each = |(turn, (session, _)): (&TurnId, &(SessionKey, Trail))| {
-            (session.clone(), turn.clone())
-        };
+        let each =
+            |(turn, (session, _)): (&TurnId, &(SessionKey, Trail))| (session.clone(), turn.clone());
         inner.running.iter().map(each).collect()
     }
 

@@ -127,6 +127,7 @@ impl App {
         let ports = agent::Ports {
             approver: Some(Arc::new(approvals.clone())),
             nodes: Some(Arc::new(port.clone())),
+            subagents: Some(store::SubagentFile::new(&options.locations.state_dir)),
         };
         let (sessions, agent_events) = agent::Sessions::start(agent::Parts {
             config: receiver.clone(),

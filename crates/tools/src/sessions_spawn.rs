@@ -32,7 +32,7 @@ pub(crate) struct Args {
     task: Option<String>,
     /// Short name for its session.
     label: Option<String>,
-    /// Which agent it is to be, see agents_list; your own when left out.
+    /// Which agent it is to be, of those that `agents_list` shows; your own when left out.
     agent_id: Option<String>,
     /// Model for it.
     model: Option<String>,

@@ -6,6 +6,7 @@ use domain::SessionKey;
 use proptest::prelude::*;
 
 use super::*;
+use crate::{Origin, Trail};
 
 #[test]
 fn an_idle_conversation_starts_at_once() {
@@ -45,6 +46,24 @@ fn collect_does_not_merge_across_channels() {
         std::iter::from_fn(|| queue.next()).map(|b| b.submission.content.joined_text()).collect();
 
     assert_eq!(batches, ["a", "b"]);
+}
+
+#[test]
+fn what_no_person_wrote_waits_for_itself_and_pushes_nobody_out() {
+    let letter = |n| Submission {
+        origin: Origin::Letter(Trail::default()),
+        queue: Some(QueueMode::Interrupt),
+        ..message(n, "psst")
+    };
+    let mut queue = Queue::default();
+
+    let first = queue.offer(letter(1), true, settings(QueueMode::Steer, 2));
+    queue.offer(message(2, "a"), true, settings(QueueMode::Collect, 2));
+    let second = queue.offer(letter(3), true, settings(QueueMode::Collect, 2));
+
+    assert!(matches!(first, Offer::Waits { dropped: None }), "{first:?}");
+    assert!(matches!(second, Offer::Refused), "{second:?}");
+    assert_eq!(queue.next().unwrap().submission.content.joined_text(), "psst");
 }
 
 #[test]
@@ -143,5 +162,6 @@ fn message(n: usize, text: &str) -> Submission {
         client_tools: std::sync::Arc::default(),
         output_tokens_max: None,
         may_approve: false,
+        origin: Origin::Person,
     }
 }

@@ -157,10 +157,11 @@ impl Session {
     ) -> Result<Arc<SessionEntry>, StoreError> {
         let sessions = self.io.store.sessions(&self.agent);
         let (channel, is_person) = (&submission.channel, submission.origin.is_person());
-        let stale = is_person && sessions.get(&self.key).is_some_and(|entry| {
-            let reset = policy::reset::which_reset(&config.session, &self.key, Some(channel));
-            policy::reset::is_stale(&reset, entry.updated_at, now, &self.io.zone())
-        });
+        let stale = is_person
+            && sessions.get(&self.key).is_some_and(|entry| {
+                let reset = policy::reset::which_reset(&config.session, &self.key, Some(channel));
+                policy::reset::is_stale(&reset, entry.updated_at, now, &self.io.zone())
+            });
         sessions
             .update(&self.key, |entry| {
                 if stale {

@@ -77,7 +77,10 @@ impl Harness {
                 os: "linux".to_owned(),
                 timezone: "UTC".to_owned(),
             },
-            ports: agent::Ports::default(),
+            ports: agent::Ports {
+                subagents: Some(store::SubagentFile::new(&home.state_dir())),
+                ..agent::Ports::default()
+            },
         });
         Self { sessions, events, store, llm, home, _config: config }
     }

@@ -8,6 +8,8 @@
 )]
 
 mod harness;
+mod letters;
 mod queueing;
 mod skills;
+mod subagents;
 mod turns;

@@ -29,6 +29,7 @@ mod sandbox;
 mod sessions;
 mod skills;
 mod status;
+mod subagents;
 mod system;
 mod traces;
 mod tui;

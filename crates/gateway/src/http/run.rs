@@ -125,9 +125,10 @@ pub(super) fn rest(sent: &str, all: &str) -> String {
 /// What a client is told whose message was not taken.
 pub(super) fn refused(error: &SubmitError) -> Reply {
     match error {
-        SubmitError::Empty | SubmitError::UnknownAgent(_) | SubmitError::ToolNameTaken(_) => {
-            invalid(StatusCode::BAD_REQUEST, &error.to_string())
-        }
+        SubmitError::Empty
+        | SubmitError::UnknownAgent(_)
+        | SubmitError::Blocked
+        | SubmitError::ToolNameTaken(_) => invalid(StatusCode::BAD_REQUEST, &error.to_string()),
         SubmitError::Closing | SubmitError::QueueFull | SubmitError::Busy => {
             let status = StatusCode::SERVICE_UNAVAILABLE;
             reply::error(status, Kind::ApiError, &error.to_string())

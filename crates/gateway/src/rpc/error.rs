@@ -80,6 +80,7 @@ impl From<agent::SubmitError> for RpcError {
         match error {
             agent::SubmitError::Empty
             | agent::SubmitError::UnknownAgent(_)
+            | agent::SubmitError::Blocked
             | agent::SubmitError::ToolNameTaken(_) => Self::invalid(error.to_string()),
             agent::SubmitError::Closing
             | agent::SubmitError::QueueFull

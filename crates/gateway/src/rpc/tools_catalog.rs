@@ -9,10 +9,15 @@ use serde::{Deserialize, Serialize};
 use super::{Cx, Kind, Method, RpcError, session_target::agent_of};
 
 /// Tools by what they are about; others come last.
-const GROUPS: [(&str, &str, &[&str]); 4] = [
+const GROUPS: [(&str, &str, &[&str]); 5] = [
     ("fs", "Files", &["read", "write", "edit", "apply_patch"]),
     ("runtime", "Runtime", &["exec", "process"]),
-    ("sessions", "Sessions", &["sessions_list", "sessions_history", "session_status"]),
+    (
+        "sessions",
+        "Sessions",
+        &["sessions_list", "sessions_history", "sessions_send", "sessions_spawn", "session_status"],
+    ),
+    ("agents", "Agents", &["agents_list"]),
     ("other", "Other", &[]),
 ];
 const PROFILES: [(&str, &str, ToolProfile); 4] = [
