@@ -9,7 +9,7 @@ use std::{
 };
 
 use config::Config;
-use domain::{AgentId, Clock, Content, EntryId, SessionKey, ToolSpec, TurnId};
+use domain::{AgentId, Clock, EntryId, SessionKey, ToolSpec, TurnId};
 use policy::send::Conversation;
 use store::{SessionEntry, Store};
 use tokio::{
@@ -20,7 +20,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{Instrument as _, info_span};
 
 use crate::{
-    Event, Invocation, Invoked, Origin, Outcome, Place, Ports, answer, commands,
+    Event, Invocation, Invoked, Outcome, Place, Ports, answer, commands,
     conversations::StoredConversations,
     invoke,
     io::Io,

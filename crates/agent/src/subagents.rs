@@ -347,7 +347,7 @@ async fn tell(link: Link, record: SubagentRecord, trail: Trail) -> Done {
     let turn = TurnId::new(format!("report:{}", record.run_id));
     let content = Content::text(report::report(&record));
     let mut submission = Submission::of(turn.clone(), requester.clone(), content);
-    submission.channel = INTERNAL.to_owned();
+    INTERNAL.clone_into(&mut submission.channel);
     submission.origin = Origin::Report(trail);
     let heard = match sessions.submit(submission).await {
         Ok(_) => {

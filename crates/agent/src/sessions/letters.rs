@@ -148,7 +148,7 @@ impl Talk {
     fn message(&self, to: &SessionKey, from: &SessionKey, text: &str, context: &str) -> Submission {
         let whole = Content::text(format!("[Message from session {from}]\n{text}"));
         let mut message = Submission::of(TurnId::random(), to.clone(), whole);
-        message.channel = INTERNAL.to_owned();
+        INTERNAL.clone_into(&mut message.channel);
         message.extra_system = Some(context.to_owned());
         message.origin = Origin::Letter(self.trail.clone());
         message

@@ -96,14 +96,10 @@ fn by_label(sessions: &Sessions, sender: &SessionKey, label: &str, agent: Option
     let config = sessions.config();
     let own = sender.agent().unwrap_or_else(|| config.agents.default.clone());
     let named = agent.map(AgentId::normalise);
-    let agents: Vec<AgentId> = match &named {
-        Some(agent) => vec![agent.clone()],
-        None => {
-            let others = config.agents.list.iter().map(|agent| agent.id.clone());
-            std::iter::once(own.clone()).chain(others.filter(|agent| *agent != own)).collect()
-        }
-    };
-    let known = agents.iter().filter(|agent| config.agents.get(agent).is_some());
+    // The sender's own agent comes first.
+    let mut agents: Vec<&AgentId> = config.agents.list.iter().map(|agent| &agent.id).collect();
+    agents.sort_by_key(|agent| **agent != own);
+    let known = agents.into_iter().filter(|agent| named.as_ref().is_none_or(|it| it == *agent));
     for agent in known {
         for (key, entry) in sessions.hub.io.store.sessions(agent).list() {
             let is_it = entry.label.as_deref() == Some(label);

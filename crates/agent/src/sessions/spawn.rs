@@ -63,7 +63,7 @@ pub(super) async fn spawn(sessions: &Sessions, sender: &SessionKey, errand: Erra
         rest: Map::new(),
     };
     let mut submission = Submission::of(turn.clone(), child.clone(), Content::text(errand.task));
-    submission.channel = INTERNAL.to_owned();
+    INTERNAL.clone_into(&mut submission.channel);
     submission.extra_system = Some(report::briefing(sender, errand.label.as_deref()));
     let limit = config.agents.get(&target).and_then(|agent| agent.subagents.timeout);
     submission.timeout = errand.timeout.or(limit);

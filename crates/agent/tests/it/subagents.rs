@@ -158,10 +158,8 @@ async fn only_as_many_run_at_once_as_the_config_says() {
         let is_edge = |event: &Event| {
             is_of_child(event) && matches!(event.body, EventBody::Started | EventBody::Usage(_))
         };
-        match harness.until(is_edge).await.body {
-            EventBody::Started => running += 1,
-            _ => running -= 1,
-        }
+        let is_start = matches!(harness.until(is_edge).await.body, EventBody::Started);
+        running += if is_start { 1 } else { -1 };
         assert!((0..=1).contains(&running), "{running}");
     }
 }
@@ -209,10 +207,9 @@ async fn stopping_the_parent_stops_its_sub_agents_and_nothing_is_told() {
             .await;
 
         let stopped = if by_word {
-            match harness.submit("t2", "/stop").await {
-                Submitted::Stopped(turns) => turns,
-                other => panic!("it stops: {other:?}"),
-            }
+            let submitted = harness.submit("t2", "/stop").await;
+            let Submitted::Stopped(turns) = submitted else { panic!("{submitted:?}") };
+            turns
         } else {
             match harness.sessions.abort(&SessionKey::stored(MAIN), None).await {
                 Aborted::Turns(turns) => turns,
