@@ -11,6 +11,8 @@ use crate::{
     status,
 };
 
+mod subagents;
+
 /// What a command leads to.
 pub(crate) enum Answer {
     /// This text, and no turn.
@@ -36,6 +38,9 @@ pub(crate) async fn to(
         Command::WhoAmI => Ok(Answer::Text(format!("You write by way of {}.", submission.channel))),
         Command::Reset(rest) => reset(session, &rest).await,
         Command::Compact(wish) => compact_now(session, &wish).await,
+        Command::Subagents(rest) => {
+            Ok(Answer::Text(subagents::answer(session, &rest, submission).await))
+        }
         Command::Approve(answer) => Ok(Answer::Text(approve(session, answer, submission).await)),
         Command::Set(setting, value) => set(session, setting, value).await.map(Answer::Text),
         Command::Model(name) => model(session, name).await.map(Answer::Text),

@@ -19,6 +19,8 @@ pub(crate) enum Command {
     Set(Setting, Option<String>),
     /// `/model` with a reference; `None` asks for the current one.
     Model(Option<String>),
+    /// `/subagents`, with what is asked of them.
+    Subagents(String),
     /// `/whoami`.
     WhoAmI,
     /// `/skill`, with the skill's name and what is asked of it.
@@ -72,6 +74,7 @@ pub(crate) fn parse(text: &str, reset_triggers: &[String]) -> Option<Command> {
         "verbose" | "v" => Some(Command::Set(Setting::Verbose, value)),
         "reasoning" | "reason" => Some(Command::Set(Setting::Reasoning, value)),
         "queue" => Some(Command::Set(Setting::Queue, value)),
+        "subagents" => Some(Command::Subagents(rest.to_owned())),
         "approve" => Some(Command::Approve(approval(rest))),
         "model" => Some(Command::Model((!rest.is_empty()).then(|| rest.to_owned()))),
         _ => None,
@@ -187,6 +190,13 @@ pub const LISTED: [Listed; 13] = [
     ),
     listed("compact", &[], "shorten the conversation", "session", Some(("instructions", &[]))),
     listed(
+        "subagents",
+        &[],
+        "the sub-agents of this conversation",
+        "management",
+        Some(("action", &["list", "stop", "info", "log", "send"])),
+    ),
+    listed(
         "approve",
         &[],
         "answer a question about a command",
@@ -221,6 +231,7 @@ pub(crate) const HELP: &str = "\
 /think, /verbose, /reasoning [level]: show or set
 /queue [mode]: what messages do while I work
 /compact [what to keep in mind]: shorten the conversation
+/subagents [list, stop, info, log or send]: the sub-agents of this conversation
 /approve <id> allow-once|allow-always|deny: answer a question about a command
 /skill <name> [input]: use a skill
 /whoami: how I know you";

@@ -13,6 +13,8 @@ use crate::{
     notices::Notices,
     sandboxes::Engines,
     skills::{Found, Library, Site},
+    Approver, Event, lane::Lanes, notices::Notices, sandboxes::Engines, sessions::Link,
+    subagents::Subagents,
 };
 
 /// Handles to the world.
@@ -30,6 +32,10 @@ pub(crate) struct Io {
     pub(crate) place: Arc<Place>,
     pub(crate) ports: Ports,
     pub(crate) library: Arc<Library>,
+    /// The sub-agents, where there may be any.
+    pub(crate) subagents: Option<Subagents>,
+    /// The hub that all of this belongs to.
+    pub(crate) link: Link,
 }
 
 impl Io {

@@ -81,7 +81,6 @@ struct Hub {
     table: Arc<Table>,
     tasks: TaskTracker,
     processes: tools::Processes,
-    subagents: Option<Subagents>,
     letters: letters::Desk,
     /// Fires when nothing is begun any more.
     stopping: CancellationToken,
@@ -152,10 +151,12 @@ impl Sessions {
             place: Arc::new(parts.place),
             ports: parts.ports,
             library: Arc::default(),
+            subagents,
+            link: link.clone(),
         });
         conversations.connect(&io);
         let (table, letters) = (Arc::default(), letters::Desk::default());
-        let hub = Arc::new(Hub { io, table, tasks, processes, subagents, letters, stopping });
+        let hub = Arc::new(Hub { io, table, tasks, processes, letters, stopping });
         // Filled once, here.
         let _first = link.0.set(Arc::downgrade(&hub));
         (Self { hub }, inbox)
@@ -275,8 +276,8 @@ impl Sessions {
     ) -> Vec<TurnId> {
         let ends_all = turn.is_none_or(|turn| self.hub.table.is_running(turn));
         let mut stopped = self.stop_alone(session, turn, reason).await;
-        if ends_all && let Some(subagents) = &self.hub.subagents {
-            stopped.extend(subagents.stop(session).await);
+        if ends_all && let Some(subagents) = &self.hub.io.subagents {
+            stopped.extend(subagents.stop(session, None).await);
         }
         stopped
     }
@@ -357,8 +358,9 @@ impl Sessions {
         transcript: Transcripts,
     ) -> Result<Option<Vec<String>>, SubmitError> {
         let agent = self.agent_of(session)?;
-        if let Some(subagents) = self.hub.subagents.as_ref().filter(|_| !session.is_subagent()) {
-            subagents.stop(session).await;
+        let subagents = self.hub.io.subagents.as_ref();
+        if let Some(subagents) = subagents.filter(|_| !session.is_subagent()) {
+            subagents.stop(session, None).await;
         }
         let _quiet = self.quiesce(session, QUIET_WITHIN).await.ok_or(SubmitError::Busy)?;
         let sessions = self.hub.io.store.sessions(&agent);
@@ -468,6 +470,10 @@ impl Sessions {
             }
         }
         self.hub.stopping.cancel();
+        if let Some(subagents) = &self.hub.io.subagents {
+            // A disk that hangs does not hold the stop up.
+            let _written = timeout(QUIET_WITHIN, subagents.closed()).await;
+        }
         self.hub.processes.close();
         if let Err(error) = self.hub.io.store.flush().await {
             tracing::error!(error = &error as &dyn std::error::Error, "cannot flush the store");

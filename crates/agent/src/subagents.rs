@@ -44,12 +44,14 @@ const NAP: Duration = Duration::from_mins(10);
 #[derive(Clone, Debug)]
 pub(crate) struct Subagents {
     mailbox: mpsc::Sender<Mail>,
+    gone: CancellationToken,
 }
 
 #[derive(Debug)]
 enum Mail {
     Start { start: Box<Start>, reply: oneshot::Sender<Result<(), String>> },
-    Stop { requester: SessionKey, reply: oneshot::Sender<Vec<TurnId>> },
+    Stop { requester: SessionKey, one: Option<TurnId>, reply: oneshot::Sender<Vec<TurnId>> },
+    List { requester: SessionKey, reply: oneshot::Sender<Vec<SubagentRecord>> },
 }
 
 /// A sub-agent to start.
@@ -71,6 +73,7 @@ impl Subagents {
     /// Starts the owning task. It ends when `stopping` fires or the last handle drops.
     pub(crate) fn start(tasks: &TaskTracker, parts: Parts) -> Self {
         let (mailbox, inbox) = mpsc::channel(MAIL_MAX);
+        let gone = CancellationToken::new();
         let task = Task {
             parts,
             runs: Runs::default(),
@@ -80,8 +83,18 @@ impl Subagents {
             is_saving: false,
             is_changed: false,
         };
-        tasks.spawn(task.run(inbox).instrument(info_span!("subagents")));
-        Self { mailbox }
+        let farewell = gone.clone().drop_guard();
+        let work = async move {
+            task.run(inbox).await;
+            drop(farewell);
+        };
+        tasks.spawn(work.instrument(info_span!("subagents")));
+        Self { mailbox, gone }
+    }
+
+    /// Waits until the task has ended, and the list is on disk as it was then.
+    pub(crate) async fn closed(&self) {
+        self.gone.cancelled().await;
     }
 
     /// Starts a sub-agent; returns when its turn runs or waits for its place.
@@ -96,10 +109,18 @@ impl Subagents {
         answer.await.unwrap_or_else(|_| Err(SubmitError::Closing.to_string()))
     }
 
-    /// Stops the sub-agents of `requester` that run; gives their turns.
-    pub(crate) async fn stop(&self, requester: &SessionKey) -> Vec<TurnId> {
+    /// Stops the sub-agents of `requester` that run, or that one of them; gives their turns.
+    pub(crate) async fn stop(&self, requester: &SessionKey, one: Option<TurnId>) -> Vec<TurnId> {
         let (reply, answer) = oneshot::channel();
-        let _sent = self.mailbox.send(Mail::Stop { requester: requester.clone(), reply }).await;
+        let mail = Mail::Stop { requester: requester.clone(), one, reply };
+        let _sent = self.mailbox.send(mail).await;
+        answer.await.unwrap_or_default()
+    }
+
+    /// The sub-agents of `requester` that are kept in mind, oldest first.
+    pub(crate) async fn list(&self, requester: &SessionKey) -> Vec<SubagentRecord> {
+        let (reply, answer) = oneshot::channel();
+        let _sent = self.mailbox.send(Mail::List { requester: requester.clone(), reply }).await;
         answer.await.unwrap_or_default()
     }
 }
@@ -183,10 +204,15 @@ impl Task {
     fn handle(&mut self, mail: Mail) {
         match mail {
             Mail::Start { start, reply } => self.admit(*start, reply),
-            Mail::Stop { requester, reply } => {
+            Mail::List { requester, reply } => {
+                // The asker may have gone.
+                let _sent = reply.send(self.runs.of(&requester));
+            }
+            Mail::Stop { requester, one, reply } => {
                 let link = self.parts.link.clone();
                 let keep = |it: &SubagentRecord| archive_after(&link, &it.child_session_key);
-                let stopped = self.runs.stop(&requester, self.parts.clock.now(), keep);
+                let now = self.parts.clock.now();
+                let stopped = self.runs.stop((&requester, one.as_ref()), now, keep);
                 self.is_changed |= !stopped.is_empty();
                 for live in stopped.iter().filter_map(|it| self.live.remove(&it.run_id)) {
                     live.stop.cancel();

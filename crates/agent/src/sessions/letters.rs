@@ -158,9 +158,7 @@ impl Talk {
     fn go_on(self, sessions: &Sessions, first: First) -> bool {
         let hub = &sessions.hub;
         let Ok(place) = Arc::clone(&hub.letters.talks).try_acquire_owned() else { return false };
-        let (link, stopping) = (Link::default(), hub.stopping.clone());
-        // Filled once, here.
-        let _first = link.0.set(Arc::downgrade(hub));
+        let (link, stopping) = (hub.io.link.clone(), hub.stopping.clone());
         let span = info_span!("talk", from = %self.sender, to = %self.target);
         let talk = stopping.run_until_cancelled_owned(self.run(link, first, place));
         hub.tasks.spawn(talk.instrument(span));

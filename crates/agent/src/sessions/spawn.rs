@@ -29,7 +29,7 @@ pub(super) async fn spawn(sessions: &Sessions, sender: &SessionKey, errand: Erra
     if let Err(refusal) = may_spawn(&config, agent, sender, &target) {
         return Spawned::Forbidden(refusal.to_string());
     }
-    let Some(subagents) = &sessions.hub.subagents else {
+    let Some(subagents) = &sessions.hub.io.subagents else {
         return Spawned::Failed("sub-agents need a running gateway".to_owned());
     };
     let Some(trail) = sessions.hub.table.trail(sender).further() else {

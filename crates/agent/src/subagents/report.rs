@@ -89,7 +89,8 @@ fn stats(outcome: &Outcome) -> String {
     text
 }
 
-fn span(took: Duration) -> String {
+/// A time in short: `12s`, `2m5s`, `2h1m`.
+pub(crate) fn span(took: Duration) -> String {
     let seconds = took.as_secs();
     match seconds {
         0..60 => format!("{seconds}s"),

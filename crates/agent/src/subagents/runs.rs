@@ -41,6 +41,15 @@ impl Runs {
         &self.0
     }
 
+    /// Those of `requester`, oldest first.
+    pub(crate) fn of(&self, requester: &SessionKey) -> Vec<SubagentRecord> {
+        let all = self.0.values();
+        let mut own: Vec<_> =
+            all.filter(|it| it.requester_session_key == *requester).cloned().collect();
+        own.sort_by_key(|it| it.created_at);
+        own
+    }
+
     /// Takes one in.
     ///
     /// # Errors
@@ -77,15 +86,17 @@ impl Runs {
         Some(record)
     }
 
-    /// Ends all of `requester` that run; they are not told of, since whoever started them
-    /// does not want them any more.
+    /// Ends those of `requester` that run, or that one; they are not told of, since whoever
+    /// started them does not want them any more.
     pub(crate) fn stop(
         &mut self,
-        requester: &SessionKey,
+        (requester, one): (&SessionKey, Option<&TurnId>),
         now: UnixMillis,
         keep: impl Fn(&SubagentRecord) -> Option<Duration>,
     ) -> Vec<SubagentRecord> {
-        let running = self.running().filter(|it| it.requester_session_key == *requester);
+        let running = self.running().filter(|it| {
+            it.requester_session_key == *requester && one.is_none_or(|one| it.run_id == *one)
+        });
         let stopped: Vec<SubagentRecord> = running.cloned().collect();
         for record in &stopped {
             self.end(&record.run_id, outcome("stopped", "stopped with its parent"), now);
@@ -211,7 +222,7 @@ mod tests {
         let restored = Runs::restored(kept.clone(), UnixMillis(5));
         let mut stopped = Runs(kept);
 
-        let gone = stopped.stop(&SessionKey::stored("p"), UnixMillis(5), |_| None);
+        let gone = stopped.stop((&SessionKey::stored("p"), None), UnixMillis(5), |_| None);
 
         assert_eq!(names(&restored.untold()), ["a", "b"]);
         assert_eq!(names(&gone), ["a"]);
@@ -244,7 +255,7 @@ mod tests {
                     0 => drop(runs.admit(record(turn.as_str(), "p", "keep"))),
                     1 => drop(runs.end(&turn, outcome("error", "x"), now).cloned()),
                     2 => runs.told(&turn, now, Some(HOUR)),
-                    _ => drop(runs.stop(&SessionKey::stored("p"), now, |_| Some(HOUR))),
+                    _ => drop(runs.stop((&SessionKey::stored("p"), None), now, |_| Some(HOUR))),
                 }
                 for record in runs.all().values() {
                     prop_assert!(record.ended_at.is_some() || record.cleanup_completed_at.is_none());

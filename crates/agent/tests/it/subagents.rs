@@ -322,6 +322,42 @@ async fn a_report_that_finds_no_place_is_left_as_a_note() {
     harness.sessions.abort(&key, Some(&TurnId::new("t1"))).await;
 }
 
+#[tokio::test]
+async fn a_person_sees_and_stops_sub_agents_by_word() {
+    let llm = Llm::respond_with(|request| {
+        if is_child(request) {
+            hangs()
+        } else if request.results_since_user() == 0 {
+            calls("sessions_spawn", json!({"task": "look", "label": "scout"}))
+        } else {
+            says("sent")
+        }
+    });
+    let mut harness = Harness::start(llm);
+    let none = harness.say("t0", "/subagents").await;
+    harness.say("t1", "go").await;
+    harness.until(|event| is_of_child(event) && matches!(event.body, EventBody::Started)).await;
+
+    let listed = harness.say("t2", "/subagents list").await;
+    let log = harness.say("t3", "/subagents log 1").await;
+    let unknown = harness.say("t4", "/subagents stop rover").await;
+    let stopped = harness.say("t5", "/subagents stop scout").await;
+    let info = harness.say("t6", "/subagents info 1").await;
+    let odd = harness.say("t7", "/subagents dance").await;
+
+    assert_eq!(none.texts, ["No sub-agents of this conversation."]);
+    assert!(listed.texts[0].starts_with("1. scout: running for "), "{listed:?}");
+    assert!(log.texts[0].contains("look"), "{log:?}");
+    assert_eq!(unknown.texts, ["No sub-agent `rover`."]);
+    assert_eq!(stopped.texts, ["Stopped 1 sub-agent."]);
+    assert!(
+        info.texts[0].contains("stopped, ") && info.texts[0].contains("Task: look"),
+        "{info:?}"
+    );
+    assert!(odd.texts[0].starts_with("Usage: /subagents"), "{odd:?}");
+    harness.until(|event| is_of_child(event) && ended(event)).await;
+}
+
 /// Waits until a condition holds.
 async fn until(holds: impl Fn() -> bool) {
     let wait = async {

@@ -7,12 +7,12 @@ use std::{
 
 use serde_json::{Value, json};
 use testkit::{
-    gateway::WsClient,
+    gateway::{Gateway, WsClient},
     home::TempHome,
     llm::{Llm, RequestView, calls, hangs, says},
 };
 
-use crate::program::{quiet, start};
+use crate::program::{openclaw, quiet};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -51,7 +51,7 @@ async fn a_sub_agent_is_a_session_with_fewer_tools_and_its_result_reaches_the_ch
         }
     });
     let home = quiet(TempHome::with_model(&llm.base_url()).unwrap());
-    let gateway = start(&home);
+    let gateway = Gateway::start(openclaw(), &home).unwrap();
     let mut client = gateway.connect(4).await.unwrap();
 
     let message = json!({"sessionKey": "main", "message": "find it", "idempotencyKey": "t1"});
@@ -95,7 +95,7 @@ async fn a_sub_agent_that_a_crash_cut_off_is_told_of_after_the_restart() {
         }
     });
     let home = quiet(TempHome::with_model(&llm.base_url()).unwrap());
-    let gateway = start(&home);
+    let gateway = Gateway::start(openclaw(), &home).unwrap();
     let mut client = gateway.connect(4).await.unwrap();
     let message = json!({"sessionKey": "main", "message": "find it", "idempotencyKey": "t1"});
     client.call("chat.send", message).await.unwrap();
@@ -104,7 +104,7 @@ async fn a_sub_agent_that_a_crash_cut_off_is_told_of_after_the_restart() {
     until(|| fs::read(home.state_dir().join("subagents/runs.json")).is_ok()).await;
     gateway.kill().unwrap();
 
-    let _gateway = start(&home);
+    let _gateway = Gateway::start(openclaw(), &home).unwrap();
     llm.wait_for_requests(4).await;
 
     let requests = llm.requests();
@@ -131,7 +131,7 @@ async fn a_session_whose_time_is_over_is_put_away() {
     }}});
     fs::write(home.state_dir().join("subagents/runs.json"), runs.to_string()).unwrap();
 
-    let gateway = start(&home);
+    let gateway = Gateway::start(openclaw(), &home).unwrap();
     let mut client = gateway.connect(4).await.unwrap();
 
     let deadline = Instant::now() + PATIENCE;
