@@ -154,7 +154,7 @@ pub struct Listed {
 }
 
 /// All commands, in the order of [`HELP`].
-pub const LISTED: [Listed; 13] = [
+pub const LISTED: [Listed; 14] = [
     listed("help", &["commands"], "what commands there are", "status", None),
     listed("status", &[], "model, tokens and settings of this conversation", "status", None),
     listed("new", &["reset"], "start afresh", "session", Some(("message", &[]))),

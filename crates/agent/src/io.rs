@@ -12,8 +12,8 @@ use crate::{
     lane::Lanes,
     notices::Notices,
     sandboxes::Engines,
+    sessions::Link,
     skills::{Found, Library, Site},
-    Approver, Event, lane::Lanes, notices::Notices, sandboxes::Engines, sessions::Link,
     subagents::Subagents,
 };
 

@@ -157,9 +157,10 @@ impl Session {
     async fn submit(&mut self, submission: Submission) -> Result<Submitted, SubmitError> {
         let config = self.io.config();
         let text = submission.content.joined_text();
-        if submission.origin.is_person()
-            && let Some(command) = commands::parse(&text, &config.session.reset_triggers)
-        {
+        if !submission.origin.is_person() {
+            return self.line_up(&config, submission).await;
+        }
+        if let Some(command) = commands::parse(&text, &config.session.reset_triggers) {
             return self.command(command, submission).await;
         }
         let submission = self.with_skill(&config, submission).await;
