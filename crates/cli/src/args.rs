@@ -170,8 +170,22 @@ fn usage(error: &clap::Error) -> Failure {
     let kind = if arg.starts_with("--profile") { Kind::Profile } else { Kind::Usage };
     let hint = context(error, ContextKind::SuggestedArg)
         .or_else(|| context(error, ContextKind::SuggestedSubcommand))
-        .map_or_else(|| "openclaw --help".to_owned(), |near| format!("did you mean '{near}'?"));
+        .map_or_else(|| help_of(error), |near| format!("did you mean '{near}'?"));
     Failure::new(kind, message).hint(hint)
+}
+
+/// The command that explains what was mistyped.
+fn help_of(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let usage = text.lines().find_map(|line| line.trim().strip_prefix("Usage: "));
+    let is_name = |word: &&str| word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+    let names = usage.unwrap_or_default().split(' ').take_while(is_name);
+    let names: Vec<&str> = names.filter(|word| !word.starts_with('-')).collect();
+    if names.is_empty() {
+        "openclaw --help".to_owned()
+    } else {
+        format!("{} --help", names.join(" "))
+    }
 }
 
 fn allowed(error: &clap::Error) -> String {

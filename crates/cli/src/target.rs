@@ -21,6 +21,7 @@ use crate::{
 /// How the address of the gateway on this machine is said to be found.
 const LOCAL: &str = "local loopback";
 const PORT_DEFAULT: u16 = 18_789;
+const PORT_NAMES: [&str; 2] = ["OPENCLAW_GATEWAY_PORT", "CLAWDBOT_GATEWAY_PORT"];
 
 /// Most commands hear no events; a few are kept so that none blocks.
 const EVENTS_MAX: usize = 16;
@@ -55,13 +56,17 @@ impl Target {
 
 /// The port that a local gateway has, unless a flag says otherwise.
 pub(crate) fn local_port(program: &Program) -> u16 {
-    let names = ["OPENCLAW_GATEWAY_PORT", "CLAWDBOT_GATEWAY_PORT"];
-    let from_env = program.env().first(&names).and_then(|text| text.trim().parse().ok());
+    let from_env = program.env().first(&PORT_NAMES).and_then(|text| text.trim().parse().ok());
     let from_config = || {
         let port = program.setting("/gateway/port").and_then(Value::as_u64);
         port.and_then(|port| u16::try_from(port).ok())
     };
     from_env.or(program.locations.dev_port).or_else(from_config).unwrap_or(PORT_DEFAULT)
+}
+
+/// Whether the port of a local gateway is decided elsewhere than in the config.
+pub(crate) fn is_port_given(program: &Program) -> bool {
+    program.locations.dev_port.is_some() || program.env().first(&PORT_NAMES).is_some()
 }
 
 /// The address of the gateway on this machine.

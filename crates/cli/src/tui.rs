@@ -3,25 +3,30 @@
 //! ```text
 //!   keys, paste, size ─┐                    ┌─► view ─► terminal
 //!   gateway ─► wire ───┼─► State::update ───┤
-//!   timer, signals ────┘   (pure, no I/O)   └─► effects ─► wire ─► gateway
+//!   own ─► shell ──────┤   (pure, no I/O)   └─► effects ─► wire ─► gateway
+//!   timer, signals ────┘                               └─► shell
 //! ```
 //!
 //! [`state::State`] is changed by events alone and says what is to be done; [`wire`] owns the
-//! connection, [`screen`] the terminal, [`mod@show`] the loop between them. Whatever a model or a
+//! connection, [`shell`] the person's own commands, [`screen`] the terminal, [`mod@show`] the loop between them. Whatever a model or a
 //! tool said passes [`safe`] before it is kept.
 
+mod bang;
 mod input;
 mod keys;
 mod live;
+mod local;
 mod log;
 mod markdown;
 mod paint;
+mod past;
 mod picker;
 mod question;
 mod row;
 mod safe;
 mod screen;
 mod session;
+mod shell;
 mod show;
 mod slash;
 mod state;

@@ -19,6 +19,7 @@ use crate::{
     credentials::{self, Credential, Sources},
     dialect::Route,
     http::{self, Clients, Patience},
+    keyring::Keyring,
     relay::{self, Naming, Target},
     resolve::{describe, dialect_of, no_key, route_of},
 };
@@ -67,6 +68,7 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) limits: Limits,
     pub(crate) clients: Arc<Clients>,
+    keyring: Keyring,
     /// Leaf state: locked for a look-up only.
     cooldowns: Mutex<Cooldowns>,
 }
@@ -88,7 +90,8 @@ impl Models {
         let patience = Patience { connect: limits.connect_timeout, idle: limits.idle_timeout };
         let clients = Arc::new(Clients::new(patience));
         let cooldowns = Mutex::new(Cooldowns::default());
-        Self { shared: Arc::new(Shared { settings, limits, clients, cooldowns }) }
+        let keyring = Keyring::of(settings.store.state_dir());
+        Self { shared: Arc::new(Shared { settings, limits, clients, keyring, cooldowns }) }
     }
 
     /// Reads a model reference as people write it: an alias, `provider/model`, or a bare
@@ -129,7 +132,8 @@ impl Models {
         let mut refs: Vec<(String, String)> = configured.collect();
         if !config.models.replace {
             let profiles = credentials::load(&self.shared.settings.store, &agent.agent_dir);
-            let sources = self.sources(&profiles, &config.models);
+            let env = self.shared.keyring.now(&self.shared.settings.env);
+            let sources = Sources { profiles: &profiles, env: &env, models: &config.models };
             let now = self.shared.settings.clock.now();
             for model in catalog::models() {
                 let known = (model.provider.to_owned(), model.id.to_owned());
@@ -204,7 +208,8 @@ impl Models {
         let now = shared.clock.now();
         let (profiles, home) =
             credentials::inherited(&shared.store, config, agent, &model.provider);
-        let sources = self.sources(&profiles, &config.models);
+        let env = self.shared.keyring.now(&self.shared.settings.env);
+        let sources = Sources { profiles: &profiles, env: &env, models: &config.models };
         let route = route_of(&config.models, agent, model);
         let keys = credentials::for_provider(&sources, &model.provider, &route.base_url, now);
         if keys.is_empty() {
@@ -219,14 +224,6 @@ impl Models {
             let agent_dir = home.to_owned();
             targets.push((Ok(Target { model, dialect, route, slot, profile, agent_dir }), until));
         }
-    }
-
-    fn sources<'a>(
-        &'a self,
-        profiles: &'a store::AuthProfiles,
-        models: &'a config::Models,
-    ) -> Sources<'a> {
-        Sources { profiles, env: &self.shared.settings.env, models }
     }
 
     pub(crate) fn cooldowns<T>(&self, look: impl FnOnce(&mut Cooldowns) -> T) -> T {

@@ -15,12 +15,14 @@ mod fallback;
 mod fault;
 pub mod http;
 mod hub;
+mod keyring;
 mod openai_chat;
 mod openai_responses;
 pub mod provider;
 mod relay;
 mod resolve;
 mod retry;
+mod server_time;
 pub mod sse;
 mod standing;
 mod turns;
@@ -28,6 +30,7 @@ mod turns;
 pub use fallback::{Candidates, Cooldowns, Fared};
 pub use hub::{Limits, Models, Settings};
 pub use provider::{Delta, ErrorKind, Model, ModelError, Provider, Request, Thinking};
+pub use server_time::ServerTime;
 pub use standing::{Of, Standing};
 
 /// The dialects that are built.

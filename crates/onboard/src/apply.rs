@@ -116,6 +116,13 @@ pub fn apply(plan: &Plan, place: &Place<'_>) -> Result<Done, ApplyError> {
     if let (Some((id, profile)), Some(agent)) = (&plan.profile, &agent) {
         credentials = Some(store::put_auth_profile(&agent.agent_dir, id, profile)?);
     }
+    if let Some((name, secret)) = &plan.variable {
+        credentials = Some(store::put_variable(&place.locations.state_dir, name, secret.expose())?);
+        if let Some(agent) = &agent {
+            // One of an earlier version would be taken first.
+            store::drop_auth_profile(&agent.agent_dir, "openai:default")?;
+        }
+    }
     if wrote != Wrote::Nothing {
         store::write_config(config_path, &edited.raw)?;
     }

@@ -28,6 +28,8 @@ pub struct Plan {
     pub patch: Value,
     /// A credential and its name.
     pub profile: Option<(String, AuthProfile)>,
+    /// A key that is kept in the `.env` file of the state directory, and its variable.
+    pub variable: Option<(&'static str, Secret)>,
     /// Whether a workspace is made on this machine.
     pub is_local: bool,
     /// Which command ran, for the note in the config; `None` leaves no note.
@@ -72,7 +74,8 @@ impl Plan {
             add(json!({"skills": {"install": {"nodeManager": manager}}}));
         }
         let profile = setup.model.as_ref().and_then(profile_of);
-        Self { reset: setup.reset, patch, profile, is_local, command }
+        let variable = setup.model.as_ref().and_then(variable_of);
+        Self { reset: setup.reset, patch, profile, variable, is_local, command }
     }
 
     /// The patch with the note of this run.
@@ -107,7 +110,7 @@ fn absolute(typed: &str, facts: &Facts) -> String {
 
 fn model_patch(setup: &ModelSetup, facts: &Facts) -> Value {
     let mut patch = json!({});
-    if setup.secret.is_some() && stored_in_profile(setup) {
+    if setup.secret.is_some() && kept_in(setup) == Kept::Profile {
         let mode = if setup.offer.proof == Proof::Token { "token" } else { "api_key" };
         let profile = json!({"provider": setup.provider, "mode": mode});
         merge(&mut patch, json!({"auth": {"profiles": {(setup.profile.clone()): profile}}}));
@@ -141,8 +144,22 @@ fn has_alias(facts: &Facts, reference: &str) -> bool {
     models.and_then(|it| it.get(reference)?.get("alias")).is_some()
 }
 
-fn stored_in_profile(setup: &ModelSetup) -> bool {
-    matches!(setup.offer.proof, Proof::Key | Proof::Token)
+/// Where a secret is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kept {
+    Profile,
+    /// In the `.env` file, as this variable.
+    Variable(&'static str),
+    Config,
+}
+
+/// Where the reference keeps it, so that either program finds it.
+fn kept_in(setup: &ModelSetup) -> Kept {
+    match (setup.offer.proof, setup.offer.variable) {
+        (Proof::Key, Some(variable)) if setup.provider == "openai" => Kept::Variable(variable),
+        (Proof::Key | Proof::Token, _) => Kept::Profile,
+        (Proof::Address | Proof::AddressAndKey, _) => Kept::Config,
+    }
 }
 
 fn needs_provider_block(setup: &ModelSetup) -> bool {
@@ -156,7 +173,7 @@ fn provider_patch(setup: &ModelSetup, base_url: &str, facts: &Facts) -> Value {
         Dialect::Anthropic => "anthropic-messages",
     };
     let mut block = json!({"baseUrl": base_url, "api": api});
-    if let Some(secret) = setup.secret.as_ref().filter(|_| !stored_in_profile(setup)) {
+    if let Some(secret) = setup.secret.as_ref().filter(|_| kept_in(setup) == Kept::Config) {
         merge(&mut block, json!({"apiKey": secret.expose()}));
     }
     let place = format!("/models/providers/{}/models", setup.provider);
@@ -177,7 +194,7 @@ fn provider_patch(setup: &ModelSetup, base_url: &str, facts: &Facts) -> Value {
 }
 
 fn profile_of(setup: &ModelSetup) -> Option<(String, AuthProfile)> {
-    let secret = setup.secret.clone().filter(|_| stored_in_profile(setup))?;
+    let secret = setup.secret.clone().filter(|_| kept_in(setup) == Kept::Profile)?;
     let credential = if setup.offer.proof == Proof::Token {
         Credential::Token { token: secret, expires: setup.expires.map(UnixMillis) }
     } else {
@@ -185,6 +202,11 @@ fn profile_of(setup: &ModelSetup) -> Option<(String, AuthProfile)> {
     };
     let profile = AuthProfile { provider: setup.provider.clone(), email: None, credential };
     Some((setup.profile.clone(), profile))
+}
+
+fn variable_of(setup: &ModelSetup) -> Option<(&'static str, Secret)> {
+    let Kept::Variable(name) = kept_in(setup) else { return None };
+    Some((name, setup.secret.clone()?))
 }
 
 fn gateway_patch(setup: &GatewaySetup, facts: &Facts) -> Value {

@@ -213,6 +213,25 @@ pub fn put(agent_dir: &Path, id: &str, profile: &AuthProfile) -> Result<PathBuf,
     Ok(path)
 }
 
+/// Forgets the credential `id` in `agent_dir`, if it is there.
+///
+/// # Errors
+///
+/// [`StoreError`] with the path; the old file is then still whole.
+pub fn drop_profile(agent_dir: &Path, id: &str) -> Result<(), StoreError> {
+    let path = agent_dir.join(FILE);
+    if !path.exists() {
+        return Ok(());
+    }
+    let _lock = LockDir::take(&path)?;
+    let mut file = read_file(&path)?;
+    let profiles = file.get_mut("profiles").and_then(Value::as_object_mut);
+    if profiles.and_then(|all| all.shift_remove(id)).is_none() {
+        return Ok(());
+    }
+    write_file(&path, &file)
+}
+
 pub(crate) fn record_use(
     agent_dir: &Path,
     profile: &str,

@@ -17,6 +17,7 @@ mod auth_profiles;
 mod config_file;
 mod device_identity;
 mod devices;
+mod dotenv;
 mod entry;
 mod error;
 mod exec_approvals;
@@ -42,13 +43,15 @@ mod workspace;
 
 pub use audit::{AuditFiles, AuditLog, AuditPage};
 pub use auth_profiles::{
-    AuthProfile, AuthProfiles, Credential, Failure, UsageStats, put as put_auth_profile,
+    AuthProfile, AuthProfiles, Credential, Failure, UsageStats, drop_profile as drop_auth_profile,
+    put as put_auth_profile,
 };
 pub use config_file::write_config;
 pub use device_identity::{DeviceIdentity, IdentityFiles};
 pub use devices::{
     AboutDevice, DeviceFiles, DeviceRecords, DeviceToken, PairedDevice, PendingDevice,
 };
+pub use dotenv::put_variable;
 pub use entry::{DeliveryContext, Origin, SessionEntry};
 pub use error::{OpenError, StoreError};
 pub use exec_approvals::{AllowUse, ApprovalsError, ApprovalsFile, ApprovalsSnapshot};

@@ -109,6 +109,11 @@ impl Store {
         Sessions::new(Arc::clone(&self.0), Arc::clone(index), agent.clone())
     }
 
+    /// The state directory.
+    pub fn state_dir(&self) -> &Path {
+        &self.0.options.state_dir
+    }
+
     /// Agents that have a directory, in order.
     pub fn session_agents(&self) -> Vec<AgentId> {
         let Ok(found) = fs::read_dir(self.0.options.state_dir.join("agents")) else {

@@ -38,8 +38,9 @@ pub(crate) struct Args {
     yes: bool,
 }
 
+/// A shell that we can complete in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Name {
+pub(crate) enum Name {
     Zsh,
     Bash,
     Fish,
@@ -53,15 +54,13 @@ pub(crate) fn run(program: &Program, args: &Args) -> Result<(), Failure> {
         ui::answer_raw(&args.shell.script());
         return Ok(());
     }
-    let dir = program.locations.state_dir.join("completions");
-    keep(&dir).map_err(|error| {
-        Failure::while_doing(Kind::State, format!("cannot write in `{}`", dir.display()), &error)
-    })?;
+    let dir = dir(program);
+    keep(&dir)?;
     ui::say(format!("Scripts kept in {}", program.locations.shorten(&dir)));
     if !args.install {
         return Ok(());
     }
-    let line = args.shell.start_line(&dir.join(args.shell.file_name()));
+    let line = args.shell.start_line(&dir);
     let Some(start_file) = args.shell.start_file(&program.locations.home) else {
         ui::answer(line);
         ui::hint("add the line above to the start file of your shell");
@@ -73,31 +72,65 @@ pub(crate) fn run(program: &Program, args: &Args) -> Result<(), Failure> {
         ui::hint(format!("add the line above to {shown}, or pass --yes"));
         return Ok(());
     }
-    add_line(&start_file, &line).map_err(|error| {
-        let message = format!("cannot change `{}`", start_file.display());
-        Failure::while_doing(Kind::State, message, &error)
-    })?;
+    add_line(&start_file, &line)?;
     ui::answer(format!("Completion is on in new shells ({}).", args.shell.file_name()));
     Ok(())
 }
 
-fn keep(dir: &Path) -> std::io::Result<()> {
-    fs::create_dir_all(dir)?;
-    ALL.iter().try_for_each(|name| fs::write(dir.join(name.file_name()), name.script()))
+/// Whether new shells of that name read the script.
+pub(crate) fn is_on(program: &Program, shell: Name) -> bool {
+    let Some(file) = shell.start_file(&program.locations.home) else { return false };
+    let line = shell.start_line(&dir(program));
+    fs::read_to_string(file).unwrap_or_default().lines().any(|it| it == line)
+}
+
+/// Makes new shells of that name read the script.
+pub(crate) fn switch_on(program: &Program, shell: Name) -> Result<(), Failure> {
+    let Some(file) = shell.start_file(&program.locations.home) else { return Ok(()) };
+    let dir = dir(program);
+    keep(&dir)?;
+    add_line(&file, &shell.start_line(&dir))
+}
+
+fn dir(program: &Program) -> PathBuf {
+    program.locations.state_dir.join("completions")
+}
+
+/// Keeps the scripts of all shells.
+fn keep(dir: &Path) -> Result<(), Failure> {
+    let kept = fs::create_dir_all(dir).and_then(|()| {
+        ALL.iter().try_for_each(|name| fs::write(dir.join(name.file_name()), name.script()))
+    });
+    kept.map_err(|error| {
+        Failure::while_doing(Kind::State, format!("cannot write in `{}`", dir.display()), &error)
+    })
 }
 
 /// Adds `line` at the end of `file`, once.
-fn add_line(file: &Path, line: &str) -> std::io::Result<()> {
+fn add_line(file: &Path, line: &str) -> Result<(), Failure> {
     let present = fs::read_to_string(file).unwrap_or_default();
     if present.lines().any(|it| it == line) {
         return Ok(());
     }
     let gap = if present.is_empty() || present.ends_with('\n') { "" } else { "\n" };
-    let mut file = fs::OpenOptions::new().append(true).create(true).open(file)?;
-    writeln!(file, "{gap}{line}")
+    let made = file.parent().map_or(Ok(()), fs::create_dir_all);
+    let opened = made.and_then(|()| fs::OpenOptions::new().append(true).create(true).open(file));
+    opened.and_then(|mut opened| writeln!(opened, "{gap}{line}")).map_err(|error| {
+        Failure::while_doing(Kind::State, format!("cannot change `{}`", file.display()), &error)
+    })
 }
 
 impl Name {
+    /// The shell of that path, as `SHELL` has it.
+    pub(crate) fn of_path(path: &str) -> Option<Self> {
+        match Path::new(path).file_name()?.to_str()? {
+            "zsh" => Some(Self::Zsh),
+            "bash" => Some(Self::Bash),
+            "fish" => Some(Self::Fish),
+            _ => None,
+        }
+    }
+
     fn script(self) -> Vec<u8> {
         let shell = match self {
             Self::Zsh => Shell::Zsh,
@@ -119,7 +152,8 @@ impl Name {
         }
     }
 
-    fn start_file(self, home: &Path) -> Option<PathBuf> {
+    /// What it reads when it starts, if that is known.
+    pub(crate) fn start_file(self, home: &Path) -> Option<PathBuf> {
         match self {
             Self::Zsh => Some(home.join(".zshrc")),
             Self::Bash => Some(home.join(".bashrc")),
@@ -128,7 +162,9 @@ impl Name {
         }
     }
 
-    fn start_line(self, script: &Path) -> String {
+    /// What makes it read its script in `dir`.
+    fn start_line(self, dir: &Path) -> String {
+        let script = dir.join(self.file_name());
         let script = script.display();
         match self {
             Self::Zsh | Self::Bash | Self::Fish => format!("source '{script}'"),

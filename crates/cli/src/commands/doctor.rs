@@ -13,6 +13,7 @@ mod finding;
 mod gateway;
 mod keys;
 mod origins;
+mod others;
 mod owner;
 mod repair;
 mod report;
@@ -51,7 +52,7 @@ pub(crate) struct Args {
     /// Ask nothing
     #[arg(long)]
     non_interactive: bool,
-    /// Look longer: every transcript, stray sandboxes
+    /// Look longer: stray sandboxes, other gateways and services
     #[arg(long)]
     deep: bool,
     /// Make a gateway token if there is none
@@ -76,7 +77,7 @@ struct Check {
 }
 
 /// All checks, in the order in which they are told.
-const CHECKS: [Check; 16] = [
+const CHECKS: [Check; 17] = [
     Check { id: "config", title: "Config", look: config_file::look },
     Check { id: "owner", title: "Owner and modes", look: owner::look },
     Check { id: "writable", title: "Writable", look: writable::look },
@@ -93,6 +94,7 @@ const CHECKS: [Check; 16] = [
     Check { id: "sandboxes", title: "Sandboxes", look: boxes::look },
     Check { id: "sessions", title: "Conversations", look: sessions::look },
     Check { id: "workspace", title: "Workspaces", look: workspace::look },
+    Check { id: "others", title: "Other gateways", look: others::look },
 ];
 
 /// A check, and what it came to.

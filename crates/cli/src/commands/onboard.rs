@@ -3,6 +3,7 @@
 //! Flags are [`flags`]'s, the run without questions [`quiet`]'s, the one with a person
 //! [`talk`]'s. What is asked and written is the `onboard` crate's to say.
 
+mod after;
 pub(crate) mod flags;
 pub(crate) mod place;
 pub(crate) mod prompt;

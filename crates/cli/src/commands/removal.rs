@@ -151,6 +151,8 @@ fn stoppable(program: &Program, pid: u32) -> Result<u32, Failure> {
 /// Removes the containers that tools ran in: without their list nobody would find them again.
 fn remove_sandboxes(program: &Program) {
     let removed = wait_for(async {
+        // Lists what is not on the list; an engine that does not answer has its word below.
+        sandbox::sweep(program).await.ok();
         for name in sandbox::listed_names(program).await {
             match sandbox::remove_by_name(program, &name).await {
                 Ok(()) => ui::answer(format!("removed the sandbox {name}")),

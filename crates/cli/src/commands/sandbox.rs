@@ -14,7 +14,7 @@ mod explain;
 mod list;
 mod recreate;
 
-pub(crate) use engines::{listed_names, open as open_engines, remove_by_name};
+pub(crate) use engines::{listed_names, open as open_engines, remove_by_name, sweep};
 
 /// Show and renew the containers that tools run in
 #[derive(Debug, clap::Args)]

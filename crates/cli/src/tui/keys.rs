@@ -3,10 +3,12 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::{
+    bang,
+    local::ask_choices,
     picker::{Kind, Picker},
     question::Decision,
     slash,
-    state::{Effect, Link, State, ask_choices},
+    state::{Effect, Link, State},
 };
 
 /// Time in which a second Ctrl+C leaves.
@@ -57,6 +59,7 @@ impl State {
         self.interrupted_ms = Some(self.now_ms);
         self.picker = None;
         // It can be had back with Up.
+        self.bang_answered(None);
         drop(self.input.take());
         self.notice = Some("Ctrl+C again leaves".to_owned());
         Vec::new()
@@ -135,6 +138,7 @@ impl State {
     fn plain_key(&mut self, code: KeyCode) -> Vec<Effect> {
         match code {
             KeyCode::Enter => return self.enter(),
+            KeyCode::Esc if self.runs_command() => return vec![Effect::StopRun],
             KeyCode::Esc if self.is_running() => return self.abort(),
             KeyCode::Tab => self.complete(),
             KeyCode::Char(char) => self.input.insert(char.encode_utf8(&mut [0; 4])),
@@ -157,6 +161,9 @@ impl State {
         if self.input.text().trim().is_empty() {
             return Vec::new();
         }
+        if bang::command_in(self.input.text()).is_some() {
+            return self.bang();
+        }
         let local = slash::local(self.input.text());
         if self.link != Link::Open && local != Some(slash::Local::Quit) {
             self.notice = Some("not connected: the text stays here".to_owned());
@@ -178,10 +185,10 @@ impl State {
     #[expect(clippy::wildcard_enum_match_arm, reason = "most keys do nothing")]
     fn pick(&mut self, mut picker: Picker, key: KeyEvent) -> Vec<Effect> {
         match key.code {
-            KeyCode::Esc => return Vec::new(),
+            KeyCode::Esc => return self.bang_answered(None),
             KeyCode::Enter => {
-                let kind = picker.kind;
-                return picker.chosen().map_or_else(Vec::new, |value| self.chosen(kind, value));
+                let Some(value) = picker.chosen() else { return self.bang_answered(None) };
+                return self.chosen(picker.kind, &value);
             }
             KeyCode::Up => picker.up(),
             KeyCode::Down => picker.down(),

@@ -15,13 +15,15 @@ use super::{
 
 /// Rows that are kept; the oldest go first.
 const ROWS_MAX: usize = 20_000;
+/// The id of the first row ever: older ones may come before it.
+const ID_FIRST: u64 = 1 << 32;
 
 /// Names a row for as long as the log lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct RowId(u64);
 
 /// The chat log.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Log {
     entries: VecDeque<Entry>,
     /// The id of the first entry.
@@ -32,6 +34,7 @@ pub(crate) struct Log {
     /// Rows that have lines.
     kept: Vec<RowId>,
     laid_count: u64,
+    shows_beginning: bool,
 }
 
 #[derive(Debug)]
@@ -59,6 +62,20 @@ enum Wish {
     Top,
 }
 
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            entries: VecDeque::new(),
+            first: ID_FIRST,
+            bottom: None,
+            wish: Wish::default(),
+            kept: Vec::new(),
+            laid_count: 0,
+            shows_beginning: false,
+        }
+    }
+}
+
 impl Log {
     /// Adds a row at the end.
     pub(crate) fn push(&mut self, row: Row) -> RowId {
@@ -68,6 +85,28 @@ impl Log {
         }
         self.entries.push_back(Entry { row, laid: None });
         RowId(self.first + self.entries.len() as u64 - 1)
+    }
+
+    /// Adds rows before the first, the last of them next to it; those that find no room are left
+    /// out. What is on the screen stays there.
+    pub(crate) fn push_front(&mut self, rows: Vec<Row>) {
+        for row in rows.into_iter().rev() {
+            if self.is_full() {
+                return;
+            }
+            self.entries.push_front(Entry { row, laid: None });
+            self.first -= 1;
+        }
+    }
+
+    /// Whether no more rows find room before the first.
+    pub(crate) fn is_full(&self) -> bool {
+        self.entries.len() == ROWS_MAX || self.first == 0
+    }
+
+    /// Whether the first row was on the screen when it was drawn last.
+    pub(crate) fn shows_beginning(&self) -> bool {
+        self.shows_beginning
     }
 
     /// A row that may be changed; it is laid out anew.
@@ -136,6 +175,7 @@ impl Log {
 
     /// The lines for a screen of `height` lines.
     pub(crate) fn visible(&mut self, look: Look, height: usize) -> Vec<Line<'static>> {
+        self.shows_beginning = false;
         if self.entries.is_empty() || height == 0 {
             return Vec::new();
         }
@@ -151,6 +191,7 @@ impl Log {
             self.bottom = self.bottom_of_top(look, height);
             (lines, first) = self.collect(look, height);
         }
+        self.shows_beginning = first == 0;
         self.forget_unseen(first);
         lines.reverse();
         lines

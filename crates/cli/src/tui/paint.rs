@@ -12,6 +12,8 @@ use super::{
 
 /// Lines of a running tool's output that a folded card shows.
 const LIVE_LINES_MAX: usize = 5;
+/// Lines of what the person's own command says.
+const SHELL_LINES_MAX: usize = 30;
 
 /// Colours, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +102,11 @@ pub(crate) fn lay(row: &Row, look: Look) -> Vec<Line<'static>> {
             let fold = format!("thinking ({lines} lines, Ctrl+T shows it)");
             block(true, ("~ ", Theme::muted()), markdown::plain(&fold, Theme::muted(), width))
         }
-        Row::Tool(tool) => card(tool, look, width),
+        Row::Tool(tool) => {
+            let lines_max = if tool.status == Status::Done { 0 } else { LIVE_LINES_MAX };
+            card(tool, look, width, lines_max)
+        }
+        Row::Shell(tool) => card(tool, look, width, SHELL_LINES_MAX),
         Row::Error(text) => {
             block(true, ("! ", theme.error()), markdown::plain(text, theme.error(), width))
         }
@@ -128,7 +134,8 @@ fn block(
     lines
 }
 
-fn card(tool: &Tool, look: Look, width: usize) -> Vec<Line<'static>> {
+/// A call; of its output a folded card shows the last `lines_max` lines.
+fn card(tool: &Tool, look: Look, width: usize, lines_max: usize) -> Vec<Line<'static>> {
     let theme = look.theme;
     let (mark, style) = match tool.status {
         Status::Running => ("◌ ", theme.warning()),
@@ -149,13 +156,7 @@ fn card(tool: &Tool, look: Look, width: usize) -> Vec<Line<'static>> {
     };
     if !tool.output.is_empty() {
         let total = tool.output.lines().count();
-        let shown = if look.unfolded.tools {
-            total
-        } else if tool.status == Status::Done {
-            0
-        } else {
-            LIVE_LINES_MAX
-        };
+        let shown = if look.unfolded.tools { total } else { lines_max };
         let hidden = total.saturating_sub(shown);
         if hidden > 0 {
             let fold = format!("… {hidden} lines (Ctrl+O shows them)");

@@ -8,6 +8,10 @@ pub(crate) enum Kind {
     Session,
     Agent,
     Model,
+    /// How the chat is set.
+    Settings,
+    /// Whether commands may run here.
+    Shell,
 }
 
 /// One thing to choose.
@@ -44,6 +48,8 @@ impl Picker {
             Kind::Session => "Conversations",
             Kind::Agent => "Agents",
             Kind::Model => "Models",
+            Kind::Settings => "Settings",
+            Kind::Shell => "Run commands on this machine, as you?",
         }
     }
 

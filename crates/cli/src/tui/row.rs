@@ -27,6 +27,8 @@ pub(crate) enum Row {
     Thinking(String),
     /// A tool at work.
     Tool(Tool),
+    /// A command of the person's own.
+    Shell(Tool),
     /// Something went wrong.
     Error(String),
     /// What the program itself says.
@@ -74,15 +76,29 @@ impl Tool {
     /// Takes what it has said so far; only the end of a long output is kept.
     pub(crate) fn take_output(&mut self, result: &Value) {
         let text = safe::text(&text_of(&result["content"]));
-        let text = text.trim_end();
-        let lines = text.lines().count();
-        self.output = if lines > OUTPUT_LINES_MAX {
-            let left_out = lines - OUTPUT_LINES_MAX;
-            let kept: Vec<&str> = text.lines().skip(left_out).collect();
-            format!("… {left_out} lines before\n{}", kept.join("\n"))
-        } else {
-            text.to_owned()
+        self.output.clear();
+        self.keep_end_of(text.trim_end());
+    }
+
+    /// Takes more of what it says.
+    pub(crate) fn add_output(&mut self, more: &str) {
+        let whole = std::mem::take(&mut self.output) + &safe::text(more);
+        self.keep_end_of(&whole);
+    }
+
+    fn keep_end_of(&mut self, text: &str) {
+        let lines: Vec<&str> = text.split('\n').collect();
+        let (marked, known) = match lines.first().and_then(|line| left_out_by(line)) {
+            Some(count) => (1, count),
+            None => (0, 0),
         };
+        let left_out = lines.len().saturating_sub(OUTPUT_LINES_MAX + 1).max(marked);
+        if left_out == 0 {
+            text.clone_into(&mut self.output);
+            return;
+        }
+        let total = known + left_out - marked;
+        self.output = format!("… {total} lines before\n{}", lines[left_out..].join("\n"));
     }
 
     /// Its name and arguments on one line.
@@ -93,8 +109,16 @@ impl Tool {
     }
 }
 
+/// How many lines a mark of ours stands for.
+fn left_out_by(line: &str) -> Option<usize> {
+    line.strip_prefix("… ")?.strip_suffix(" lines before")?.parse().ok()
+}
+
 /// The one argument that says it all, or all of them.
 fn arguments_of(arguments: &Value) -> String {
+    if let Some(text) = arguments.as_str() {
+        return safe::text(text);
+    }
     let telling = ["command", "path", "url", "query", "file_path"];
     let only = telling.iter().find_map(|name| arguments[*name].as_str());
     match (only, arguments) {

@@ -44,3 +44,53 @@ fn give_back() {
     execute!(stdout(), DisableBracketedPaste, LeaveAlternateScreen, crossterm::cursor::Show).ok();
     disable_raw_mode().ok();
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs::File,
+        io::{Read as _, Write as _},
+        os::fd::OwnedFd,
+    };
+
+    use super::*;
+
+    /// Says to this test, run again on a terminal of its own, that it shall panic.
+    const PART: &str = "OPENCLAW_TEST_PANICS_ON_SCREEN";
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "the test runs itself")]
+    fn a_panic_gives_the_terminal_back_before_it_is_told() {
+        if std::env::var_os(PART).is_some() {
+            let mut screen = Screen::take().unwrap();
+            screen.terminal.clear().unwrap();
+            write!(stdout(), "[shown]").unwrap();
+            panic!("[oh no]");
+        }
+
+        let (pty, inner) = pty_process::blocking::open().unwrap();
+        pty.resize(pty_process::Size::new(24, 80)).unwrap();
+        let name = "tui::screen::tests::a_panic_gives_the_terminal_back_before_it_is_told";
+        let mut child = pty_process::blocking::Command::new(std::env::current_exe().unwrap())
+            .args([name, "--exact", "--nocapture"])
+            .env(PART, "1")
+            .spawn(inner)
+            .unwrap();
+        let mut terminal = File::from(OwnedFd::from(pty));
+        let mut seen = Vec::new();
+        let mut bytes = [0; 4096];
+        // Reading fails once the child has ended.
+        while let Ok(count @ 1..) = terminal.read(&mut bytes) {
+            seen.extend_from_slice(&bytes[..count]);
+        }
+        child.wait().unwrap();
+
+        let text = String::from_utf8_lossy(&seen);
+        let at = |part: &str| text.find(part).unwrap_or_else(|| panic!("no {part:?} in {text:?}"));
+        assert!(at("\u{1b}[?1049h") < at("[shown]"), "{text:?}");
+        assert!(at("[shown]") < at("\u{1b}[?1049l"), "{text:?}");
+        assert!(at("\u{1b}[?1049l") < at("[oh no]"), "{text:?}");
+        // A terminal that is no longer raw gets a carriage return with each line.
+        assert!(text[at("[oh no]")..].contains("\r\n"), "{text:?}");
+    }
+}

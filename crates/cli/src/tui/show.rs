@@ -17,6 +17,7 @@ use tokio::{
 use super::{
     paint::Theme,
     screen::Screen,
+    shell::Shell,
     state::{Effect, Happened, Options, State},
     view,
     wire::Wire,
@@ -57,6 +58,7 @@ pub(crate) async fn show(setting: Setting, open: (Client, Events)) -> io::Result
     let clock = setting.clock;
     let mut ends = Ends::listen()?;
     let mut wire = Wire::start(setting.target, open);
+    let mut shell = Shell::new();
     let mut screen = Screen::take()?;
     let mut keys = EventStream::new();
     let mut draw_at = Some(Instant::now());
@@ -69,13 +71,18 @@ pub(crate) async fn show(setting: Setting, open: (Client, Events)) -> io::Result
             () = until(draw_at) => {
                 screen.terminal.draw(|frame| view::draw(frame, &mut state, theme))?;
                 (draw_at, drawn) = (None, Instant::now());
+                state.drawn().into_iter().for_each(|effect| wire.call(effect));
                 continue;
             }
             typed = keys.next() => match typed {
                 Some(typed) => read(typed?),
                 None => return Ok(()),
             },
-            Some(happened) = wire.happened.recv() => happened,
+            happened = wire.happened.recv() => match happened {
+                Some(happened) => happened,
+                None => return Err(io::Error::other("the connection's task is gone")),
+            },
+            said = shell.next() => Happened::Ran(said),
             () = sleep_until(tick_at), if state.is_ticking() => {
                 tick_at = Instant::now() + TICK;
                 Happened::Nothing
@@ -83,10 +90,12 @@ pub(crate) async fn show(setting: Setting, open: (Client, Events)) -> io::Result
         };
         draw_at.get_or_insert_with(|| drawn + FRAME);
         for effect in state.update(happened, clock.now().0) {
-            if effect == Effect::Quit {
-                return Ok(());
+            match effect {
+                Effect::Quit => return Ok(()),
+                Effect::Run { command } => shell.run(command),
+                Effect::StopRun => shell.stop(),
+                Effect::Call { .. } => wire.call(effect),
             }
-            wire.call(effect);
         }
     }
 }

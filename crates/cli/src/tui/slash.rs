@@ -22,15 +22,30 @@ pub(crate) enum Local {
     Session(String),
     /// Another agent, by id.
     Agent(String),
+    /// How the chat is set.
+    Settings,
     /// Whether replies go to the chat service too.
     Deliver(bool),
+    /// A value of this conversation that the gateway has no command for.
+    Change {
+        field: &'static str,
+        value: String,
+    },
+    /// What must follow is missing, or makes no sense.
+    Ask {
+        name: &'static str,
+        choices: &'static [&'static str],
+    },
 }
 
 const THINK: &[&str] = &["off", "minimal", "low", "medium", "high", "xhigh"];
+const USAGE: &[&str] = &["off", "tokens", "full"];
+const ELEVATED: &[&str] = &["off", "on", "ask", "full"];
+const ACTIVATION: &[&str] = &["mention", "always"];
 const QUEUE: &[&str] = &["steer", "followup", "collect", "steer-backlog", "interrupt"];
 
 /// All of them, those of the gateway too.
-pub(crate) const KNOWN: [Known; 19] = [
+pub(crate) const KNOWN: [Known; 23] = [
     known("help", "keys and commands", &[]),
     known("status", "model, tokens and settings", &[]),
     known("session", "go to a conversation", &[]),
@@ -44,9 +59,13 @@ pub(crate) const KNOWN: [Known; 19] = [
     known("think", "how much it thinks", THINK),
     known("verbose", "how much of its tools is kept", &["off", "on", "full"]),
     known("reasoning", "whether thinking is told", &["off", "on", "stream"]),
+    known("usage", "what replies say of their cost", USAGE),
+    known("elevated", "whether tools may leave the sandbox", ELEVATED),
+    known("activation", "when it answers in a group", ACTIVATION),
     known("queue", "what messages do while it works", QUEUE),
     known("compact", "shorten the conversation", &[]),
     known("deliver", "send replies to the chat service too", &["on", "off"]),
+    known("settings", "how this chat is set", &[]),
     known("whoami", "how it knows you", &[]),
     known("abort", "stop what runs", &[]),
     known("quit", "leave", &[]),
@@ -88,10 +107,28 @@ pub(crate) fn local(text: &str) -> Option<Local> {
         ("models", _) | ("model", "") => Local::Models,
         ("session", key) => Local::Session(key.to_owned()),
         ("agent", id) => Local::Agent(id.to_owned()),
+        ("settings", _) => Local::Settings,
+        ("usage", value) => change("usage", "responseUsage", value, USAGE),
+        ("elevated" | "elev", value) => change("elevated", "elevatedLevel", value, ELEVATED),
+        ("activation", value) => change("activation", "groupActivation", value, ACTIVATION),
         ("deliver", "on" | "") => Local::Deliver(true),
         ("deliver", "off") => Local::Deliver(false),
         _ => return None,
     })
+}
+
+/// A change, if `value` is one of `choices`.
+fn change(
+    name: &'static str,
+    field: &'static str,
+    value: &str,
+    choices: &'static [&'static str],
+) -> Local {
+    if choices.contains(&value) {
+        Local::Change { field, value: value.to_owned() }
+    } else {
+        Local::Ask { name, choices }
+    }
 }
 
 /// What `/help` says.
@@ -102,6 +139,7 @@ pub(crate) fn help() -> String {
         "PgUp PgDn Shift+Up Shift+Down scroll · Ctrl+Home Ctrl+End go to the ends".to_owned(),
         "Ctrl+P conversations · Ctrl+G agents · Ctrl+L models".to_owned(),
         "Ctrl+O tool output · Ctrl+T thinking · Tab completes".to_owned(),
+        "!command runs on this machine, after you allowed it once".to_owned(),
     ];
     lines.extend(KNOWN.iter().map(|it| format!("/{:<10} {}", it.name, it.about)));
     lines.join("\n")
@@ -118,6 +156,7 @@ mod tests {
         };
 
         assert_eq!(texts("/se"), ["/session", "/sessions"]);
+        assert_eq!(texts("/set"), ["/settings"]);
         assert_eq!(texts("/think x"), ["/think xhigh"]);
         assert_eq!(texts("/quit"), Vec::<String>::new());
         assert_eq!(texts("say /se"), Vec::<String>::new());
@@ -128,6 +167,9 @@ mod tests {
     fn what_the_gateway_knows_is_left_to_it() {
         assert_eq!(local("/model"), Some(Local::Models));
         assert_eq!(local("/session main "), Some(Local::Session("main".into())));
+        let usage = Local::Change { field: "responseUsage", value: "full".into() };
+        assert_eq!(local("/usage full"), Some(usage));
+        assert!(matches!(local("/elev"), Some(Local::Ask { name: "elevated", .. })));
         for text in ["/model mock/one", "/status", "/new", "/unknown", "hello", "/deliver maybe"] {
             assert_eq!(local(text), None, "{text}");
         }

@@ -10,16 +10,19 @@ use crossterm::event::KeyEvent;
 use serde_json::{Value, json};
 
 use super::{
+    bang::Bang,
     input::Input,
     live::Turn,
+    local::choices,
     log::Log,
     paint::Unfolded,
-    picker::{Choice, Kind, Picker},
-    question::{Decision, Question},
+    past::Past,
+    picker::{Kind, Picker},
+    question::Question,
     row::{self, Row},
     safe,
     session::{Defaults, Session},
-    slash,
+    shell::Said,
 };
 
 /// What happened.
@@ -43,12 +46,18 @@ pub(crate) enum Happened {
         ask: Ask,
         result: Result<Value, String>,
     },
+    /// A command that the person runs here did something.
+    Ran(Said),
 }
 
 /// Why a method was called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Ask {
     History {
+        key: String,
+    },
+    /// Messages before those in the log.
+    Older {
         key: String,
     },
     Row,
@@ -64,7 +73,17 @@ pub(crate) enum Ask {
 /// What is to be done.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Effect {
-    Call { ask: Ask, method: &'static str, params: Value },
+    Call {
+        ask: Ask,
+        method: &'static str,
+        params: Value,
+    },
+    /// A command of the person's own, on this machine.
+    Run {
+        command: String,
+    },
+    /// The end of such a command.
+    StopRun,
     Quit,
 }
 
@@ -95,18 +114,20 @@ pub(crate) enum Link {
 pub(crate) struct State {
     pub(crate) options: Options,
     pub(crate) link: Link,
-    defaults: Defaults,
+    pub(super) defaults: Defaults,
     pub(crate) session: Session,
     pub(crate) log: Log,
+    pub(super) past: Past,
     pub(crate) input: Input,
     /// Turns of this conversation that run, by name.
     pub(crate) turns: BTreeMap<String, Turn>,
     /// Sent, and not answered: name and text.
-    unanswered: VecDeque<(String, String)>,
+    pub(super) unanswered: VecDeque<(String, String)>,
     is_loading: bool,
     may_approve: bool,
     pub(crate) questions: VecDeque<Question>,
     pub(crate) picker: Option<Picker>,
+    pub(super) bang: Bang,
     /// A word to the person, until the next key.
     pub(crate) notice: Option<String>,
     pub(crate) unfolded: Unfolded,
@@ -122,6 +143,7 @@ impl State {
             defaults: Defaults::default(),
             session: Session::default(),
             log: Log::default(),
+            past: Past::default(),
             input: Input::default(),
             turns: BTreeMap::new(),
             unanswered: VecDeque::new(),
@@ -129,6 +151,7 @@ impl State {
             may_approve: false,
             questions: VecDeque::new(),
             picker: None,
+            bang: Bang::default(),
             notice: None,
             unfolded: Unfolded::default(),
             interrupted_ms: None,
@@ -151,10 +174,15 @@ impl State {
                 self.link = Link::Lost { why: safe::line(&why) };
                 self.turns.clear();
                 self.questions.clear();
+                self.past.not_answered();
                 Vec::new()
             }
             Happened::Event { name, payload } => self.event(&name, &payload),
             Happened::Answer { ask, result } => self.answer(ask, result),
+            Happened::Ran(said) => {
+                self.bang_said(said);
+                Vec::new()
+            }
         };
         self.questions.retain(|it| it.expires_ms > now_ms);
         if let Some(first) = self.questions.front_mut() {
@@ -257,6 +285,9 @@ impl State {
                 return Vec::new();
             }
             (Err(why), _) => {
+                if matches!(ask, Ask::Older { .. }) {
+                    self.past.not_answered();
+                }
                 self.is_loading &= !matches!(ask, Ask::History { .. });
                 self.notice = Some(safe::line(&why));
                 return Vec::new();
@@ -264,7 +295,8 @@ impl State {
         };
         match ask {
             Ask::History { key } if key == self.session.key => return self.history(&reply),
-            Ask::History { .. } => {}
+            Ask::Older { key } if key == self.session.key => return self.older(&reply),
+            Ask::History { .. } | Ask::Older { .. } => {}
             Ask::Row => self.session.take_row(&reply),
             Ask::Questions => {
                 let asked = reply.as_array().into_iter().flatten();
@@ -288,6 +320,7 @@ impl State {
         self.session.take_history(reply);
         self.log.clear();
         let messages = reply["messages"].as_array().map_or(&[][..], Vec::as_slice);
+        self.past = Past::of(reply, messages);
         for row in row::rows_of(messages) {
             self.log.push(row);
         }
@@ -347,100 +380,9 @@ impl State {
         }
         call(Ask::Send { run }, "chat.send", params)
     }
-
-    /// Goes to another conversation.
-    pub(super) fn go_to(&mut self, key: String) -> Vec<Effect> {
-        self.session = Session::of(key);
-        self.turns.clear();
-        self.unanswered.clear();
-        self.log.clear();
-        self.load()
-    }
-
-    /// Does what was typed after a slash, if it is to be done here.
-    pub(super) fn local(&mut self, local: slash::Local) -> Vec<Effect> {
-        use slash::Local;
-        match local {
-            Local::Help => {
-                self.log.push(Row::Notice(slash::help()));
-                self.log.follow();
-                Vec::new()
-            }
-            Local::Quit => vec![Effect::Quit],
-            Local::Abort => self.abort(),
-            Local::Sessions => vec![ask_choices(Kind::Session)],
-            Local::Agents => vec![ask_choices(Kind::Agent)],
-            Local::Models => vec![ask_choices(Kind::Model)],
-            Local::Session(name) => {
-                let key = self.defaults.key(&name);
-                self.go_to(key)
-            }
-            Local::Agent(id) => self.chosen(Kind::Agent, id),
-            Local::Deliver(on) => {
-                self.options.deliver = on;
-                Vec::new()
-            }
-        }
-    }
-
-    /// Does what a choice of a list means.
-    pub(super) fn chosen(&mut self, kind: Kind, value: String) -> Vec<Effect> {
-        match kind {
-            Kind::Session => self.go_to(value),
-            Kind::Agent => {
-                let key = self.defaults.main_of(&value);
-                self.go_to(key)
-            }
-            Kind::Model => {
-                let params = json!({"key": self.session.key, "model": value});
-                vec![call(Ask::Change, "sessions.patch", params)]
-            }
-        }
-    }
-
-    pub(super) fn abort(&mut self) -> Vec<Effect> {
-        let params = json!({"sessionKey": self.session.key});
-        vec![call(Ask::Change, "chat.abort", params)]
-    }
-
-    /// Answers the question that is shown.
-    pub(super) fn decide(&mut self, decision: Decision) -> Vec<Effect> {
-        let Some(question) = self.questions.pop_front() else { return Vec::new() };
-        let params = json!({"id": question.id, "decision": decision.as_str()});
-        vec![call(Ask::Change, "exec.approval.resolve", params)]
-    }
 }
 
-pub(super) fn ask_choices(kind: Kind) -> Effect {
-    match kind {
-        Kind::Session => {
-            let params = json!({"limit": 200, "includeDerivedTitles": true});
-            call(Ask::Choices(kind), "sessions.list", params)
-        }
-        Kind::Agent => call(Ask::Choices(kind), "agents.list", json!({})),
-        Kind::Model => call(Ask::Choices(kind), "models.list", json!({})),
-    }
-}
-
-fn choices(kind: Kind, reply: &Value) -> Vec<Choice> {
-    let list = match kind {
-        Kind::Session => &reply["sessions"],
-        Kind::Agent => &reply["agents"],
-        Kind::Model => &reply["models"],
-    };
-    let text = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
-    let choice = |row: &Value| match kind {
-        Kind::Session => Choice::new(&text(row, "key"), &text(row, "derivedTitle")),
-        Kind::Agent => Choice::new(&text(row, "id"), &text(row, "name")),
-        Kind::Model => {
-            let full = format!("{}/{}", text(row, "provider"), text(row, "id"));
-            Choice::new(&full, &text(row, "name"))
-        }
-    };
-    list.as_array().into_iter().flatten().map(choice).collect()
-}
-
-fn call(ask: Ask, method: &'static str, params: Value) -> Effect {
+pub(super) fn call(ask: Ask, method: &'static str, params: Value) -> Effect {
     Effect::Call { ask, method, params }
 }
 

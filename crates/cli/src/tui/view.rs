@@ -92,6 +92,9 @@ fn status_line(state: &State, theme: Theme) -> Line<'static> {
         }
         None => Span::styled(" · idle", Theme::muted()),
     });
+    if state.runs_command() {
+        spans.push(Span::styled(" · your command runs · Esc ends it", theme.warning()));
+    }
     if state.log.is_scrolled() {
         spans.push(Span::styled(" · more below (Ctrl+End)", theme.accent()));
     }

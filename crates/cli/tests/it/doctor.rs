@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::{Read as _, Write as _},
     net::TcpListener,
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
@@ -99,7 +100,8 @@ fn where_nothing_is_wrong_it_says_so_and_exits_with_0() {
             "images",
             "sandboxes",
             "sessions",
-            "workspace"
+            "workspace",
+            "others"
         ]
     );
 }
@@ -198,11 +200,33 @@ fn a_port_that_another_program_holds_is_told_with_its_name() {
     home.merge_config(&json!({ "gateway": { "port": port } })).unwrap();
 
     let ran = doctor(&home, &["--json"]);
+    let careful = doctor(&home, &["--fix", "--non-interactive", "--json"]);
+    let fixed = doctor(&home, &["--fix", "--yes", "--json"]);
+    let again = doctor(&home, &["--json"]);
 
     assert_eq!(ran.code, Some(1));
     let title = finding(&ran, "gateway.port-taken")["title"].as_str().unwrap().to_owned();
     let expected = format!("port {port} is held by pid {}: ", std::process::id());
     assert!(title.starts_with(&expected), "{title}");
+    assert_eq!(problems(&careful), ["gateway.port-taken"]);
+    assert_eq!((problems(&fixed), problems(&again)), (vec![], vec![]));
+    let chosen = home.config().unwrap()["gateway"]["port"].as_u64().unwrap();
+    assert!(chosen > u64::from(port), "{chosen}");
+}
+
+#[test]
+fn a_port_that_the_environment_names_is_not_changed_in_the_config() {
+    let home = healthy();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let before = home.config().unwrap();
+
+    let vars = [NO_ENGINE, ("OPENCLAW_GATEWAY_PORT", port.as_str())];
+    let ran = run_with(&home, &["doctor", "--fix", "--yes", "--json"], &vars);
+
+    let fix = finding(&ran, "gateway.port-taken")["fix"].as_str().unwrap().to_owned();
+    assert!(fix.contains("OPENCLAW_GATEWAY_PORT"), "{fix}");
+    assert_eq!(home.config().unwrap()["gateway"]["port"], before["gateway"]["port"]);
 }
 
 #[test]
@@ -213,7 +237,7 @@ fn two_tokens_are_told_apart_without_showing_either() {
     let dotenv = home.state_dir().join(".env");
     fs::write(&dotenv, format!("OPENCLAW_GATEWAY_TOKEN={}\n", secrets[1])).unwrap();
     mode(&dotenv, 0o600);
-    let _gateway = start(&home);
+    let gateway = start(&home);
     protect(&home);
 
     let ran = doctor(&home, &["--json"]);
@@ -231,6 +255,10 @@ fn two_tokens_are_told_apart_without_showing_either() {
         }
     }
     assert_eq!(home.config().unwrap()["gateway"]["auth"]["token"], "${OPENCLAW_GATEWAY_TOKEN}");
+    drop(gateway);
+    let _restarted = start(&home);
+    protect(&home);
+    assert_eq!(problems(&doctor(&home, &["--json"])), Vec::<String>::new());
 }
 
 #[test]
@@ -347,6 +375,85 @@ fn files_from_the_future_tell_of_a_clock_that_was_set_back() {
     assert_eq!(problems(&ran), ["clock.set-back"]);
 }
 
+/// A model's server whose clock is off by `seconds`. It answers as long as the test runs.
+fn clock_server(seconds: i64) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let mut request = [0; 1024];
+            let seen = stream.read(&mut request).unwrap_or(0);
+            let has_key = String::from_utf8_lossy(&request[..seen]).contains("test-key");
+            let at = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds);
+            let date = at.strftime("%a, %d %b %Y %H:%M:%S GMT");
+            let date = if has_key { String::new() } else { format!("Date: {date}\r\n") };
+            let reply = format!(
+                "HTTP/1.1 404 Not Found\r\n{date}Content-Length: 0\r\nConnection: close\r\n\r\n"
+            );
+            stream.write_all(reply.as_bytes()).ok();
+        }
+    });
+    format!("http://{address}/v1")
+}
+
+#[test]
+fn a_clock_that_is_wrong_is_told_by_the_server_of_the_model_who_gets_no_key() {
+    let home = healthy();
+    let with_server = |seconds| {
+        let providers = json!({ "mock": { "baseUrl": clock_server(seconds) } });
+        home.merge_config(&json!({ "models": { "providers": providers } })).unwrap();
+        protect(&home);
+        doctor(&home, &["--json"])
+    };
+
+    let behind = with_server(3600);
+    let right = with_server(5);
+
+    assert_eq!(problems(&behind), ["clock.skew"]);
+    let found = finding(&behind, "clock.skew");
+    let title = found["title"].as_str().unwrap();
+    let seconds: i64 = title.split_whitespace().rev().nth(2).unwrap().parse().unwrap();
+    assert!(title.starts_with("the clock of 127.0.0.1 and ours are "), "{title}");
+    assert!((3590..=3610).contains(&seconds), "{title}");
+    assert_eq!(found["fix"], "timedatectl set-ntp true");
+    assert_eq!(problems(&right), Vec::<String>::new());
+    assert!(!right.stdout.contains("clock."), "{}", right.stdout);
+}
+
+#[test]
+fn a_clock_that_nobody_can_be_asked_about_is_no_failure() {
+    let home = healthy();
+
+    let ran = doctor(&home, &["--json"]);
+
+    assert_eq!(
+        (ran.code, finding(&ran, "clock.unknown")["severity"].clone()),
+        (Some(0), json!("info"))
+    );
+}
+
+#[test]
+fn the_deep_look_tells_of_other_gateways() {
+    let home = healthy();
+    let other = quiet(TempHome::minimal().unwrap());
+    let gateway = start(&other);
+    let units = home.path().join(".config/systemd/user");
+    fs::create_dir_all(&units).unwrap();
+    fs::write(units.join("openclaw-gateway.service"), "").unwrap();
+
+    let shallow = doctor(&home, &["--json"]);
+    let deep = doctor(&home, &["--deep", "--json"]);
+
+    assert!(!shallow.stdout.contains("others.gateway"), "{}", shallow.stdout);
+    let findings = deep.json()["findings"].as_array().unwrap().clone();
+    let titles: Vec<&str> = findings.iter().map(|it| it["title"].as_str().unwrap()).collect();
+    let expected = format!("another gateway runs as pid {}: ", gateway.pid());
+    assert!(titles.iter().any(|it| it.starts_with(&expected)), "{titles:?}");
+    let unit = "there is a service at ~/.config/systemd/user/openclaw-gateway.service";
+    assert!(titles.contains(&unit), "{titles:?}");
+    assert_eq!(deep.code, Some(0));
+}
+
 #[test]
 fn a_sandboxed_browser_that_is_not_there_is_told() {
     let home = healthy();
@@ -376,7 +483,9 @@ fn the_report_is_the_same_text_for_the_same_findings() {
         ✓ Owner and modes
         ✓ Writable
         ✓ Disk space
-        ✓ Clock
+        i Clock
+            i the time could not be compared with that of a server (mock: Connection refused (os error 111))
+              why nothing is wrong with that; only a wrong clock would not be seen
         i Gateway
             i no gateway runs at ws://127.0.0.1:1
               why nothing is wrong; it is not started
@@ -397,6 +506,7 @@ fn the_report_is_the_same_text_for_the_same_findings() {
             i agent main has no workspace yet (~/.openclaw/workspace)
               why it is made with its first turn
               fix openclaw setup
+        - Other gateways: only with --deep
         nothing is wrong
         ");
     });

@@ -25,6 +25,10 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
+fn dotenv(home: &TempHome) -> String {
+    fs::read_to_string(home.state_dir().join(".env")).unwrap()
+}
+
 fn profiles(home: &TempHome) -> Value {
     let path = home.state_dir().join("agents/main/agent/auth-profiles.json");
     assert_eq!(mode(&path), 0o600);
@@ -45,7 +49,7 @@ fn an_empty_home_gets_a_config_a_key_a_workspace_and_the_way_on() {
 
     let ran = onboard(&home, &["--flow", "quickstart", "--openai-api-key", "sk-test"], &[]);
 
-    let stdout = "Key stored: ~/.openclaw/agents/main/agent/auth-profiles.json\n\
+    let stdout = "Key stored: ~/.openclaw/.env\n\
                   Wrote ~/.openclaw/openclaw.json\n\
                   Workspace OK: ~/.openclaw/workspace\n\
                   Sessions OK: ~/.openclaw/agents/main/sessions\n";
@@ -64,13 +68,13 @@ fn an_empty_home_gets_a_config_a_key_a_workspace_and_the_way_on() {
         "model": {"primary": "openai/gpt-5.2"},
     });
     assert_eq!(config["agents"]["defaults"], expected);
-    let expected = json!({"openai:default": {"provider": "openai", "mode": "api_key"}});
-    assert_eq!(config["auth"]["profiles"], expected);
+    assert_eq!(config.get("auth"), None);
     assert_eq!(config["wizard"]["lastRunCommand"], json!("onboard"));
     assert_eq!(config["wizard"]["lastRunMode"], json!("local"));
     assert_eq!(config["wizard"]["lastRunVersion"], json!(env!("CARGO_PKG_VERSION")));
     assert!(config["wizard"]["lastRunAt"].as_str().unwrap().ends_with('Z'));
-    assert_eq!(profiles(&home)["profiles"]["openai:default"]["key"], json!("sk-test"));
+    assert_eq!(dotenv(&home), "OPENAI_API_KEY=sk-test\n");
+    assert_eq!(mode(&home.state_dir().join(".env")), 0o600);
     assert_eq!((mode(&home.config_path()), mode(&workspace)), (0o600, 0o700));
     for name in STARTERS {
         assert!(workspace.join(name).is_file(), "{name}");
@@ -257,7 +261,49 @@ fn a_key_that_passes_its_check_is_stored() {
     onboard(&home, &["--openai-api-key", "sk-good", "--check-key"], &[]).answer();
 
     assert_eq!(llm.request(0).headers["authorization"], "Bearer sk-good");
-    assert_eq!(profiles(&home)["profiles"]["openai:default"]["key"], json!("sk-good"));
+    assert_eq!(dotenv(&home), "OPENAI_API_KEY=sk-good\n");
+}
+
+#[test]
+fn each_key_is_kept_where_the_reference_keeps_it() {
+    for (choice, provider) in [
+        ("anthropic-api-key", "anthropic"),
+        ("gemini-api-key", "google"),
+        ("openrouter-api-key", "openrouter"),
+        ("zai-api-key", "zai"),
+        ("moonshot-api-key", "moonshot"),
+        ("kimi-code-api-key", "kimi-coding"),
+        ("xiaomi-api-key", "xiaomi"),
+        ("opencode-zen-api-key", "opencode"),
+        ("ai-gateway-api-key", "vercel-ai-gateway"),
+    ] {
+        let home = TempHome::new().unwrap();
+
+        onboard(&home, &[&format!("--{choice}"), "sk-1"], &[]).answer();
+
+        let id = format!("{provider}:default");
+        let expected = json!({"type": "api_key", "provider": provider, "key": "sk-1"});
+        assert_eq!(profiles(&home)["profiles"][&id], expected, "{choice}");
+        let metadata = json!({(id): {"provider": provider, "mode": "api_key"}});
+        assert_eq!(home.config().unwrap()["auth"]["profiles"], metadata, "{choice}");
+        assert!(!home.state_dir().join(".env").exists(), "{choice}");
+    }
+}
+
+#[test]
+fn an_openai_key_of_an_earlier_version_does_not_outlive_its_successor() {
+    let home = TempHome::new().unwrap();
+    let dir = home.state_dir().join("agents/main/agent");
+    fs::create_dir_all(&dir).unwrap();
+    let old = json!({"type": "api_key", "provider": "openai", "key": "sk-old"});
+    let file = json!({"version": 1, "profiles": {"openai:default": old, "xai:default": {}}});
+    fs::write(dir.join("auth-profiles.json"), file.to_string()).unwrap();
+    fs::write(home.state_dir().join(".env"), "# mine\nA=1\n").unwrap();
+
+    onboard(&home, &["--openai-api-key", "sk-new"], &[]).answer();
+
+    assert_eq!(profiles(&home)["profiles"], json!({"xai:default": {}}));
+    assert_eq!(dotenv(&home), "# mine\nA=1\nOPENAI_API_KEY=sk-new\n");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use testkit::{
     gateway::Gateway,
@@ -17,7 +18,7 @@ use testkit::{
     llm::{Llm, calls, hangs_after, says, slow},
 };
 
-use crate::program::{openclaw, quiet, run};
+use crate::program::{openclaw, quiet, run, start};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const COLUMNS: u16 = 90;
@@ -157,7 +158,92 @@ fn a_signal_ends_it_in_the_middle_of_a_turn_and_gives_the_terminal_back() {
     let mut chat = Chat::start(&home, &gateway, &["--message", "go"]);
     chat.wait_for("writing");
 
-    chat.terminate();
+    chat.signal(Signal::TERM);
+
+    assert_eq!(chat.ends(), Given { code: Some(0), is_plain: true });
+}
+
+#[test]
+fn a_command_of_the_person_runs_here_after_one_yes() {
+    let llm = Llm::script([]);
+    let home = home(&llm);
+    let gateway = gateway(&home);
+    let mut chat = Chat::start(&home, &gateway, &[]);
+    chat.wait_for("● connected");
+
+    chat.write("!echo $((6 * 7)); exit 3\r");
+    let asked = chat.wait_for("Run commands on this machine, as you?");
+    chat.press("\u{1b}[B\r");
+    let screen = chat.wait_for("exit 3");
+    chat.write("!echo again > said\r");
+    chat.wait_for("✓ ! echo again");
+    chat.write("!sleep 1000\r");
+    chat.wait_for("your command runs");
+    chat.press("\u{1b}");
+    chat.wait_for("  ended");
+
+    assert!(!asked.contains("  42"), "{asked}");
+    assert!(screen.contains("✗ ! echo $((6 * 7)); exit 3\n  42"), "{screen}");
+    assert_eq!(std::fs::read_to_string(home.path().join("said")).unwrap(), "again\n");
+    assert!(llm.requests().is_empty());
+}
+
+#[test]
+fn older_messages_come_when_the_beginning_is_scrolled_to() {
+    let llm = Llm::respond_with(|request| says(&format!("Reply {}.", request.last_user())));
+    let home = home(&llm);
+    let gateway = start(&home);
+    for n in 0..4 {
+        let word = format!("word-{n}");
+        run(&home, &["agent", "--agent", "main", "-m", &word]).answer();
+    }
+    let mut chat = Chat::start(&home, &gateway, &["--history-limit", "2"]);
+    let newest = chat.wait_for("word-3");
+
+    chat.write("!seq 60\r");
+    chat.wait_for("Run commands on this machine");
+    chat.press("\u{1b}[B\r");
+    chat.wait_for("✓ ! seq 60");
+    chat.press("\u{1b}[1;5H");
+    let screen = chat.wait_for("word-0");
+
+    assert!(!newest.contains("word-2"), "{newest}");
+    assert!(screen.contains("more below"), "{screen}");
+}
+
+#[test]
+fn how_hard_it_thinks_and_how_the_chat_is_set_are_changed_by_commands() {
+    let llm = Llm::script([]);
+    let home = home(&llm);
+    let gateway = gateway(&home);
+    let mut chat = Chat::start(&home, &gateway, &[]);
+    chat.wait_for("● connected");
+
+    chat.write("/think low\r");
+    chat.wait_for("think low");
+    chat.write("/model mock/mock-1\r");
+    chat.wait_for("› /model mock/mock-1");
+    chat.write("/settings\r");
+    chat.wait_for("tool output  folded");
+    chat.press("\r");
+    let settings = chat.wait_for("tool output  shown");
+    chat.press("\u{1b}");
+    chat.write("/agent main\r");
+    let screen = chat.wait_for("agent:main:main");
+
+    assert!(settings.contains("Settings:"), "{settings}");
+    assert!(screen.contains("mock-1"), "{screen}");
+}
+
+#[test]
+fn a_hangup_ends_it_and_gives_the_terminal_back() {
+    let llm = Llm::script([]);
+    let home = home(&llm);
+    let gateway = gateway(&home);
+    let mut chat = Chat::start(&home, &gateway, &[]);
+    chat.wait_for("● connected");
+
+    chat.signal(Signal::HUP);
 
     assert_eq!(chat.ends(), Given { code: Some(0), is_plain: true });
 }
@@ -280,9 +366,8 @@ impl Chat {
         self.screen.0.lock().unwrap().seen.clone()
     }
 
-    fn terminate(&self) {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// Waits for the end of the program and of what it writes.

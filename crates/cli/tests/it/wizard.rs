@@ -14,7 +14,7 @@ use testkit::{
     llm::{Llm, fails, says},
 };
 
-use crate::program::openclaw;
+use crate::program::{openclaw, quiet, start};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const DOWN: &str = "\x1b[B";
@@ -136,6 +136,7 @@ fn a_newcomer_mistypes_the_key_and_still_ends_with_a_working_setup() {
     terminal.answer("Token of the Telegram bot", "12345:secret\r");
     terminal.expect("Model: anthropic/claude-opus-4-6");
     terminal.answer("Write these settings", ENTER);
+    terminal.answer("How do you want to begin?", &format!("{DOWN}{ENTER}"));
     let (code, screen) = terminal.end();
 
     assert_eq!(code, Some(0), "{screen}");
@@ -202,6 +203,7 @@ fn escape_goes_back_and_a_wrong_answer_can_be_mended() {
     terminal.answer("Token of the gateway", "my-token\r");
     terminal.expect("Gateway: lan, 4711, token");
     terminal.answer("Write these settings", ENTER);
+    terminal.answer("How do you want to begin?", &format!("{DOWN}{ENTER}"));
     let (code, screen) = terminal.end();
 
     assert_eq!(code, Some(0), "{screen}");
@@ -251,12 +253,77 @@ fn an_existing_setup_is_kept_and_completed() {
     // What is missing is asked for; the last choice is none.
     terminal.answer("Which model provider?", "\x1b[A\r");
     terminal.answer("Write these settings", ENTER);
+    terminal.answer("How do you want to begin?", &format!("{DOWN}{ENTER}"));
     let (code, screen) = terminal.end();
 
     assert_eq!(code, Some(0), "{screen}");
     let config = home.config().unwrap();
     assert_eq!(config["gateway"]["auth"]["token"], "test-token");
     assert_eq!(config["wizard"]["lastRunCommand"], "onboard");
+}
+
+#[test]
+fn completion_is_offered_once_for_the_shell_of_the_person() {
+    let home = TempHome::new().unwrap();
+    let args = ["onboard", "--accept-risk", "--flow", "quickstart", "--auth-choice", "skip"];
+    let args = [&args[..], &["--skip-channels"]].concat();
+    let shell = [("SHELL", "/usr/bin/bash")];
+    let mut terminal = Terminal::run(&home, &args, &shell);
+
+    terminal.answer("Write these settings", ENTER);
+    terminal.expect("Complete commands by the Tab key?");
+    terminal.answer("This adds one line to ~/.bashrc", ENTER);
+    terminal.answer("How do you want to begin?", CTRL_C);
+    let (code, screen) = terminal.end();
+    let mut again = Terminal::run(&home, &args, &shell);
+    again.answer("This machine is already set up", ENTER);
+    again.answer("Write these settings", ENTER);
+    again.answer("How do you want to begin?", ESCAPE);
+    let (code_again, screen_again) = again.end();
+
+    assert_eq!((code, code_again), (Some(0), Some(0)), "{screen}");
+    assert!(!screen_again.contains("Tab key"), "{screen_again}");
+    let script = home.state_dir().join("completions/openclaw.bash");
+    let start_file = std::fs::read_to_string(home.path().join(".bashrc")).unwrap();
+    assert_eq!(start_file, format!("source '{}'\n", script.display()));
+    let source = format!("source '{}' && complete -p openclaw", script.display());
+    let bash = Command::new("bash").args(["-c", &source]).output().unwrap();
+    assert!(String::from_utf8_lossy(&bash.stdout).contains("-F _openclaw"), "{bash:?}");
+}
+
+#[test]
+fn the_setup_ends_in_a_chat_when_a_gateway_runs() {
+    let llm = Llm::script([says("Hello to you.")]);
+    let home = quiet(TempHome::with_model(&format!("{}/v1", llm.base_url())).unwrap());
+    let _gateway = start(&home);
+    let mut terminal = Terminal::run(&home, &["onboard", "--accept-risk"], &[]);
+
+    terminal.answer("This machine is already set up", ENTER);
+    terminal.answer("Write these settings", ENTER);
+    terminal.answer("Chat here in the terminal", ENTER);
+    terminal.answer("connected", "Hi\r");
+    terminal.expect("Hello to you.");
+    terminal.answer("idle", "\x04");
+    let (code, screen) = terminal.end();
+
+    assert_eq!(code, Some(0), "{screen}");
+}
+
+#[test]
+fn the_setup_ends_in_the_gateway_when_none_runs() {
+    let home = quiet(TempHome::minimal().unwrap());
+    let port = testkit::gateway::free_port().unwrap();
+    home.merge_config(&json!({"gateway": {"port": port}})).unwrap();
+    let args = ["onboard", "--accept-risk", "--auth-choice", "skip", "--lang", "zh"];
+    let mut terminal = Terminal::run(&home, &args, &[]);
+
+    terminal.answer("本机已有配置", ENTER);
+    terminal.answer("写入这些设置", ENTER);
+    terminal.answer("在此终端启动网关", ENTER);
+    terminal.answer(&format!("listens on 127.0.0.1:{port}"), CTRL_C);
+    let (code, screen) = terminal.end();
+
+    assert_eq!(code, Some(0), "{screen}");
 }
 
 #[test]

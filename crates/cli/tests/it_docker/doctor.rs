@@ -1,36 +1,13 @@
-//! `doctor`, about images and sandboxes that are not there.
+//! `doctor`, about images and sandboxes that are not there, and mounts that cannot be written.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use serde_json::{Value, json};
-use testkit::home::TempHome;
 
-/// A home whose agents work in sandboxes of `image`.
-fn boxed(image: &str) -> TempHome {
-    let home = TempHome::with_model("http://127.0.0.1:9/v1").unwrap();
-    let port = testkit::gateway::free_port().unwrap();
-    home.merge_config(&json!({
-        "gateway": { "port": port },
-        "logging": { "file": home.path().join("gateway.log") },
-        "agents": { "defaults": { "sandbox": { "mode": "all", "docker": { "image": image } } } },
-    }))
-    .unwrap();
-    let mode = |path: &Path, bits| {
-        fs::set_permissions(path, fs::Permissions::from_mode(bits)).unwrap();
-    };
-    mode(&home.state_dir(), 0o700);
-    mode(&home.config_path(), 0o600);
-    home
-}
-
-fn doctor(home: &TempHome, args: &[&str]) -> Value {
-    let mut command = home.command(Path::new(env!("CARGO_BIN_EXE_openclaw")));
-    if let Ok(host) = std::env::var("DOCKER_HOST") {
-        command.env("DOCKER_HOST", host);
-    }
-    let output = command.arg("doctor").arg("--json").args(args).output().unwrap();
-    serde_json::from_slice(&output.stdout).unwrap()
-}
+use crate::{
+    boxes::{Boxed, IMAGE},
+    rig::{State, docker, free_port, run_once},
+};
 
 fn problems(report: &Value) -> Vec<(&str, &str)> {
     let findings = report["findings"].as_array().unwrap().iter();
@@ -38,35 +15,139 @@ fn problems(report: &Value) -> Vec<(&str, &str)> {
     real.map(|it| (it["id"].as_str().unwrap(), it["fix"].as_str().unwrap())).collect()
 }
 
+fn ids(report: &Value) -> Vec<&str> {
+    problems(report).into_iter().map(|it| it.0).collect()
+}
+
+/// A name of an image that only this test has.
+fn tag_of(what: &str) -> String {
+    format!("openclaw-sandbox-common:{what}-{}", std::process::id())
+}
+
 #[test]
 fn an_image_that_is_missing_is_told_with_what_makes_it() {
-    let ours = boxed("openclaw-sandbox-common:no-such-tag");
-    let other = boxed("no-such-image:1");
+    let ours = Boxed::of("openclaw-sandbox-common:no-such-tag");
+    let other = Boxed::of("no-such-image:1");
 
-    let (ours, other) = (doctor(&ours, &[]), doctor(&other, &[]));
+    let (ours, other) = (ours.doctor(&[]), other.doctor(&[]));
 
     assert_eq!(problems(&ours), [("images.missing", "scripts/sandbox-common-setup.sh")]);
     assert_eq!(problems(&other), [("images.missing", "docker pull no-such-image:1")]);
 }
 
 #[test]
+fn a_missing_image_is_brought_after_a_yes_and_what_fails_says_why() {
+    let tag = tag_of("brought");
+    let boxed = Boxed::of(&tag);
+    let script = boxed.home.path().join("scripts/sandbox-common-setup.sh");
+    fs::create_dir(script.parent().unwrap()).unwrap();
+    fs::write(&script, format!("#!/bin/sh\necho building\nexec docker tag {IMAGE} {tag}\n"))
+        .unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+
+    let careful = boxed.doctor(&["--fix"]);
+    let fixed = boxed.doctor(&["--fix", "--yes"]);
+    let again = boxed.doctor(&[]);
+    docker(&["rmi", &tag]);
+    fs::write(&script, "#!/bin/sh\necho no network >&2\nexit 1\n").unwrap();
+    let failed = boxed.doctor(&["--fix", "--yes"]);
+
+    assert_eq!(ids(&careful), ["images.missing"]);
+    assert_eq!(fixed["repairs"][0]["ok"], true, "{fixed:#}");
+    assert_eq!((ids(&fixed), ids(&again)), (vec![], vec![]));
+    assert_eq!(failed["repairs"][0]["error"], "no network");
+    assert_eq!(ids(&failed), ["images.missing"]);
+}
+
+#[test]
 fn a_sandbox_whose_container_is_gone_is_taken_off_the_list() {
-    let home = boxed("no-such-image:1");
-    let list = home.state_dir().join("sandbox/containers.json");
-    fs::create_dir_all(list.parent().unwrap()).unwrap();
+    let boxed = Boxed::of(IMAGE);
+    fs::create_dir_all(boxed.list().parent().unwrap()).unwrap();
     let entry = json!({
         "containerName": "openclaw-sbx-gone-for-good", "sessionKey": "agent:main",
-        "createdAtMs": 1, "lastUsedAtMs": 1, "image": "no-such-image:1",
+        "createdAtMs": 1, "lastUsedAtMs": 1, "image": IMAGE,
     });
-    fs::write(&list, json!({ "entries": [entry] }).to_string()).unwrap();
+    fs::write(boxed.list(), json!({ "entries": [entry] }).to_string()).unwrap();
 
-    let found = doctor(&home, &[]);
-    let fixed = doctor(&home, &["--fix"]);
+    let found = boxed.doctor(&[]);
+    let fixed = boxed.doctor(&["--fix"]);
+    let again = boxed.doctor(&[]);
 
-    let ids = |report| problems(report).into_iter().map(|it| it.0).collect::<Vec<_>>();
-    assert_eq!(ids(&found), ["images.missing", "sandboxes.gone"]);
-    assert_eq!(ids(&fixed), ["images.missing"]);
+    assert_eq!(ids(&found), ["sandboxes.gone"]);
     assert_eq!(fixed["repairs"][0]["ok"], true);
-    let left: Value = serde_json::from_slice(&fs::read(&list).unwrap()).unwrap();
+    assert_eq!((ids(&fixed), ids(&again)), (vec![], vec![]));
+    let left: Value = serde_json::from_slice(&fs::read(boxed.list()).unwrap()).unwrap();
     assert_eq!(left["entries"], json!([]));
+}
+
+#[test]
+fn a_sandbox_of_an_older_image_is_removed_after_a_yes() {
+    let boxed = Boxed::after_a_turn();
+    let tag = tag_of("newer");
+    docker(&["tag", IMAGE, &tag]).answer();
+    boxed.set_image(&tag);
+
+    let found = boxed.doctor(&["--fix"]);
+    let kept = boxed.containers().len();
+    let fixed = boxed.doctor(&["--fix", "--yes"]);
+    let again = boxed.doctor(&[]);
+    docker(&["rmi", &tag]);
+
+    assert_eq!((ids(&found), kept), (vec!["sandboxes.old-image"], 1));
+    assert_eq!((ids(&fixed), ids(&again)), (vec![], vec![]));
+    assert_eq!(boxed.containers(), Vec::<String>::new());
+}
+
+#[test]
+fn a_container_that_is_on_no_list_is_found_by_the_deep_look() {
+    let boxed = Boxed::after_a_turn();
+    let name = boxed.containers().remove(0);
+    fs::write(boxed.list(), r#"{"entries":[]}"#).unwrap();
+
+    let shallow = boxed.doctor(&[]);
+    let deep = boxed.doctor(&["--deep"]);
+    let fixed = boxed.doctor(&["--deep", "--fix"]);
+    let again = boxed.doctor(&["--deep"]);
+
+    assert_eq!((ids(&shallow), ids(&deep)), (vec![], vec!["sandboxes.stray"]));
+    assert_eq!((ids(&fixed), ids(&again)), (vec![], vec![]));
+    let left: Value = serde_json::from_slice(&fs::read(boxed.list()).unwrap()).unwrap();
+    assert_eq!(left["entries"][0]["containerName"], name);
+}
+
+#[test]
+fn a_mount_that_its_own_owner_may_not_write_is_made_writable() {
+    let state = State::with_config(free_port());
+    let workspace = state.path().join("workspace");
+    for (path, bits) in [(state.path(), 0o700), (state.config(), 0o600), (workspace.clone(), 0o500)]
+    {
+        fs::set_permissions(path, fs::Permissions::from_mode(bits)).unwrap();
+    }
+    let mount = state.mount();
+    let doctor = |args: &[&str]| {
+        let ran = run_once(&["-v", &mount], &[&["openclaw", "doctor", "--json"], args].concat());
+        serde_json::from_str::<Value>(&ran.stdout).unwrap()
+    };
+    let told = |report: &Value| ids(report).contains(&"writable.refused");
+
+    let found = doctor(&[]);
+    let fixed = doctor(&["--fix"]);
+    let again = doctor(&[]);
+
+    assert!(told(&found), "{found:#}");
+    assert!(!told(&fixed) && !told(&again), "{again:#}");
+    assert_eq!(fs::metadata(workspace).unwrap().permissions().mode() & 0o777, 0o700);
+}
+
+#[test]
+fn a_mount_that_is_read_only_is_told_with_what_to_change() {
+    let state = State::with_config(free_port());
+    let mount = format!("{}:ro", state.mount());
+
+    let ran = run_once(&["-v", &mount], &["openclaw", "doctor", "--json", "--fix"]);
+
+    let report: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let fix = problems(&report).into_iter().find(|it| it.0 == "writable.refused").map(|it| it.1);
+    assert_eq!(fix, Some("mount '/home/node/.openclaw' writable (drop `:ro`)"), "{report:#}");
+    assert_eq!(ran.code, Some(1));
 }

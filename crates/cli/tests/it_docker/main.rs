@@ -8,10 +8,12 @@
 #![expect(clippy::disallowed_methods, reason = "tests start processes and look at files")]
 
 mod bounds;
+mod boxes;
 mod compose;
 mod doctor;
 mod entries;
 mod life;
 mod owners;
+mod removal;
 mod rig;
 mod variants;

@@ -124,9 +124,10 @@ fn quickstart_asks_for_a_model_and_channels_and_has_defaults_for_the_rest() {
     assert_eq!(config["agents"]["defaults"]["model"], json!({"primary": "openai/gpt-5.2"}));
     assert_eq!(config["channels"], json!({"telegram": {"enabled": true, "botToken": "12:ab"}}));
     assert_eq!(config["wizard"]["lastRunCommand"], json!("onboard"));
-    let (id, profile) = wizard.plan(&setup).profile.unwrap();
-    let store::Credential::ApiKey { key } = profile.credential else { panic!("no key") };
-    assert_eq!((id.as_str(), key.expose()), ("openai:default", "sk-1"));
+    let plan = wizard.plan(&setup);
+    let (name, key) = plan.variable.unwrap();
+    assert_eq!((name, key.expose()), ("OPENAI_API_KEY", "sk-1"));
+    assert!(plan.profile.is_none());
 }
 
 #[test]

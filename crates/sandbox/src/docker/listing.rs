@@ -5,7 +5,7 @@ use futures_util::StreamExt;
 use store::{SandboxEntry, SandboxKind};
 
 use super::{Backend, error::Error, recent::Ran};
-use crate::naming::LABEL_HASH;
+use crate::naming::{LABEL_HASH, LABEL_OWNER};
 
 /// A sandbox on the list.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,6 +80,23 @@ impl Backend {
             });
         }
         Ok(listed)
+    }
+
+    /// Containers of this state directory that are on no list: what a gateway that ended badly
+    /// kept ready, and sandboxes whose entry was lost. While a gateway runs, those that it keeps
+    /// ready are among them.
+    ///
+    /// # Errors
+    ///
+    /// Why the engine or the list cannot be read.
+    pub async fn strays(&self) -> Result<Vec<String>, Error> {
+        let client = self.known.client().await?;
+        let owner = format!("{LABEL_OWNER}={}", self.known.options.owner);
+        let listed = self.known.options.registry.entries(SandboxKind::Container).await;
+        let listed = listed.map_err(Error::Registry)?;
+        let is_listed = |name: &String| listed.iter().any(|entry| entry.container_name == *name);
+        let found = client.with_labels(&[owner]).await?.into_iter().map(|(name, _)| name);
+        Ok(found.filter(|name| !is_listed(name)).collect())
     }
 
     /// What a container uses now; `None` when it does not run.

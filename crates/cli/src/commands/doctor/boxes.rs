@@ -20,11 +20,26 @@ pub(super) fn look(scene: &Scene<'_>) -> Outcome {
             let wanted = &sandboxes::agent_of(config, &row.entry.session_key).sandbox_settings;
             findings.extend(judge(scene, row, &wanted.docker.image));
         }
+        findings.extend(strays(scene, &facts.strays));
     }
     if findings.is_empty() && scene.engines.iter().all(|it| it.checkup.is_err()) {
         return Outcome::Skipped("the engine does not answer");
     }
     Outcome::Looked(findings)
+}
+
+/// Containers that nobody knows of. A gateway that runs has its own way with them.
+fn strays(scene: &Scene<'_>, names: &[String]) -> Option<Finding> {
+    if names.is_empty() || scene.gateway.holder.is_some() {
+        return None;
+    }
+    let title = match names {
+        [name] => format!("the container {name} is on no list"),
+        _ => format!("{} containers are on no list: {}", names.len(), names.join(", ")),
+    };
+    let why = "a gateway that ended badly left them; they keep their memory and their disk";
+    let finding = Finding::warn("sandboxes.stray", title, why);
+    Some(finding.fix(scene.command("doctor --deep --fix")).repair(Repair::Sweep))
 }
 
 fn judge(scene: &Scene<'_>, row: &Listed, image: &str) -> Option<Finding> {

@@ -1,12 +1,13 @@
 //! Does the container engine answer, has it the images, and does it see our directories?
 
-use std::{fs, os::unix::fs::MetadataExt};
+use std::{fs, os::unix::fs::MetadataExt, path::Path};
 
 use config::Agent;
 use sandbox::docker::{Engine, Error as EngineError, settings::DEFAULT_IMAGE};
 
 use super::{
     finding::{Finding, Outcome},
+    repair::Repair,
     scene::{EngineFacts, Scene},
 };
 
@@ -46,22 +47,38 @@ pub(super) fn look_at_images(scene: &Scene<'_>) -> Outcome {
     let mut findings = Vec::new();
     for facts in &scene.engines {
         for image in facts.images.iter().filter(|(_, has_it)| !**has_it).map(|(image, _)| *image) {
-            let fix = match image {
-                DEFAULT_IMAGE => "scripts/sandbox-setup.sh".to_owned(),
-                _ if image.starts_with("openclaw-sandbox-browser:") => {
-                    "scripts/sandbox-browser-setup.sh".to_owned()
-                }
-                _ if image.starts_with("openclaw-sandbox-common:") => {
-                    "scripts/sandbox-common-setup.sh".to_owned()
-                }
-                _ => format!("{} pull {image}", program(facts.engine)),
-            };
+            let command = bringing(facts.engine, image);
             let title = format!("the image {image} is missing");
             let why = "sandboxed tools fail: nothing is pulled, and nothing is put in its place";
-            findings.push(Finding::error("images.missing", title, why).fix(fix));
+            let finding = Finding::error("images.missing", title, why).fix(command.join(" "));
+            // Our scripts are only there in a clone of the sources.
+            let can_run = !command[0].starts_with("scripts/") || Path::new(&command[0]).is_file();
+            findings.push(if can_run {
+                finding.repair(Repair::Bring { command })
+            } else {
+                finding
+            });
         }
     }
     Outcome::Looked(findings)
+}
+
+/// The command that brings `image`.
+fn bringing(engine: Engine, image: &str) -> Vec<String> {
+    let script = match image {
+        DEFAULT_IMAGE => Some("scripts/sandbox-setup.sh"),
+        _ if image.starts_with("openclaw-sandbox-browser:") => {
+            Some("scripts/sandbox-browser-setup.sh")
+        }
+        _ if image.starts_with("openclaw-sandbox-common:") => {
+            Some("scripts/sandbox-common-setup.sh")
+        }
+        _ => None,
+    };
+    match script {
+        Some(script) => vec![script.to_owned()],
+        None => [program(engine), "pull", image].map(str::to_owned).to_vec(),
+    }
 }
 
 pub(super) fn program(engine: Engine) -> &'static str {

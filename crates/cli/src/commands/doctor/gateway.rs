@@ -4,8 +4,10 @@ use config::Bind;
 
 use super::{
     finding::{Finding, Outcome},
+    repair::Repair,
     scene::Scene,
 };
+use crate::target;
 
 pub(super) fn look(scene: &Scene<'_>) -> Outcome {
     let mut findings = Vec::new();
@@ -20,8 +22,16 @@ pub(super) fn look(scene: &Scene<'_>) -> Outcome {
             )
             .fix(scene.command("gateway probe")),
         ),
+        // The token's check says more.
+        Err(failure) if is_refusal(&failure.message) => {}
+        Err(failure) if gateway.is_remote => {
+            let title = format!("the remote gateway {} is none", gateway.url);
+            let why = format!("commands get no answer ({})", failure.message);
+            let finding = Finding::error("gateway.remote-strange", title, why);
+            findings.push(finding.fix(scene.command("config set gateway.remote.url <address>")));
+        }
         Err(failure) if !gateway.is_port_taken => findings.push(absent(scene, &failure.message)),
-        Err(failure) => findings.extend(silent(scene, &failure.message)),
+        Err(failure) => findings.push(taken(scene, &failure.message)),
     }
     if let Some(bind) = scene.config.map(|it| &it.gateway.bind)
         && scene.in_container
@@ -66,13 +76,13 @@ fn absent(scene: &Scene<'_>, said: &str) -> Finding {
     }
 }
 
-/// Somebody listens, but it is no gateway of ours, or does not let us in.
-fn silent(scene: &Scene<'_>, said: &str) -> Option<Finding> {
+fn is_refusal(said: &str) -> bool {
+    said.contains("unauthorized") || said.contains("pairing")
+}
+
+/// Somebody listens, but it is no gateway of ours.
+fn taken(scene: &Scene<'_>, said: &str) -> Finding {
     let gateway = &scene.gateway;
-    if said.contains("unauthorized") || said.contains("pairing") {
-        // The token's check says more.
-        return None;
-    }
     let others: Vec<String> = gateway
         .listeners
         .iter()
@@ -80,12 +90,18 @@ fn silent(scene: &Scene<'_>, said: &str) -> Option<Finding> {
         .map(|it| format!("pid {}: {}", it.pid, it.command))
         .collect();
     let who = if others.is_empty() { "another program".to_owned() } else { others.join("; ") };
-    Some(
-        Finding::error(
-            "gateway.port-taken",
-            format!("port {} is held by {who}", gateway.port),
-            format!("the gateway cannot listen there, and commands get no answer ({said})"),
-        )
-        .fix(scene.command("config set gateway.port <another port>")),
-    )
+    let finding = Finding::error(
+        "gateway.port-taken",
+        format!("port {} is held by {who}", gateway.port),
+        format!("the gateway cannot listen there, and commands get no answer ({said})"),
+    );
+    if target::is_port_given(scene.program) {
+        return finding.fix("end that program, or correct OPENCLAW_GATEWAY_PORT");
+    }
+    match gateway.other_port {
+        Some(port) => finding
+            .fix(scene.command(&format!("config set gateway.port {port}")))
+            .repair(Repair::Set { path: "gateway.port", value: port.into() }),
+        None => finding.fix(scene.command("config set gateway.port <another port>")),
+    }
 }

@@ -3,14 +3,17 @@
 //! Safe are repairs that lose nothing and that nobody could object to; the others wait for a
 //! yes.
 
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    process::{Command, Stdio},
+};
 
 use config::{EditError, Edited, Editor, KeyPath};
 use serde_json::{Value, json};
 use store::{SandboxKind, SandboxRegistry};
 
 use crate::{
-    commands::gateway,
+    commands::{gateway, sandbox},
     error::{Failure, Kind},
     program::Program,
     wait_for,
@@ -21,7 +24,7 @@ use crate::{
 pub(super) enum Repair {
     /// Moves old keys of the config to their new places and drops unknown ones.
     Config,
-    /// Takes permission bits away from others.
+    /// Gives a path these permission bits.
     Protect { path: PathBuf, mode: u32 },
     /// Makes a directory that is missing.
     MakeDir { path: PathBuf },
@@ -31,6 +34,10 @@ pub(super) enum Repair {
     Forget { container: String },
     /// Removes a container; it is made anew when next used.
     RemoveBox { container: String },
+    /// Removes what a gateway that ended badly kept ready, and lists the sandboxes that it lost.
+    Sweep,
+    /// Runs the command that brings an image.
+    Bring { command: Vec<String> },
     /// Sets a value of the config.
     Set { path: &'static str, value: Value },
     /// Makes a token for the gateway.
@@ -70,8 +77,11 @@ impl Repair {
             | Self::Protect { .. }
             | Self::MakeDir { .. }
             | Self::BreakLock { .. }
-            | Self::Forget { .. } => true,
-            Self::RemoveBox { .. } | Self::Set { .. } | Self::NewToken => false,
+            | Self::Forget { .. }
+            | Self::Sweep => true,
+            Self::RemoveBox { .. } | Self::Bring { .. } | Self::Set { .. } | Self::NewToken => {
+                false
+            }
         }
     }
 
@@ -84,6 +94,8 @@ impl Repair {
             Self::BreakLock { path } => format!("remove the left lock '{}'", path.display()),
             Self::Forget { container } => format!("take {container} off the list of sandboxes"),
             Self::RemoveBox { container } => format!("remove the container {container}"),
+            Self::Sweep => "remove unused containers, and list the others".to_owned(),
+            Self::Bring { command } => command.join(" "),
             Self::Set { path, value } => format!("set {path} to {value}"),
             Self::NewToken => "make a gateway token".to_owned(),
         }
@@ -103,15 +115,34 @@ impl Repair {
                 let registry = SandboxRegistry::new(&program.locations.state_dir);
                 stored(registry.remove(SandboxKind::Container, container).await)
             }),
-            Self::RemoveBox { container } => {
-                wait_for(crate::commands::sandbox::remove_by_name(program, container))
-            }
+            Self::RemoveBox { container } => wait_for(sandbox::remove_by_name(program, container)),
+            Self::Sweep => wait_for(sandbox::sweep(program)),
+            Self::Bring { command } => bring(command),
             Self::Set { path, value } => set(program, path, value.clone()),
             Self::NewToken => {
                 set(program, "gateway.auth.token", Value::from(gateway::fresh_token()?))
             }
         }
     }
+}
+
+/// Runs a command that takes long and says so itself.
+#[expect(clippy::disallowed_methods, reason = "the person agreed to this very command")]
+fn bring(command: &[String]) -> Result<(), Failure> {
+    let Some((name, args)) = command.split_first() else { return Ok(()) };
+    let output = Command::new(name)
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .output()
+        .map_err(|error| Failure::while_doing(Kind::Failed, "it cannot be started", &error))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it failed");
+    Err(Failure::new(Kind::Failed, last.trim()))
 }
 
 fn set(program: &Program, path: &str, value: Value) -> Result<(), Failure> {

@@ -2,7 +2,7 @@
 //!
 //! All that takes time is here, done at once and each with a limit.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, net::TcpListener, time::Duration};
 
 use agent::sandboxes::{self, Engines};
 use config::{Agent, Config, Mode as GatewayMode, SandboxMode};
@@ -18,13 +18,18 @@ use crate::{
         gateway::{Listener, listeners_on},
         sandbox::open_engines,
     },
+    conversations,
     error::{Failure, Kind},
     program::Program,
+    state,
     target::{self, Target},
+    tls,
 };
 
 /// How long a gateway and an engine may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// Ports that are looked at for a free one.
+const PORTS_TRIED: usize = 100;
 
 /// Everything that is known.
 pub(super) struct Scene<'a> {
@@ -36,6 +41,18 @@ pub(super) struct Scene<'a> {
     pub(super) gateway: Gateway,
     /// One for each engine that some agent's sandboxes need.
     pub(super) engines: Vec<EngineFacts<'a>>,
+    /// What time it is for the server of the default agent's model, or why that is not known;
+    /// `None` when there is none to ask.
+    pub(super) server_time: Option<Result<Told, String>>,
+}
+
+/// What time somebody else has.
+pub(super) struct Told {
+    /// Who.
+    pub(super) by: String,
+    pub(super) theirs: UnixMillis,
+    /// Ours when they were asked.
+    pub(super) ours: UnixMillis,
 }
 
 /// The gateway that should be there.
@@ -49,6 +66,10 @@ pub(super) struct Gateway {
     pub(super) listeners: Vec<Listener>,
     /// Whether somebody accepts connections there.
     pub(super) is_port_taken: bool,
+    /// A port that could be taken instead, if the config decides it.
+    pub(super) other_port: Option<u16>,
+    /// Our time when it was asked.
+    pub(super) asked_at: UnixMillis,
     /// What came of a call, with the proof that commands use.
     pub(super) answered: Result<Value, Failure>,
     /// Whether it takes the token of the config, if the one that commands use was refused.
@@ -68,6 +89,8 @@ pub(super) struct EngineFacts<'a> {
     /// Whether it has the images that are asked for.
     pub(super) images: BTreeMap<&'a str, bool>,
     pub(super) boxes: Vec<Listed>,
+    /// Containers of this state directory that are on no list; only looked for if deep.
+    pub(super) strays: Vec<String>,
     /// Why the directories of an agent cannot be mounted.
     pub(super) unseen: Vec<(&'a Agent, String)>,
 }
@@ -76,7 +99,7 @@ impl<'a> Scene<'a> {
     pub(super) async fn gather(program: &'a Program, deep: bool) -> Self {
         let config = program.loaded().config.as_deref();
         let in_container = config::in_container(program.env());
-        let gateway = Gateway::look(program).await;
+        let (gateway, server_time) = tokio::join!(Gateway::look(program), server_time(program));
         let mut engines = Vec::new();
         if let Some(config) = config {
             let opened = open_engines(program);
@@ -89,11 +112,12 @@ impl<'a> Scene<'a> {
                     .filter(|it| sandboxes::engine(it) == engine)
                     .collect();
                 if !agents.is_empty() {
-                    engines.push(EngineFacts::ask(program, config, &opened, engine, agents).await);
+                    let asked = EngineFacts::ask(program, config, &opened, (engine, agents), deep);
+                    engines.push(asked.await);
                 }
             }
         }
-        Self { program, config, in_container, deep, gateway, engines }
+        Self { program, config, in_container, deep, gateway, engines, server_time }
     }
 
     /// How a path is shown.
@@ -114,6 +138,7 @@ impl Gateway {
         let port = target::local_port(program);
         let target = target::find(program, &Rpc::default())
             .unwrap_or_else(|_| Target::local(program, &Rpc::default()));
+        let asked_at = program.clock.now();
         let answered = ask(&target).await;
         let mut takes_config_token = false;
         if answered.as_ref().is_err_and(|it| it.kind == Kind::Connection && !it.is_absence)
@@ -127,17 +152,47 @@ impl Gateway {
         let local = target::local_url(program);
         let address = local.trim_start_matches("ws://").to_owned();
         let connecting = timeout(PATIENCE, tokio::net::TcpStream::connect(address)).await;
+        let is_port_taken = matches!(connecting, Ok(Ok(_)));
+        let is_lost = is_port_taken && answered.is_err() && !target::is_port_given(program);
         Self {
             is_remote,
             url: target.url,
             port,
             holder: store::lock_holder(&program.locations.state_dir),
             listeners: listeners_on(port),
-            is_port_taken: matches!(connecting, Ok(Ok(_))),
+            is_port_taken,
+            other_port: is_lost.then(|| free_port_after(port)).flatten(),
+            asked_at,
             answered,
             takes_config_token,
         }
     }
+}
+
+/// The first of the next ports that nobody listens on.
+fn free_port_after(port: u16) -> Option<u16> {
+    let mut next = (port.saturating_add(1)..=u16::MAX).take(PORTS_TRIED);
+    next.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+}
+
+/// Asks a server that turns ask anyway; one without a key is left alone.
+async fn server_time(program: &Program) -> Option<Result<Told, String>> {
+    let config = program.loaded().config.as_deref()?;
+    let agent = config.agents.get(&config.agents.default)?;
+    let store = conversations::open(program, None).ok()?;
+    let models = state::models(program, &store);
+    let first = agent.models.first()?;
+    if !models.list(config, agent).iter().any(|it| it.provider == first.provider) {
+        return None;
+    }
+    tls::install();
+    let ours = program.clock.now();
+    let said = timeout(PATIENCE, models.server_time(config, agent)).await;
+    let Ok(said) = said else {
+        return Some(Err(format!("{} did not answer in {} s", first.provider, PATIENCE.as_secs())));
+    };
+    let told = |it: models::ServerTime| Told { by: it.host, theirs: it.at, ours };
+    said.map(|it| it.map(told).map_err(|why| format!("{}: {why}", first.provider)))
 }
 
 async fn ask(target: &Target) -> Result<Value, Failure> {
@@ -150,8 +205,8 @@ impl<'a> EngineFacts<'a> {
         program: &Program,
         config: &'a Config,
         engines: &Engines,
-        engine: Engine,
-        agents: Vec<&'a Agent>,
+        (engine, agents): (Engine, Vec<&'a Agent>),
+        is_deep: bool,
     ) -> Self {
         let asked_at = program.clock.now();
         let backend = engines.iter().find(|(it, _)| *it == engine).map(|(_, backend)| backend);
@@ -163,6 +218,7 @@ impl<'a> EngineFacts<'a> {
             asked_at,
             images: BTreeMap::new(),
             boxes: Vec::new(),
+            strays: Vec::new(),
             unseen: Vec::new(),
         };
         let Some(backend) = backend else { return facts };
@@ -191,6 +247,9 @@ impl<'a> EngineFacts<'a> {
         let is_here = |it: &Listed| {
             sandboxes::engine(sandboxes::agent_of(config, &it.entry.session_key)) == engine
         };
+        if is_deep {
+            facts.strays = backend.strays().await.unwrap_or_default();
+        }
         facts.boxes = listed.into_iter().filter(is_here).collect();
         facts
     }

@@ -4,8 +4,12 @@ use std::{collections::BTreeSet, fs, io, os::unix::fs::MetadataExt, path::PathBu
 
 use super::{
     finding::{Finding, Outcome},
+    repair::Repair,
     scene::Scene,
 };
+
+/// What the owner of a directory must be allowed.
+const OWNERS: u32 = 0o700;
 
 pub(super) fn look(scene: &Scene<'_>) -> Outcome {
     let mut findings = Vec::new();
@@ -41,7 +45,9 @@ fn places(scene: &Scene<'_>) -> Vec<(PathBuf, &'static str)> {
 
 fn unwritable(scene: &Scene<'_>, path: &PathBuf, what: &str, error: &io::Error) -> Finding {
     let ours = rustix::process::geteuid().as_raw();
-    let owner = fs::metadata(path).map_or(ours, |meta| meta.uid());
+    let meta = fs::metadata(path).ok();
+    let owner = meta.as_ref().map_or(ours, MetadataExt::uid);
+    let mode = meta.map_or(OWNERS, |meta| meta.mode() & 0o777);
     let (shown, dir) = (scene.shown(path), path.display());
     let is_full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
     let (title, fix) = if error.kind() == io::ErrorKind::ReadOnlyFilesystem {
@@ -63,5 +69,11 @@ fn unwritable(scene: &Scene<'_>, path: &PathBuf, what: &str, error: &io::Error) 
         let title = format!("{shown} cannot be written: {error}");
         (title, format!("chmod -R u+rwX '{dir}'"))
     };
-    Finding::error("writable.refused", title, format!("{what} cannot be stored there")).fix(fix)
+    let finding =
+        Finding::error("writable.refused", title, format!("{what} cannot be stored there"))
+            .fix(fix);
+    if owner == ours && mode & OWNERS != OWNERS {
+        return finding.repair(Repair::Protect { path: path.clone(), mode: mode | OWNERS });
+    }
+    finding
 }

@@ -1,7 +1,7 @@
 //! `onboard` with a person at a terminal: asks what the wizard wants to know, tries the key,
 //! writes, and says how it goes on.
 
-use std::{net::TcpStream, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use onboard::{
     Auth, Check, Done, Failed, Language, ModelSetup, Plan, Setup, Target, Text, Token, Turn, Wizard,
@@ -9,6 +9,7 @@ use onboard::{
 
 use super::{
     COMMAND,
+    after::{self, Begin},
     flags::Args,
     place::{facts, not_applied, place, refused},
     prompt::{Prompt, Said},
@@ -21,7 +22,7 @@ use crate::{
 };
 
 /// How long a look at the gateway's port may take.
-const LOOK: Duration = Duration::from_millis(300);
+pub(super) const LOOK: Duration = Duration::from_millis(300);
 
 /// What became of the questions.
 pub(crate) enum Talked {
@@ -55,13 +56,27 @@ pub(super) fn run(program: &mut Program, args: &Args) -> Result<(), Failure> {
     for line in quiet::lines(program, &done) {
         prompt.passed(&line);
     }
+    let is_here = !in_container && !matches!(setup.target, Some(Target::Remote { .. }));
+    let port = port_of(&done);
+    let runs = after::gateway_runs(port);
+    let mut begin = Begin::Later;
+    if is_here {
+        after::offer_completion(program, &mut prompt, language)?;
+        if !args.steps.skip_ui {
+            begin = after::ask_to_begin(&mut prompt, language, runs)?;
+        }
+    }
     prompt.outro(Text("Done.", "完成。").of(language));
     drop(prompt);
     quiet::service(args, in_container);
-    for line in next(program, args, &setup, &done, language) {
+    for line in next(program, args, &setup, &done, (runs, begin), language) {
         ui::answer(line);
     }
-    Ok(())
+    after::begin(program, begin)
+}
+
+fn port_of(done: &Done) -> u16 {
+    done.edited.loaded.config.as_ref().map_or(onboard::PORT_DEFAULT, |it| it.gateway.port)
 }
 
 /// Takes the terminal.
@@ -141,6 +156,7 @@ fn next(
     args: &Args,
     setup: &Setup,
     done: &Done,
+    (runs, begin): (bool, Begin),
     language: Language,
 ) -> Vec<String> {
     let command = program.invocation();
@@ -152,10 +168,7 @@ fn next(
         add(Text("Ask it:", "检查："), format!("{command} health"));
         return lines;
     }
-    let port =
-        done.edited.loaded.config.as_ref().map_or(onboard::PORT_DEFAULT, |it| it.gateway.port);
-    let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
-    let runs = TcpStream::connect_timeout(&address, LOOK).is_ok();
+    let port = port_of(done);
     if runs {
         add(
             Text("Gateway:", "网关："),
@@ -163,7 +176,7 @@ fn next(
                 .of(language)
                 .to_owned(),
         );
-    } else {
+    } else if begin != Begin::Gateway {
         let start = if config::in_container(program.env()) {
             "docker compose up -d openclaw-gateway".to_owned()
         } else {
@@ -189,14 +202,15 @@ fn next(
         }
     }
     if setup.model.is_some() {
-        add(Text("Talk to it:", "对话："), format!("{command} agent --agent main -m \"Hello\""));
+        add(Text("Talk to it:", "对话："), format!("{command} tui"));
     } else {
         add(Text("Add a model:", "添加模型："), format!("{command} configure --section model"));
     }
     add(Text("Change it:", "修改："), format!("{command} configure"));
+    add(Text("Back it up:", "备份："), program.locations.shorten(&program.locations.state_dir));
     lines
 }
 
-fn broken(error: &std::io::Error) -> Failure {
+pub(super) fn broken(error: &std::io::Error) -> Failure {
     Failure::while_doing(Kind::Failed, "the terminal cannot be used", error)
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use agent::sandboxes::{self, Engines, Ground, Listed};
+use config::SandboxMode;
 use sandbox::docker::Error;
 use store::{SandboxKind, SandboxRegistry};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -75,6 +76,22 @@ pub(crate) async fn remove_by_name(program: &Program, name: &str) -> Result<(), 
         let rows = list(program, kind).await?;
         if let Some(row) = rows.iter().find(|row| row.entry.container_name == name) {
             return remove(program, kind, row).await;
+        }
+    }
+    Ok(())
+}
+
+/// Puts right what a gateway that is gone left: what it kept ready goes, and sandboxes that are
+/// on no list are put there.
+pub(crate) async fn sweep(program: &Program) -> Result<(), Failure> {
+    let config = program.config()?;
+    let in_use = |engine| {
+        let boxed = config.agents.list.iter().filter(|it| it.sandbox != SandboxMode::Off);
+        boxed.map(sandboxes::engine).any(|it| it == engine)
+    };
+    for (engine, backend) in &*open(program) {
+        if in_use(*engine) {
+            backend.sweep().await.map_err(|error| Failure::of(Kind::Failed, &error))?;
         }
     }
     Ok(())

@@ -64,7 +64,7 @@ fn methods(effects: &[Effect]) -> Vec<(&'static str, Value)> {
         .iter()
         .filter_map(|effect| match effect {
             Effect::Call { method, params, .. } => Some((*method, params.clone())),
-            Effect::Quit => None,
+            Effect::Quit | Effect::Run { .. } | Effect::StopRun => None,
         })
         .collect()
 }
@@ -273,4 +273,144 @@ fn a_key_press_in_a_long_history_lays_out_nothing_anew() {
 
     assert_eq!(end.last().map(String::as_str), Some("  line 9999"));
     assert_eq!((before, state.log.laid_count()), (25, 25));
+}
+
+fn enter_bang(state: &mut State) -> Vec<Effect> {
+    press(state, KeyCode::Enter, KeyModifiers::NONE, 0)
+}
+
+#[test]
+fn a_command_of_the_person_is_asked_about_once_and_shown_with_what_it_says() {
+    let mut state = open();
+
+    let first = write(&mut state, "!ls -l");
+    press(&mut state, KeyCode::Down, KeyModifiers::NONE, 0);
+    let agreed = enter_bang(&mut state);
+    state.update(Happened::Ran(Said::Output("one\u{1b}[2J\n".into())), 0);
+    state.update(Happened::Ran(Said::Ended(Some(2))), 0);
+    let second = write(&mut state, "!pwd");
+
+    assert!(first.is_empty());
+    assert_eq!(agreed, [Effect::Run { command: "ls -l".into() }]);
+    assert_eq!(second, [Effect::Run { command: "pwd".into() }]);
+    assert_eq!(shown(&mut state), ["✗ ! ls -l", "  one", "  exit 2", "◌ ! pwd"]);
+}
+
+#[test]
+fn a_command_that_was_not_agreed_to_stays_where_it_was_typed() {
+    let mut state = open();
+
+    for leave in [KeyCode::Enter, KeyCode::Esc] {
+        write(&mut state, "!rm x");
+        let answered = press(&mut state, leave, KeyModifiers::NONE, 0);
+
+        assert!(answered.is_empty() && state.picker.is_none());
+        assert_eq!(state.input.text(), "!rm x");
+    }
+}
+
+#[test]
+fn one_command_runs_at_a_time_and_escape_ends_it() {
+    let mut state = open();
+    write(&mut state, "!sleep 9");
+    press(&mut state, KeyCode::Down, KeyModifiers::NONE, 0);
+    enter_bang(&mut state);
+
+    let second = write(&mut state, "!pwd");
+    let kept = state.input.text().to_owned();
+    let stopped = press(&mut state, KeyCode::Esc, KeyModifiers::NONE, 0);
+    state.update(Happened::Ran(Said::Ended(None)), 0);
+
+    assert_eq!((second, kept.as_str()), (Vec::new(), "!pwd"));
+    assert_eq!(stopped, [Effect::StopRun]);
+    assert!(!state.runs_command());
+}
+
+#[test]
+fn settings_are_turned_round_one_by_one() {
+    let mut state = open();
+
+    write(&mut state, "/settings");
+    press(&mut state, KeyCode::Enter, KeyModifiers::NONE, 0);
+    press(&mut state, KeyCode::Down, KeyModifiers::NONE, 0);
+    press(&mut state, KeyCode::Down, KeyModifiers::NONE, 0);
+    press(&mut state, KeyCode::Enter, KeyModifiers::NONE, 0);
+
+    assert!(state.unfolded.tools && !state.unfolded.thinking && state.options.deliver);
+    let picker = state.picker.as_ref().unwrap();
+    assert_eq!((picker.kind, picker.at()), (Kind::Settings, 2));
+}
+
+#[test]
+fn values_without_a_command_of_the_gateway_are_set_in_the_conversation() {
+    let mut state = open();
+
+    let usage = write(&mut state, "/usage tokens");
+    let asked = write(&mut state, "/activation");
+
+    let expected = json!({"key": "agent:main:main", "responseUsage": "tokens"});
+    assert_eq!(methods(&usage), [("sessions.patch", expected)]);
+    assert!(asked.is_empty());
+    assert_eq!(state.notice.as_deref(), Some("/activation is followed by mention, always"));
+}
+
+/// Messages whose ids and texts are these numbers.
+fn page(numbers: std::ops::Range<usize>) -> Vec<Value> {
+    let message = |n| {
+        json!({"role": "assistant", "content": format!("line {n}"),
+        "__openclaw": {"id": format!("id{n}")}})
+    };
+    numbers.map(message).collect()
+}
+
+fn older(state: &mut State, reply: Value) -> Vec<Effect> {
+    let ask = Ask::Older { key: state.session.key.clone() };
+    state.update(Happened::Answer { ask, result: Ok(reply) }, 0)
+}
+
+#[test]
+fn older_messages_are_fetched_where_the_log_begins_and_known_ones_left_out() {
+    let mut state = open();
+    let ask = Ask::History { key: state.session.key.clone() };
+    let newest = json!({"messages": page(400..600), "hasMore": true, "nextOffset": 200});
+    state.update(Happened::Answer { ask, result: Ok(newest) }, 0);
+    shown(&mut state);
+    let at_end = state.drawn();
+
+    state.log.scroll_to_top();
+    let before = shown(&mut state);
+    let asked = state.drawn();
+    let twice = state.drawn();
+    // Three messages came in meanwhile, so that the page begins with known ones.
+    older(&mut state, json!({"messages": page(204..404), "hasMore": true, "nextOffset": 399}));
+    let after = shown(&mut state);
+    state.log.scroll_lines(2);
+    let above = shown(&mut state);
+
+    assert!(at_end.is_empty() && twice.is_empty());
+    let expected = json!({"sessionKey": "agent:main:main", "limit": 200, "offset": 199});
+    assert_eq!(methods(&asked), [("chat.history", expected)]);
+    assert_eq!(after, before);
+    assert_eq!((above[0].as_str(), above[1].as_str()), ("  line 399", "  line 400"));
+}
+
+#[test]
+fn a_page_of_known_messages_leads_to_the_next_and_the_first_message_ends_it() {
+    let mut state = open();
+    let ask = Ask::History { key: state.session.key.clone() };
+    let newest = json!({"messages": page(10..40), "hasMore": true, "nextOffset": 30});
+    state.update(Happened::Answer { ask, result: Ok(newest) }, 0);
+    state.log.scroll_to_top();
+    shown(&mut state);
+    state.drawn();
+
+    let next =
+        older(&mut state, json!({"messages": page(50..60), "hasMore": true, "nextOffset": 39}));
+    older(&mut state, json!({"messages": page(0..11), "hasMore": false}));
+    state.log.scroll_to_top();
+    let top = shown(&mut state);
+
+    assert_eq!(methods(&next)[0].1["offset"], 38);
+    assert_eq!(top[0], "  line 0");
+    assert!(state.drawn().is_empty());
 }
