@@ -17,7 +17,7 @@ if [ -z "${OPENCLAW_GATEWAY_TOKEN:-}${OPENCLAW_GATEWAY_PASSWORD:-}" ] &&
   echo "A new token was written to the config." >&2
 fi
 
-echo "The program is $openclaw" >&2
+echo "The program is $openclaw; for other terminals: export PATH=\"$bin_dir:\$PATH\"" >&2
 echo "Open the page; where no model is set, it asks for one:" >&2
 "$openclaw" dashboard --no-open >&2
 exec "$openclaw" gateway run --allow-unconfigured "$@"
