@@ -13,6 +13,7 @@ use domain::Secret;
 use crate::{
     commands::Command,
     error::{Failure, Kind},
+    ui,
 };
 
 /// Commands that ignore flags they do not know, as health checks written for other versions
@@ -118,6 +119,16 @@ pub(crate) fn parse(mut argv: Vec<OsString>) -> Result<Parsed, Failure> {
 /// Help for people who typed nothing.
 pub(crate) fn root_help() -> String {
     Cli::command().render_help().ansi().to_string()
+}
+
+/// Help for people who named a noun and no verb, and the failure that this is.
+pub(crate) fn no_verb(noun: &str, hint: &str) -> Failure {
+    let mut root = Cli::command();
+    root.build();
+    if let Some(command) = root.find_subcommand_mut(noun) {
+        ui::answer(command.render_help().ansi().to_string().trim_end());
+    }
+    Failure::new(Kind::Usage, "say what to do").hint(hint)
 }
 
 /// Takes the unknown flag out of the arguments, if the command does not mind.

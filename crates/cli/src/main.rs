@@ -5,6 +5,7 @@
 //! `gateway run`, so that `--version` and `health` stay small processes.
 
 mod args;
+mod asking;
 mod commands;
 mod consent;
 mod conversations;

@@ -34,3 +34,4 @@ mod view;
 mod wire;
 
 pub(crate) use show::{Setting, show};
+pub(crate) use state::Options;

@@ -1,12 +1,12 @@
 //! `approvals`: what may run on a machine without asking, on this one, the gateway's or a node's.
 
-use clap::{CommandFactory, Subcommand};
+use clap::Subcommand;
 use domain::{ExecApprovals, approvals::AllowedProgram};
 use serde_json::{Value, json};
 use store::ApprovalsFile;
 
 use crate::{
-    args::Rpc,
+    args::{self, Rpc},
     error::{Failure, Kind},
     program::Program,
     target, ui, wait_for,
@@ -83,14 +83,6 @@ struct Place {
     rpc: Rpc,
 }
 
-/// The help of this noun alone.
-#[derive(clap::Parser)]
-#[command(name = "openclaw approvals", disable_help_subcommand = true)]
-struct Help {
-    #[command(flatten)]
-    _args: Args,
-}
-
 /// A file and what it is based on.
 struct Read {
     path: String,
@@ -108,10 +100,7 @@ impl Args {
 
 pub(crate) fn run(program: &Program, args: &Args) -> Result<(), Failure> {
     match &args.verb {
-        None => {
-            ui::answer(Help::command().render_help().ansi().to_string().trim_end());
-            Err(Failure::new(Kind::Usage, "say what to do").hint("openclaw approvals get"))
-        }
+        None => Err(args::no_verb("approvals", "openclaw approvals get")),
         Some(Verb::Get { place, json }) => wait_for(get(program, place, *json)),
         Some(Verb::Set { place, file, stdin }) => {
             let text = content(file.as_deref(), *stdin)?;

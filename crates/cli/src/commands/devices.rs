@@ -1,20 +1,21 @@
 //! `devices`: which devices a gateway lets in, and those that wait to be.
 
-use clap::{CommandFactory, Subcommand};
+use clap::Subcommand;
 use serde_json::{Value, json};
 
 use crate::{
-    args::Rpc,
+    args,
+    asking::Asking,
     consent,
     error::{Failure, Kind},
     program::Program,
-    target, ui, wait_for,
+    ui, wait_for,
 };
 
 mod show;
 
-/// How long a gateway may take.
-const PATIENCE_MS: u64 = 10_000;
+/// A gateway may take this many milliseconds.
+type Common = Asking<10_000>;
 
 /// Let devices in, take their tokens back, send them away
 #[derive(Debug, clap::Args)]
@@ -83,15 +84,6 @@ enum Verb {
 }
 
 #[derive(Debug, clap::Args)]
-struct Common {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    rpc: Rpc,
-}
-
-#[derive(Debug, clap::Args)]
 struct Token {
     /// Which device
     #[arg(long, value_name = "ID")]
@@ -99,14 +91,6 @@ struct Token {
     /// Which of its tokens
     #[arg(long, value_name = "ROLE")]
     role: String,
-}
-
-/// The help of this noun alone.
-#[derive(clap::Parser)]
-#[command(name = "openclaw devices", disable_help_subcommand = true)]
-struct Help {
-    #[command(flatten)]
-    _args: Args,
 }
 
 impl Args {
@@ -128,8 +112,7 @@ impl Args {
 
 pub(crate) fn run(program: &Program, args: &Args) -> Result<(), Failure> {
     let Some(verb) = &args.verb else {
-        ui::answer(Help::command().render_help().ansi().to_string().trim_end());
-        return Err(Failure::new(Kind::Usage, "say what to do").hint("openclaw devices list"));
+        return Err(args::no_verb("devices", "openclaw devices list"));
     };
     wait_for(carry_out(program, verb))
 }
@@ -138,25 +121,25 @@ async fn carry_out(program: &Program, verb: &Verb) -> Result<(), Failure> {
     let now_ms = program.clock.now().0;
     match verb {
         Verb::List(common) => {
-            let list = ask(program, common, "device.pair.list", json!({})).await?;
-            told(common, &list, || show::list(&list, now_ms));
+            let list = common.ask(program, "device.pair.list", json!({})).await?;
+            common.tell(&list, || show::list(&list, now_ms));
         }
         Verb::Approve { request_id: Some(id), common, .. } => {
             let answer = by_request(program, common, "device.pair.approve", id).await?;
-            told(common, &answer, || format!("Approved {}.", show::name(&answer["device"])));
+            common.tell(&answer, || format!("Approved {}.", show::name(&answer["device"])));
         }
         Verb::Approve { request_id: None, latest, common } => {
-            let list = ask(program, common, "device.pair.list", json!({})).await?;
+            let list = common.ask(program, "device.pair.list", json!({})).await?;
             who_waits(common, &list, *latest, now_ms);
         }
         Verb::Reject { request_id, common } => {
             let answer = by_request(program, common, "device.pair.reject", request_id).await?;
-            told(common, &answer, || format!("Rejected {}.", show::name(&answer)));
+            common.tell(&answer, || format!("Rejected {}.", show::name(&answer)));
         }
         Verb::Remove { device_id, common } => {
             let params = json!({ "deviceId": device_id });
-            let answer = ask(program, common, "device.pair.remove", params).await?;
-            told(common, &answer, || format!("Removed {}.", show::name(&answer)));
+            let answer = common.ask(program, "device.pair.remove", params).await?;
+            common.tell(&answer, || format!("Removed {}.", show::name(&answer)));
         }
         Verb::Clear { pending, yes, common } => {
             clear(program, common, *pending, *yes).await?;
@@ -166,11 +149,11 @@ async fn carry_out(program: &Program, verb: &Verb) -> Result<(), Failure> {
             if !scope.is_empty() {
                 params["scopes"] = scope.clone().into();
             }
-            ui::answer_json(&ask(program, common, "device.token.rotate", params).await?);
+            ui::answer_json(&common.ask(program, "device.token.rotate", params).await?);
         }
         Verb::Revoke { token, common } => {
             let params = json!({ "deviceId": token.device, "role": token.role });
-            ui::answer_json(&ask(program, common, "device.token.revoke", params).await?);
+            ui::answer_json(&common.ask(program, "device.token.revoke", params).await?);
         }
     }
     Ok(())
@@ -180,7 +163,7 @@ async fn carry_out(program: &Program, verb: &Verb) -> Result<(), Failure> {
 fn who_waits(common: &Common, list: &Value, latest: bool, now_ms: i64) {
     let all = list["pending"].as_array().map_or(&[][..], Vec::as_slice);
     let shown = if latest { all.get(..1).unwrap_or_default() } else { all };
-    told(common, &json!({ "pending": shown }), || show::pending(shown, now_ms));
+    common.tell(&json!({ "pending": shown }), || show::pending(shown, now_ms));
     if let Some(id) = shown.first().and_then(|it| it["requestId"].as_str()) {
         ui::hint(format!("openclaw devices approve {id}"));
     }
@@ -192,7 +175,7 @@ async fn clear(
     with_pending: bool,
     yes: bool,
 ) -> Result<(), Failure> {
-    let list = ask(program, common, "device.pair.list", json!({})).await?;
+    let list = common.ask(program, "device.pair.list", json!({})).await?;
     let ids = |key: &str, id: &str| -> Vec<String> {
         let rows = list[key].as_array().into_iter().flatten();
         rows.filter_map(|row| row[id].as_str().map(str::to_owned)).collect()
@@ -211,10 +194,10 @@ async fn clear(
         by_request(program, common, "device.pair.reject", id).await?;
     }
     for id in &devices {
-        ask(program, common, "device.pair.remove", json!({ "deviceId": id })).await?;
+        common.ask(program, "device.pair.remove", json!({ "deviceId": id })).await?;
     }
     let answer = json!({ "removed": devices, "rejected": requests });
-    told(common, &answer, || format!("Removed {} devices.", devices.len()));
+    common.tell(&answer, || format!("Removed {} devices.", devices.len()));
     Ok(())
 }
 
@@ -224,23 +207,5 @@ async fn by_request(
     method: &str,
     id: &str,
 ) -> Result<Value, Failure> {
-    ask(program, common, method, json!({ "requestId": id })).await
-}
-
-async fn ask(
-    program: &Program,
-    common: &Common,
-    method: &str,
-    params: Value,
-) -> Result<Value, Failure> {
-    let patience = common.rpc.patience(PATIENCE_MS);
-    target::ask(program, &common.rpc, patience, method, params).await
-}
-
-fn told(common: &Common, answer: &Value, text: impl FnOnce() -> String) {
-    if common.json {
-        ui::answer_json(answer);
-    } else {
-        ui::answer(text());
-    }
+    common.ask(program, method, json!({ "requestId": id })).await
 }

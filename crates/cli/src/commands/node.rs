@@ -1,13 +1,8 @@
 //! `node`: lends this machine's commands to a gateway elsewhere.
 
-use clap::{CommandFactory, Subcommand};
+use clap::Subcommand;
 
-use crate::{
-    error::{Failure, Kind},
-    program::Program,
-    systemd::Action,
-    ui,
-};
+use crate::{args, error::Failure, program::Program, systemd::Action};
 
 mod host;
 mod run;
@@ -39,14 +34,6 @@ enum Verb {
     Status(service::Args),
 }
 
-/// The help of this noun alone.
-#[derive(clap::Parser)]
-#[command(name = "openclaw node", disable_help_subcommand = true)]
-struct Help {
-    #[command(flatten)]
-    _args: Args,
-}
-
 impl Args {
     /// Whether the answer is for a script.
     pub(crate) fn wants_json(&self) -> bool {
@@ -66,10 +53,7 @@ impl Args {
 
 pub(crate) fn run(program: &Program, args: &Args) -> Result<(), Failure> {
     match &args.verb {
-        None => {
-            ui::answer(Help::command().render_help().ansi().to_string().trim_end());
-            Err(Failure::new(Kind::Usage, "say what to do").hint("openclaw node run"))
-        }
+        None => Err(args::no_verb("node", "openclaw node run")),
         Some(Verb::Run(args)) => run::run(program, args),
         Some(Verb::Install(args)) => service::install(program, args),
         Some(Verb::Uninstall(args)) => service::uninstall(program, args),

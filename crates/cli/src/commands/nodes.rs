@@ -1,10 +1,10 @@
 //! `nodes`: the other machines that a gateway can use, through that gateway.
 
-use clap::{CommandFactory, Subcommand};
+use clap::Subcommand;
 use serde_json::{Value, json};
 
 use crate::{
-    args::Rpc,
+    args::{self, Rpc},
     error::{Failure, Kind},
     program::Program,
     target, ui, wait_for,
@@ -117,14 +117,6 @@ struct Common {
     rpc: Rpc,
 }
 
-/// The help of this noun alone.
-#[derive(clap::Parser)]
-#[command(name = "openclaw nodes", disable_help_subcommand = true)]
-struct Help {
-    #[command(flatten)]
-    _args: Args,
-}
-
 impl Args {
     /// Whether the answer is for a script.
     pub(crate) fn wants_json(&self) -> bool {
@@ -149,10 +141,7 @@ impl Verb {
 
 pub(crate) fn run(program: &Program, args: &Args) -> Result<(), Failure> {
     match &args.verb {
-        None => {
-            ui::answer(Help::command().render_help().ansi().to_string().trim_end());
-            Err(Failure::new(Kind::Usage, "say what to do").hint("openclaw nodes list"))
-        }
+        None => Err(args::no_verb("nodes", "openclaw nodes list")),
         Some(verb) => wait_for(act(program, verb)),
     }
 }

@@ -1,12 +1,8 @@
 //! `sandbox`: the machines that tools run in.
 
-use clap::{CommandFactory, Subcommand};
+use clap::Subcommand;
 
-use crate::{
-    error::{Failure, Kind},
-    program::Program,
-    ui, wait_for,
-};
+use crate::{args, error::Failure, program::Program, wait_for};
 
 mod check;
 mod engines;
@@ -32,14 +28,6 @@ enum Verb {
     Recreate(recreate::Args),
 }
 
-/// The help of this noun alone.
-#[derive(clap::Parser)]
-#[command(name = "openclaw sandbox", disable_help_subcommand = true)]
-struct Help {
-    #[command(flatten)]
-    _args: Args,
-}
-
 impl Args {
     /// Whether the answer is for a script.
     pub(crate) fn wants_json(&self) -> bool {
@@ -53,10 +41,7 @@ impl Args {
 
 pub(crate) fn run(program: &Program, args: &Args) -> Result<(), Failure> {
     match &args.verb {
-        None => {
-            ui::answer(Help::command().render_help().ansi().to_string().trim_end());
-            Err(Failure::new(Kind::Usage, "say what to do").hint("openclaw sandbox list"))
-        }
+        None => Err(args::no_verb("sandbox", "openclaw sandbox list")),
         Some(Verb::Check(_)) => wait_for(check::run(program)),
         Some(Verb::List(args)) => wait_for(list::run(program, args)),
         Some(Verb::Explain(args)) => wait_for(explain::run(program, args)),

@@ -1,17 +1,18 @@
 //! `system`: notes for the agent, who is connected, heartbeats.
 
-use clap::{CommandFactory, Subcommand, ValueEnum};
+use clap::{Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::{
-    args::Rpc,
+    args,
+    asking::Asking,
     error::{Failure, Kind},
     program::Program,
-    target, text, ui, wait_for,
+    text, wait_for,
 };
 
-/// How long a gateway may take.
-const PATIENCE_MS: u64 = 30_000;
+/// A gateway may take this many milliseconds.
+type Common = Asking<30_000>;
 
 /// Tell the agent of events, show who is connected
 #[derive(Debug, clap::Args)]
@@ -61,23 +62,6 @@ enum When {
     NextHeartbeat,
 }
 
-#[derive(Debug, clap::Args)]
-struct Common {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    rpc: Rpc,
-}
-
-/// The help of this noun alone.
-#[derive(clap::Parser)]
-#[command(name = "openclaw system", disable_help_subcommand = true)]
-struct Help {
-    #[command(flatten)]
-    _args: Args,
-}
-
 impl Args {
     /// Whether the answer is for a script.
     pub(crate) fn wants_json(&self) -> bool {
@@ -97,8 +81,7 @@ impl Args {
 
 pub(crate) fn run(program: &Program, args: &Args) -> Result<(), Failure> {
     let Some(verb) = &args.verb else {
-        ui::answer(Help::command().render_help().ansi().to_string().trim_end());
-        return Err(Failure::new(Kind::Usage, "say what to do").hint("openclaw system presence"));
+        return Err(args::no_verb("system", "openclaw system presence"));
     };
     wait_for(carry_out(program, verb))
 }
@@ -114,17 +97,17 @@ async fn carry_out(program: &Program, verb: &Verb) -> Result<(), Failure> {
                 When::Now => "now",
                 When::NextHeartbeat => "next-heartbeat",
             };
-            let answer = ask(program, common, "wake", json!({"mode": mode, "text": text})).await?;
-            told(common, &answer, || "ok".to_owned());
+            let answer = common.ask(program, "wake", json!({"mode": mode, "text": text})).await?;
+            common.tell(&answer, || "ok".to_owned());
         }
         Verb::Presence(common) => {
-            let list = ask(program, common, "system-presence", json!({})).await?;
+            let list = common.ask(program, "system-presence", json!({})).await?;
             let now_ms = program.clock.now().0;
-            told(common, &list, || table(&list, now_ms));
+            common.tell(&list, || table(&list, now_ms));
         }
         Verb::Heartbeat { verb: Heartbeat::Last(common) } => {
-            let last = ask(program, common, "last-heartbeat", json!({})).await?;
-            told(common, &last, || {
+            let last = common.ask(program, "last-heartbeat", json!({})).await?;
+            common.tell(&last, || {
                 if last.is_null() { "No heartbeat yet.".to_owned() } else { format!("{last:#}") }
             });
         }
@@ -139,8 +122,8 @@ async fn carry_out(program: &Program, verb: &Verb) -> Result<(), Failure> {
 }
 
 async fn switch(program: &Program, common: &Common, enabled: bool) -> Result<(), Failure> {
-    let answer = ask(program, common, "set-heartbeats", json!({"enabled": enabled})).await?;
-    told(common, &answer, || "ok".to_owned());
+    let answer = common.ask(program, "set-heartbeats", json!({"enabled": enabled})).await?;
+    common.tell(&answer, || "ok".to_owned());
     Ok(())
 }
 
@@ -155,22 +138,4 @@ fn table(list: &Value, now_ms: i64) -> String {
     });
     let head = format!("{:<24} {:<10} {:<12} {}", "Host", "Mode", "Reason", "Seen");
     std::iter::once(head).chain(lines).collect::<Vec<_>>().join("\n")
-}
-
-async fn ask(
-    program: &Program,
-    common: &Common,
-    method: &str,
-    params: Value,
-) -> Result<Value, Failure> {
-    let patience = common.rpc.patience(PATIENCE_MS);
-    target::ask(program, &common.rpc, patience, method, params).await
-}
-
-fn told(common: &Common, answer: &Value, text: impl FnOnce() -> String) {
-    if common.json {
-        ui::answer_json(answer);
-    } else {
-        ui::answer(text());
-    }
 }

@@ -13,7 +13,7 @@ use crate::{
     error::{Failure, Kind},
     program::Program,
     target,
-    tui::{self, Setting},
+    tui::{self, Options, Setting},
     ui, wait_for,
 };
 
@@ -62,14 +62,19 @@ pub(crate) fn run(program: &Program, args: Args) -> Result<(), Failure> {
     let target = target::find(program, &flags)?;
     wait_for(async {
         let open = target::listen(&target, PATIENCE).await?;
-        let setting = Setting {
-            target,
+        let options = Options {
+            url: target.url.clone(),
             session: args.session,
             message: args.message,
             thinking: args.thinking,
             deliver: args.deliver,
             timeout_ms: args.timeout_ms,
             history_limit: args.history_limit,
+            new_name: || uuid::Uuid::new_v4().to_string(),
+        };
+        let setting = Setting {
+            target,
+            options,
             is_coloured: ui::is_coloured(),
             clock: Arc::clone(&program.clock),
         };

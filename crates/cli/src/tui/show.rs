@@ -31,29 +31,14 @@ const TICK: Duration = Duration::from_secs(1);
 /// What the command line asks for.
 pub(crate) struct Setting {
     pub(crate) target: Target,
-    pub(crate) session: String,
-    pub(crate) message: Option<String>,
-    pub(crate) thinking: Option<String>,
-    pub(crate) deliver: bool,
-    pub(crate) timeout_ms: Option<u64>,
-    pub(crate) history_limit: u16,
+    pub(crate) options: Options,
     pub(crate) is_coloured: bool,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
 /// Shows the chat until the person leaves.
 pub(crate) async fn show(setting: Setting, open: (Client, Events)) -> io::Result<()> {
-    let options = Options {
-        url: setting.target.url.clone(),
-        session: setting.session,
-        message: setting.message,
-        thinking: setting.thinking,
-        deliver: setting.deliver,
-        timeout_ms: setting.timeout_ms,
-        history_limit: setting.history_limit,
-        new_name: || uuid::Uuid::new_v4().to_string(),
-    };
-    let mut state = State::new(options);
+    let mut state = State::new(setting.options);
     let theme = Theme { is_coloured: setting.is_coloured };
     let clock = setting.clock;
     let mut ends = Ends::listen()?;

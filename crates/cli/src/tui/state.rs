@@ -101,6 +101,23 @@ pub(crate) struct Options {
     pub(crate) new_name: fn() -> String,
 }
 
+#[cfg(test)]
+impl Options {
+    /// What nobody chose anything for.
+    pub(crate) fn plain(new_name: fn() -> String) -> Self {
+        Self {
+            url: "ws://127.0.0.1:1".into(),
+            session: "main".into(),
+            message: None,
+            thinking: None,
+            deliver: false,
+            timeout_ms: None,
+            history_limit: 200,
+            new_name,
+        }
+    }
+}
+
 /// The connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Link {

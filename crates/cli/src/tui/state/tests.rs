@@ -11,16 +11,7 @@ const LOOK: Look =
     Look { width: 60, theme: Theme::PLAIN, unfolded: Unfolded { tools: false, thinking: false } };
 
 fn state() -> State {
-    State::new(Options {
-        url: "ws://127.0.0.1:1".into(),
-        session: "main".into(),
-        message: None,
-        thinking: None,
-        deliver: false,
-        timeout_ms: None,
-        history_limit: 200,
-        new_name: next_name,
-    })
+    State::new(Options::plain(next_name))
 }
 
 fn next_name() -> String {

@@ -7,16 +7,7 @@ use super::*;
 use crate::tui::state::{Ask, Happened, Options};
 
 fn state() -> State {
-    let mut state = State::new(Options {
-        url: "ws://127.0.0.1:1".into(),
-        session: "main".into(),
-        message: None,
-        thinking: None,
-        deliver: false,
-        timeout_ms: None,
-        history_limit: 200,
-        new_name: || "run".to_owned(),
-    });
+    let mut state = State::new(Options::plain(|| "run".to_owned()));
     state.update(Happened::Connected { hello: json!({}) }, 0);
     let messages = json!([
         {"role": "user", "content": "list"},
