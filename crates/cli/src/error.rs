@@ -98,6 +98,18 @@ impl Failure {
         self
     }
 
+    /// Adds who knows more about files that we may not use, unless there is a hint already.
+    #[must_use]
+    pub(crate) fn or_ask_the_doctor(self, invocation: &str) -> Self {
+        let refusals = ["Permission denied", "Read-only file system", "No space left"];
+        let is_refusal =
+            self.causes.iter().any(|cause| refusals.iter().any(|it| cause.contains(it)));
+        if self.kind == Kind::State && self.hint.is_none() && is_refusal {
+            return self.hint(format!("{invocation} doctor"));
+        }
+        self
+    }
+
     pub(crate) fn exit_code(&self) -> u8 {
         match self.kind {
             Kind::Profile => 2,

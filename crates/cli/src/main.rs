@@ -67,7 +67,8 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<(), Failure> {
     let mut program = Program::open(&cli)?;
     if let Some(command) = cli.command {
-        return commands::run(command, &mut program);
+        return commands::run(command, &mut program)
+            .map_err(|failure| failure.or_ask_the_doctor(&program.invocation()));
     }
     ui::answer(args::root_help().trim_end());
     Ok(())

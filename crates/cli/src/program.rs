@@ -101,9 +101,20 @@ impl Program {
     pub(crate) fn invalid(&self) -> Failure {
         let mut failure = Failure::new(Kind::Config, "Config invalid");
         failure.facts = self.problem_lines();
-        failure.hint(
-            "openclaw doctor --fix (it moves old keys and drops unknown ones; the rest is for you)",
-        )
+        let doctor = format!("{} doctor --fix", self.invocation());
+        if self.is_unreadable() {
+            return failure.hint(format!("correct the file, or bring the last one back: {doctor}"));
+        }
+        failure.hint(format!(
+            "{doctor} (it moves old keys and drops unknown ones; the rest is for you)"
+        ))
+    }
+
+    /// Whether the file is no JSON5 at all, so that nothing of it can be used.
+    pub(crate) fn is_unreadable(&self) -> bool {
+        let snapshot = self.snapshot();
+        let is_json = |raw: &String| json5::from_str::<Value>(raw).is_ok();
+        snapshot.exists && !snapshot.raw.as_ref().is_some_and(is_json)
     }
 
     fn problem_lines(&self) -> Vec<String> {

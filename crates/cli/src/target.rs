@@ -21,6 +21,8 @@ use crate::{
 /// How the address of the gateway on this machine is said to be found.
 const LOCAL: &str = "local loopback";
 const PORT_DEFAULT: u16 = 18_789;
+const FLAG_TOKEN: &str = "--token";
+const FLAG_PASSWORD: &str = "--password";
 const PORT_NAMES: [&str; 2] = ["OPENCLAW_GATEWAY_PORT", "CLAWDBOT_GATEWAY_PORT"];
 
 /// Most commands hear no events; a few are kept so that none blocks.
@@ -38,8 +40,12 @@ pub(crate) struct Target {
     pub(crate) password: Option<Secret>,
     own: Own,
     facts: Vec<String>,
+    /// Where token or password come from.
+    proof_from: Option<&'static str>,
     /// What to do when nobody answers.
     absence_hint: String,
+    /// What finds out why we are refused.
+    doctor: String,
 }
 
 impl Target {
@@ -47,10 +53,22 @@ impl Target {
     pub(crate) fn local(program: &Program, flags: &Rpc) -> Self {
         let source = LOCAL;
         let url = local_url(program);
-        let (token, password) = proof(program, flags, source);
-        let facts = facts(program, &url, source);
-        let absence_hint = absence_hint(program, source);
-        Self { url, source, token, password, own: own(program), facts, absence_hint }
+        let proof = proof(program, flags, source);
+        Self::of(program, url, source, proof)
+    }
+
+    fn of(program: &Program, url: String, source: &'static str, proof: Proof) -> Self {
+        Self {
+            facts: facts(program, &url, source),
+            absence_hint: absence_hint(program, source),
+            doctor: format!("{} doctor", program.invocation()),
+            url,
+            source,
+            token: proof.token,
+            password: proof.password,
+            proof_from: proof.from,
+            own: own(program),
+        }
     }
 }
 
@@ -82,19 +100,18 @@ pub(crate) fn local_url(program: &Program) -> String {
 /// Finds the gateway for these flags.
 pub(crate) fn find(program: &Program, flags: &Rpc) -> Result<Target, Failure> {
     let (url, source) = address(program, flags);
-    let facts = facts(program, &url, source);
-    let (token, password) = if flags.url.is_some() {
+    let proof = if flags.url.is_some() {
         if flags.token.is_none() && flags.password.is_none() {
             let message = "--url needs --token or --password: \
                            the config's own are for its own gateway";
             return Err(Failure::new(Kind::Usage, message));
         }
-        (flags.token.clone(), flags.password.clone())
+        let from = if flags.token.is_some() { FLAG_TOKEN } else { FLAG_PASSWORD };
+        Proof { token: flags.token.clone(), password: flags.password.clone(), from: Some(from) }
     } else {
         proof(program, flags, source)
     };
-    let absence_hint = absence_hint(program, source);
-    Ok(Target { url, source, token, password, own: own(program), facts, absence_hint })
+    Ok(Target::of(program, url, source, proof))
 }
 
 fn own(program: &Program) -> Own {
@@ -108,7 +125,7 @@ fn absence_hint(program: &Program, source: &str) -> String {
         LOCAL if in_container => {
             "docker compose up -d openclaw-gateway (this container must share its network)".into()
         }
-        LOCAL => "openclaw gateway run".into(),
+        LOCAL => format!("{} gateway run", program.invocation()),
         _ if in_container => format!(
             "is the gateway up, and is that its address as seen from this container? \
              Correct {source}, or share the gateway's network"
@@ -141,17 +158,36 @@ fn address(program: &Program, flags: &Rpc) -> (String, &'static str) {
     }
 }
 
-fn proof(program: &Program, flags: &Rpc, source: &str) -> (Option<Secret>, Option<Secret>) {
-    let place = if source.starts_with("config") { "/gateway/remote" } else { "/gateway/auth" };
-    let find = |flag: &Option<Secret>, names: [&str; 2], key: &str| {
-        flag.clone().or_else(|| {
-            let from_env = program.env().first(&names);
-            from_env.or_else(|| program.setting_text(&format!("{place}/{key}"))).map(Secret::new)
+/// What we show, and where the first of it comes from.
+struct Proof {
+    token: Option<Secret>,
+    password: Option<Secret>,
+    from: Option<&'static str>,
+}
+
+fn proof(program: &Program, flags: &Rpc, source: &str) -> Proof {
+    let is_remote = source.starts_with("config");
+    let (token_key, password_key) = if is_remote {
+        ("gateway.remote.token", "gateway.remote.password")
+    } else {
+        ("gateway.auth.token", "gateway.auth.password")
+    };
+    let find = |flag: (&Option<Secret>, _), names: [&'static str; 2], key: &'static str| {
+        if let (Some(given), name) = flag {
+            return Some((given.clone(), name));
+        }
+        let of_env = |name: &'static str| Some((Secret::new(program.env().get(name)?), name));
+        names.into_iter().find_map(of_env).or_else(|| {
+            let pointer = format!("/{}", str::replace(key, ".", "/"));
+            Some((Secret::new(program.setting_text(&pointer)?), key))
         })
     };
-    let token = ["OPENCLAW_GATEWAY_TOKEN", "CLAWDBOT_GATEWAY_TOKEN"];
-    let password = ["OPENCLAW_GATEWAY_PASSWORD", "CLAWDBOT_GATEWAY_PASSWORD"];
-    (find(&flags.token, token, "token"), find(&flags.password, password, "password"))
+    let names = ["OPENCLAW_GATEWAY_TOKEN", "CLAWDBOT_GATEWAY_TOKEN"];
+    let token = find((&flags.token, FLAG_TOKEN), names, token_key);
+    let names = ["OPENCLAW_GATEWAY_PASSWORD", "CLAWDBOT_GATEWAY_PASSWORD"];
+    let password = find((&flags.password, FLAG_PASSWORD), names, password_key);
+    let from = token.as_ref().or(password.as_ref()).map(|it| it.1);
+    Proof { token: token.map(|it| it.0), password: password.map(|it| it.0), from }
 }
 
 /// Connects to the gateway of these flags.
@@ -286,23 +322,36 @@ fn no_connection(target: &Target, error: &ConnectError) -> Failure {
     failure.is_absence = absent;
     failure.hint = match error {
         ConnectError::Refused { refusal, .. } => {
-            approval_hint(error).or_else(|| proof_hint(&refusal.error.message).map(str::to_owned))
+            if let Some(from) = target.proof_from {
+                failure.facts.push(format!("Proof: {from}"));
+            }
+            approval_hint(error).or_else(|| proof_hint(target, &refusal.error.message))
         }
         ConnectError::Unreachable { .. } => Some(target.absence_hint.clone()),
         ConnectError::NotReady => Some("openclaw onboard, if it has no config yet".into()),
         ConnectError::NotAGateway { .. } => Some("openclaw doctor (it names who listens)".into()),
-        ConnectError::Address { .. } | ConnectError::Closed(_) | _ => None,
+        ConnectError::Address { .. } => Some(address_hint(&target.url)),
+        ConnectError::Closed(_) | _ => None,
     };
     failure
 }
 
-fn proof_hint(message: &str) -> Option<&'static str> {
+fn proof_hint(target: &Target, message: &str) -> Option<String> {
     if message.contains("missing") || message.contains("device identity required") {
-        return Some("pass --token, or set OPENCLAW_GATEWAY_TOKEN");
+        let hint = "pass the gateway's token by --token, or set OPENCLAW_GATEWAY_TOKEN";
+        return Some(hint.to_owned());
     }
-    message
-        .contains("mismatch")
-        .then_some("pass the token the gateway was started with: --token <token>")
+    let doctor = &target.doctor;
+    message.contains("mismatch").then(|| {
+        format!("pass the gateway's own by --token, or find out which tokens differ: {doctor}")
+    })
+}
+
+/// The address that was probably meant.
+fn address_hint(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let scheme = if url.starts_with("https:") { "wss" } else { "ws" };
+    format!("--url {scheme}://{}", rest.trim_end_matches('/'))
 }
 
 fn with_facts(mut failure: Failure, target: &Target) -> Failure {

@@ -116,15 +116,15 @@ pub(crate) fn no_key(model: &Model, agent: &config::Agent) -> ModelError {
     let provider = &model.provider;
     let variable = catalog::provider(provider)
         .and_then(|it| it.env.last())
-        .map(|name| format!("set `{name}`, or "))
+        .map(|name| format!("; or set `{name}`"))
         .unwrap_or_default();
     ModelError {
         kind: ErrorKind::Auth,
         provider: provider.clone(),
         model: model.id.clone(),
         text: format!(
-            "no API key found for provider `{provider}`; hint: {variable}set \
-             `models.providers.{provider}.apiKey`, or add a profile (auth store: {})",
+            "no API key found for provider `{provider}`; hint: openclaw configure --section \
+             model{variable}, or `models.providers.{provider}.apiKey` (auth store: {})",
             agent.agent_dir.join("auth-profiles.json").display()
         ),
         status: None,

@@ -61,7 +61,7 @@ pub(crate) fn run(program: &Program, args: &Args) -> Result<(), Failure> {
         let message = format!("no answer from http://{address}{path}");
         let mut failure = Failure::while_doing(Kind::Connection, message, &error);
         failure.is_absence = true;
-        failure
+        failure.hint(format!("{} gateway run, if none runs", program.invocation()))
     })?;
     let (status, body) = split(&reply);
     if status == 200 && body[field] == Value::Bool(true) {

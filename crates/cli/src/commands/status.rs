@@ -254,7 +254,9 @@ fn print(program: &Program, status: &Value, reached: &Result<Reached, Failure>) 
         for fact in &failure.facts {
             ui::say(fact);
         }
-        ui::hint("openclaw gateway run");
+        if let Some(hint) = &failure.hint {
+            ui::hint(hint);
+        }
     }
 }
 

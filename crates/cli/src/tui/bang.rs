@@ -70,6 +70,13 @@ impl State {
         vec![Effect::Run { command }]
     }
 
+    /// The row of what runs has moved.
+    pub(super) fn bang_moved(&mut self, id: RowId) {
+        if let Some(running) = &mut self.bang.running {
+            *running = id;
+        }
+    }
+
     /// Takes what the command did.
     pub(super) fn bang_said(&mut self, said: Said) {
         let Some(id) = self.bang.running else { return };
@@ -82,11 +89,11 @@ impl State {
             Said::Ended(Some(0)) => tool.status = Status::Done,
             Said::Ended(code) => {
                 let end = code.map_or_else(|| "ended".to_owned(), |code| format!("exit {code}"));
-                tool.add_output(&end);
+                tool.add_line(&end);
                 tool.status = Status::Failed;
             }
             Said::NotStarted(why) => {
-                tool.add_output(&why);
+                tool.add_line(&why);
                 tool.status = Status::Failed;
             }
         }

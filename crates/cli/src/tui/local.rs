@@ -94,10 +94,10 @@ impl State {
     fn settings(&mut self, at: usize) {
         let word = |is_on, on: &'static str, off: &'static str| if is_on { on } else { off };
         let choices = [
-            ("tool output", word(self.unfolded.tools, "shown", "folded")),
-            ("thinking", word(self.unfolded.thinking, "shown", "folded")),
-            ("replies", word(self.options.deliver, "go to the chat service too", "stay here")),
-            ("! commands", word(self.bang.is_allowed, "run", "are asked about first")),
+            ("tool output:", word(self.unfolded.tools, "shown", "folded")),
+            ("thinking:", word(self.unfolded.thinking, "shown", "folded")),
+            ("replies:", word(self.options.deliver, "go to the chat service too", "stay here")),
+            ("! commands:", word(self.bang.is_allowed, "run", "are asked about first")),
         ];
         let choices = choices.map(|(name, now)| Choice::new(name, now)).to_vec();
         let mut picker = Picker::new(Kind::Settings, choices);
@@ -108,15 +108,15 @@ impl State {
     /// Turns a setting round, and shows them again.
     fn switch(&mut self, name: &str) {
         let at = match name {
-            "tool output" => {
+            "tool output:" => {
                 self.unfolded.tools = !self.unfolded.tools;
                 0
             }
-            "thinking" => {
+            "thinking:" => {
                 self.unfolded.thinking = !self.unfolded.thinking;
                 1
             }
-            "replies" => {
+            "replies:" => {
                 self.options.deliver = !self.options.deliver;
                 2
             }

@@ -136,6 +136,14 @@ impl Log {
         (self.bottom, self.wish) = (None, Wish::Stay);
     }
 
+    /// Takes everything out, and gives what no transcript has: the person's own commands.
+    pub(crate) fn take_own(&mut self) -> Vec<Row> {
+        let entries = std::mem::take(&mut self.entries);
+        self.first += entries.len() as u64;
+        self.clear();
+        entries.into_iter().map(|it| it.row).filter(|row| matches!(row, Row::Shell(_))).collect()
+    }
+
     /// Whether there is something below the screen.
     pub(crate) fn is_scrolled(&self) -> bool {
         self.bottom.is_some()

@@ -86,19 +86,24 @@ impl Tool {
         self.keep_end_of(&whole);
     }
 
+    /// The same as a line of its own.
+    pub(crate) fn add_line(&mut self, line: &str) {
+        let gap = if self.output.is_empty() || self.output.ends_with('\n') { "" } else { "\n" };
+        self.add_output(&format!("{gap}{line}"));
+    }
+
     fn keep_end_of(&mut self, text: &str) {
-        let lines: Vec<&str> = text.split('\n').collect();
-        let (marked, known) = match lines.first().and_then(|line| left_out_by(line)) {
-            Some(count) => (1, count),
-            None => (0, 0),
-        };
-        let left_out = lines.len().saturating_sub(OUTPUT_LINES_MAX + 1).max(marked);
+        let lines: Vec<&str> = text.lines().collect();
+        let known = lines.first().and_then(|line| left_out_by(line));
+        let own = &lines[usize::from(known.is_some())..];
+        let left_out = own.len().saturating_sub(OUTPUT_LINES_MAX);
         if left_out == 0 {
             text.clone_into(&mut self.output);
             return;
         }
-        let total = known + left_out - marked;
-        self.output = format!("… {total} lines before\n{}", lines[left_out..].join("\n"));
+        let total = known.unwrap_or(0) + left_out;
+        let end = if text.ends_with('\n') { "\n" } else { "" };
+        self.output = format!("… {total} lines before\n{}{end}", own[left_out..].join("\n"));
     }
 
     /// Its name and arguments on one line.
@@ -284,5 +289,9 @@ mod tests {
 
         assert!(tool.output.starts_with("… 100 lines before\n101\n"), "{}", tool.output);
         assert!(tool.output.ends_with("\n500"), "{}", tool.output);
+        tool.add_output("\n501\n502");
+        tool.add_line("end");
+        assert!(tool.output.starts_with("… 103 lines before\n104\n"), "{}", tool.output);
+        assert!(tool.output.ends_with("\n502\nend"), "{}", tool.output);
     }
 }

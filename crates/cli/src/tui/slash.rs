@@ -155,7 +155,7 @@ mod tests {
             completions(typed).into_iter().map(|(text, _)| text).collect()
         };
 
-        assert_eq!(texts("/se"), ["/session", "/sessions"]);
+        assert_eq!(texts("/ses"), ["/session", "/sessions"]);
         assert_eq!(texts("/set"), ["/settings"]);
         assert_eq!(texts("/think x"), ["/think xhigh"]);
         assert_eq!(texts("/quit"), Vec::<String>::new());

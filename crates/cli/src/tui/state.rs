@@ -335,11 +335,16 @@ impl State {
     fn history(&mut self, reply: &Value) -> Vec<Effect> {
         self.is_loading = false;
         self.session.take_history(reply);
-        self.log.clear();
+        let own = self.log.take_own();
         let messages = reply["messages"].as_array().map_or(&[][..], Vec::as_slice);
         self.past = Past::of(reply, messages);
         for row in row::rows_of(messages) {
             self.log.push(row);
+        }
+        for row in own {
+            let id = self.log.push(row);
+            // The newest of them is the one that may run.
+            self.bang_moved(id);
         }
         let heard = messages.iter().rev().find(|it| it["role"] == "user");
         let heard = heard.map(|it| row::text_of(&it["content"]));

@@ -178,6 +178,26 @@ fn fix_mends_what_is_safe_and_says_what_it_did() {
 }
 
 #[test]
+fn a_config_that_cannot_be_read_is_replaced_by_the_last_one_after_a_yes() {
+    let home = healthy();
+    run_with(&home, &["config", "set", "gateway.port", "28999"], &[]).answer();
+    let before = fs::read_to_string(home.config_path()).unwrap();
+    run_with(&home, &["config", "set", "gateway.port", "28998"], &[]).answer();
+    home.write_config("{ gateway: { mode: \"local\",").unwrap();
+
+    let (_, said) = run_with(&home, &["sessions"], &[]).failure();
+    let careful = doctor(&home, &["--fix", "--json"]);
+    let fixed = doctor(&home, &["--fix", "--yes", "--json"]);
+    let again = doctor(&home, &["--json"]);
+
+    let hint = "hint: correct the file, or bring the last one back: openclaw doctor --fix\n";
+    assert!(said.ends_with(hint), "{said}");
+    assert_eq!(problems(&careful), ["config.invalid"]);
+    assert_eq!((problems(&fixed), problems(&again)), (vec![], vec![]), "{}", fixed.stdout);
+    assert_eq!(fs::read_to_string(home.config_path()).unwrap(), before);
+}
+
+#[test]
 fn a_lock_that_a_dead_process_left_is_found_and_broken() {
     let home = healthy();
     let dir = home.state_dir().join("agents/main/sessions");

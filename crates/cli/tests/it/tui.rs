@@ -18,7 +18,7 @@ use testkit::{
     llm::{Llm, calls, hangs_after, says, slow},
 };
 
-use crate::program::{openclaw, quiet, run, start};
+use crate::program::{openclaw, quiet, run, run_with};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const COLUMNS: u16 = 90;
@@ -174,7 +174,7 @@ fn a_command_of_the_person_runs_here_after_one_yes() {
     chat.write("!echo $((6 * 7)); exit 3\r");
     let asked = chat.wait_for("Run commands on this machine, as you?");
     chat.press("\u{1b}[B\r");
-    let screen = chat.wait_for("exit 3");
+    let screen = chat.wait_for("✗ ! echo");
     chat.write("!echo again > said\r");
     chat.wait_for("✓ ! echo again");
     chat.write("!sleep 1000\r");
@@ -192,10 +192,12 @@ fn a_command_of_the_person_runs_here_after_one_yes() {
 fn older_messages_come_when_the_beginning_is_scrolled_to() {
     let llm = Llm::respond_with(|request| says(&format!("Reply {}.", request.last_user())));
     let home = home(&llm);
-    let gateway = start(&home);
+    let gateway = gateway(&home);
+    let url = gateway.ws_url();
     for n in 0..4 {
         let word = format!("word-{n}");
-        run(&home, &["agent", "--agent", "main", "-m", &word]).answer();
+        let args = ["agent", "--agent", "main", "-m", &word];
+        run_with(&home, &args, &[("OPENCLAW_GATEWAY_URL", &url)]).answer();
     }
     let mut chat = Chat::start(&home, &gateway, &["--history-limit", "2"]);
     let newest = chat.wait_for("word-3");
@@ -224,9 +226,9 @@ fn how_hard_it_thinks_and_how_the_chat_is_set_are_changed_by_commands() {
     chat.write("/model mock/mock-1\r");
     chat.wait_for("› /model mock/mock-1");
     chat.write("/settings\r");
-    chat.wait_for("tool output  folded");
+    chat.wait_for("tool output: folded");
     chat.press("\r");
-    let settings = chat.wait_for("tool output  shown");
+    let settings = chat.wait_for("tool output: shown");
     chat.press("\u{1b}");
     chat.write("/agent main\r");
     let screen = chat.wait_for("agent:main:main");

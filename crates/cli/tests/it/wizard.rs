@@ -293,7 +293,7 @@ fn completion_is_offered_once_for_the_shell_of_the_person() {
 
 #[test]
 fn the_setup_ends_in_a_chat_when_a_gateway_runs() {
-    let llm = Llm::script([says("Hello to you.")]);
+    let llm = Llm::script([says("Hello-to-you.")]);
     let home = quiet(TempHome::with_model(&format!("{}/v1", llm.base_url())).unwrap());
     let _gateway = start(&home);
     let mut terminal = Terminal::run(&home, &["onboard", "--accept-risk"], &[]);
@@ -302,7 +302,7 @@ fn the_setup_ends_in_a_chat_when_a_gateway_runs() {
     terminal.answer("Write these settings", ENTER);
     terminal.answer("Chat here in the terminal", ENTER);
     terminal.answer("connected", "Hi\r");
-    terminal.expect("Hello to you.");
+    terminal.expect("Hello-to-you.");
     terminal.answer("idle", "\x04");
     let (code, screen) = terminal.end();
 

@@ -168,7 +168,8 @@ async fn a_missing_key_names_the_provider_and_where_to_put_one() {
 
     assert_eq!(error.kind, ErrorKind::Auth);
     let text = error.to_string();
-    let start = "anthropic/claude-opus-4-6: no API key found for provider `anthropic`; hint: set \
-                 `ANTHROPIC_API_KEY`, or set `models.providers.anthropic.apiKey`";
+    let start = "anthropic/claude-opus-4-6: no API key found for provider `anthropic`; hint: \
+                 openclaw configure --section model; or set `ANTHROPIC_API_KEY`, or \
+                 `models.providers.anthropic.apiKey`";
     assert!(text.starts_with(start) && text.contains("auth-profiles.json"), "{text}");
 }

@@ -1,5 +1,7 @@
 //! Is the config there, readable, of today's form, and does it let a gateway start?
 
+use std::path::Path;
+
 use config::Mode;
 use policy::explain::browser_note;
 
@@ -8,6 +10,27 @@ use super::{
     repair::Repair,
     scene::Scene,
 };
+
+/// The text of the newest backup that would do as a config.
+fn backup(scene: &Scene<'_>) -> Option<String> {
+    let program = scene.program;
+    let ends = std::iter::once(".bak".to_owned()).chain((1..5).map(|n| format!(".bak.{n}")));
+    ends.map(|end| {
+        let mut name = program.locations.config_path.as_os_str().to_owned();
+        name.push(end);
+        read(Path::new(&name))
+    })
+    .find_map(|text| {
+        let text = text?;
+        let loaded = config::load_text(&text, &program.locations, program.env());
+        loaded.snapshot.valid.then_some(text)
+    })
+}
+
+#[expect(clippy::disallowed_methods, reason = "only `config` reads configs, and it takes texts")]
+fn read(path: &Path) -> Option<String> {
+    std::fs::read_to_string(path).ok()
+}
 
 pub(super) fn look(scene: &Scene<'_>) -> Outcome {
     let snapshot = scene.program.snapshot();
@@ -43,8 +66,14 @@ pub(super) fn look(scene: &Scene<'_>) -> Outcome {
         } else {
             finding.fix(format!("edit {}", snapshot.path.display()))
         };
-        // One repair mends them all; whether it can is seen when it is done.
-        if at + 1 == count && snapshot.raw.is_some() {
+        if scene.program.is_unreadable() {
+            if let Some(text) = backup(scene) {
+                finding = finding
+                    .fix(scene.command("doctor --fix (it brings the last config back)"))
+                    .repair(Repair::Restore { text });
+            }
+        } else if at + 1 == count && snapshot.raw.is_some() {
+            // One repair mends them all; whether it can is seen when it is done.
             finding = finding.repair(Repair::Config);
         }
         findings.push(finding);

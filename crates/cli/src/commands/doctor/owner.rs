@@ -39,15 +39,18 @@ pub(super) fn look(scene: &Scene<'_>) -> Outcome {
         let Ok(meta) = fs::metadata(path) else { continue };
         let found = meta.mode() & 0o777;
         if found & OTHERS != 0 {
-            findings.push(
-                Finding::warn(
-                    "owner.open-to-others",
-                    format!("{} has mode {found:o}", scene.shown(path)),
-                    "other users of this machine can read tokens and conversations",
-                )
-                .fix(format!("chmod {mode:o} '{}'", path.display()))
-                .repair(Repair::Protect { path: path.clone(), mode }),
-            );
+            let finding = Finding::warn(
+                "owner.open-to-others",
+                format!("{} has mode {found:o}", scene.shown(path)),
+                "other users of this machine can read tokens and conversations",
+            )
+            .fix(format!("chmod {mode:o} '{}'", path.display()));
+            // Only its owner may.
+            findings.push(if meta.uid() == ours || ours == 0 {
+                finding.repair(Repair::Protect { path: path.clone(), mode })
+            } else {
+                finding
+            });
         }
     }
     Outcome::Looked(findings)

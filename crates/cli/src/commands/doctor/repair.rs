@@ -24,6 +24,8 @@ use crate::{
 pub(super) enum Repair {
     /// Moves old keys of the config to their new places and drops unknown ones.
     Config,
+    /// Brings an earlier config back in the place of one that cannot be read.
+    Restore { text: String },
     /// Gives a path these permission bits.
     Protect { path: PathBuf, mode: u32 },
     /// Makes a directory that is missing.
@@ -79,9 +81,11 @@ impl Repair {
             | Self::BreakLock { .. }
             | Self::Forget { .. }
             | Self::Sweep => true,
-            Self::RemoveBox { .. } | Self::Bring { .. } | Self::Set { .. } | Self::NewToken => {
-                false
-            }
+            Self::Restore { .. }
+            | Self::RemoveBox { .. }
+            | Self::Bring { .. }
+            | Self::Set { .. }
+            | Self::NewToken => false,
         }
     }
 
@@ -89,6 +93,9 @@ impl Repair {
     pub(super) fn shown(&self) -> String {
         match self {
             Self::Config => "bring the config up to date (the old file stays as .bak)".to_owned(),
+            Self::Restore { .. } => {
+                "bring the last config back (the broken one stays as .bak)".to_owned()
+            }
             Self::Protect { path, mode } => format!("chmod {mode:o} '{}'", path.display()),
             Self::MakeDir { path } => format!("make directory '{}'", path.display()),
             Self::BreakLock { path } => format!("remove the left lock '{}'", path.display()),
@@ -108,6 +115,9 @@ impl Repair {
         };
         match self {
             Self::Config => edit(program, |editor, raw| editor.repair(raw).map(|it| it.0)),
+            Self::Restore { text } => {
+                stored(store::write_config(&program.locations.config_path, text))
+            }
             Self::Protect { path, mode } => stored(store::protect(path, *mode)),
             Self::MakeDir { path } => stored(store::make_private_dir(path)),
             Self::BreakLock { path } => stored(store::break_stale_lock(path)),

@@ -67,9 +67,9 @@ pub(crate) async fn run(program: &Program, args: &Args) -> Result<(), Failure> {
     if first_good.is_some() {
         return Ok(());
     }
-    Err(Failure::new(Kind::Connection, "no gateway can be reached")
-        .answered(args.json)
-        .hint("openclaw gateway run"))
+    let hint = probed.into_iter().find_map(|it| it.result.err()?.hint);
+    let failure = Failure::new(Kind::Connection, "no gateway can be reached").answered(args.json);
+    Err(failure.hint(hint.unwrap_or_else(|| format!("{} doctor", program.invocation()))))
 }
 
 fn targets(

@@ -405,3 +405,17 @@ fn a_page_of_known_messages_leads_to_the_next_and_the_first_message_ends_it() {
     assert_eq!(top[0], "  line 0");
     assert!(state.drawn().is_empty());
 }
+
+#[test]
+fn the_persons_own_commands_stay_when_the_history_is_loaded_again() {
+    let mut state = open();
+    write(&mut state, "!sleep 1");
+    press(&mut state, KeyCode::Down, KeyModifiers::NONE, 0);
+    enter_bang(&mut state);
+
+    history(&mut state, &json!([{"role": "assistant", "content": "Hi"}]));
+    state.update(Happened::Ran(Said::Output("late".into())), 0);
+    state.update(Happened::Ran(Said::Ended(Some(0))), 0);
+
+    assert_eq!(shown(&mut state), ["  Hi", "✓ ! sleep 1", "  late"]);
+}
