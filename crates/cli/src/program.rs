@@ -110,11 +110,11 @@ impl Program {
         ))
     }
 
-    /// Whether the file is no JSON5 at all, so that nothing of it can be used.
+    /// Whether nothing of the file can be used: it is no JSON5, or no object.
     pub(crate) fn is_unreadable(&self) -> bool {
         let snapshot = self.snapshot();
-        let is_json = |raw: &String| json5::from_str::<Value>(raw).is_ok();
-        snapshot.exists && !snapshot.raw.as_ref().is_some_and(is_json)
+        let is_whole = |problem: &config::Problem| problem.shown_path() == "<root>";
+        snapshot.exists && !snapshot.valid && snapshot.problems.iter().all(is_whole)
     }
 
     fn problem_lines(&self) -> Vec<String> {

@@ -161,28 +161,25 @@ impl<R: AsyncRead + Unpin> Pipe<R> {
     /// The next piece; may be empty. Loses nothing when it is dropped.
     async fn next(&mut self) -> String {
         let Some(from) = &mut self.from else { return String::new() };
-        let mut bytes = [0; PIECE_BYTES_MAX];
-        match from.read(&mut bytes).await {
-            Ok(count @ 1..) => {
-                self.rest.extend_from_slice(&bytes[..count]);
-                let end = whole_chars(&self.rest);
-                String::from_utf8_lossy(&self.rest.drain(..end).collect::<Vec<_>>()).into_owned()
-            }
-            Ok(_) | Err(_) => {
-                self.from = None;
-                String::from_utf8_lossy(&std::mem::take(&mut self.rest)).into_owned()
-            }
-        }
+        let mut bytes = vec![0; PIECE_BYTES_MAX];
+        let whole: Vec<u8> = if let Ok(count @ 1..) = from.read(&mut bytes).await {
+            self.rest.extend_from_slice(&bytes[..count]);
+            let end = whole_chars(&self.rest);
+            self.rest.drain(..end).collect()
+        } else {
+            self.from = None;
+            std::mem::take(&mut self.rest)
+        };
+        String::from_utf8_lossy(&whole).into_owned()
     }
 }
 
 /// Where the last character that is there in full ends.
 fn whole_chars(bytes: &[u8]) -> usize {
     match std::str::from_utf8(bytes) {
-        Ok(_) => bytes.len(),
         Err(error) if error.error_len().is_none() => error.valid_up_to(),
         // Something that is no text at all is shown as it comes.
-        Err(_) => bytes.len(),
+        Ok(_) | Err(_) => bytes.len(),
     }
 }
 

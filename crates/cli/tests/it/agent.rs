@@ -125,5 +125,5 @@ fn without_a_key_it_says_where_one_is_looked_for() {
     assert_eq!(code, Some(1));
     let lines: Vec<&str> = stderr.lines().collect();
     assert!(lines[0].ends_with("no API key found for provider `anthropic`"), "{stderr}");
-    assert!(lines[1].starts_with("hint: set `ANTHROPIC_API_KEY`"), "{stderr}");
+    assert!(lines[1].contains("configure --section model; or set `ANTHROPIC_API_KEY`"), "{stderr}");
 }

@@ -291,6 +291,29 @@ fn each_key_is_kept_where_the_reference_keeps_it() {
 }
 
 #[test]
+fn a_running_gateway_uses_a_key_that_is_stored_in_the_env_file_later() {
+    let llm = Llm::script([says("Thanks.")]);
+    let home = quiet(TempHome::minimal().unwrap());
+    let provider = json!({"baseUrl": format!("{}/v1", llm.base_url()), "models": []});
+    home.merge_config(&json!({
+        "models": {"providers": {"openai": provider}},
+        "agents": {"defaults": {"model": {"primary": "openai/gpt-5.2"}}},
+    }))
+    .unwrap();
+    let _gateway = start(&home);
+    let say = ["agent", "--agent", "main", "-m", "Hi"];
+
+    let (_, before) = run_with(&home, &say, &[]).failure();
+    fs::write(home.state_dir().join(".env"), "OPENAI_API_KEY=sk-late\n").unwrap();
+    let after = run_with(&home, &say, &[]).answer();
+
+    assert!(before.contains("no API key found for provider `openai`"), "{before}");
+    assert!(before.contains("hint: openclaw configure --section model"), "{before}");
+    assert_eq!(after, "Thanks.\n");
+    assert_eq!(llm.request(0).headers["authorization"], "Bearer sk-late");
+}
+
+#[test]
 fn an_openai_key_of_an_earlier_version_does_not_outlive_its_successor() {
     let home = TempHome::new().unwrap();
     let dir = home.state_dir().join("agents/main/agent");

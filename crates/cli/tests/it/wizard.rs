@@ -83,6 +83,23 @@ impl Terminal {
         self.pty.write_all(keys.as_bytes()).unwrap();
     }
 
+    /// Waits until `text` stands on a screen that is drawn in parts.
+    fn see(&self, text: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        let size = |count| std::num::NonZeroU16::new(count).unwrap();
+        let mut shown = String::new();
+        while Instant::now() < deadline {
+            let mut parser = vt100::Parser::new(size(50), size(140), 0);
+            parser.process(&self.output.lock().unwrap());
+            shown = parser.screen().contents();
+            if shown.contains(text) {
+                return;
+            }
+            std::thread::yield_now();
+        }
+        panic!("no `{text}` in:\n{shown}");
+    }
+
     fn text(&self) -> String {
         String::from_utf8_lossy(&self.output.lock().unwrap()).into_owned()
     }
@@ -301,9 +318,11 @@ fn the_setup_ends_in_a_chat_when_a_gateway_runs() {
     terminal.answer("This machine is already set up", ENTER);
     terminal.answer("Write these settings", ENTER);
     terminal.answer("Chat here in the terminal", ENTER);
-    terminal.answer("connected", "Hi\r");
-    terminal.expect("Hello-to-you.");
-    terminal.answer("idle", "\x04");
+    terminal.see("think off");
+    terminal.pty.write_all(b"Hi\r").unwrap();
+    terminal.see("Hello-to-you.");
+    terminal.see("tokens");
+    terminal.pty.write_all(b"\x04").unwrap();
     let (code, screen) = terminal.end();
 
     assert_eq!(code, Some(0), "{screen}");

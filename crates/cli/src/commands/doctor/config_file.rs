@@ -47,6 +47,43 @@ pub(super) fn look(scene: &Scene<'_>) -> Outcome {
         );
         return Outcome::Looked(findings);
     }
+    findings.extend(problems(scene));
+    if let Some(config) = scene.config
+        && config.gateway.mode.is_none()
+    {
+        findings.push(
+            Finding::warn(
+                "config.mode-unset",
+                "gateway.mode is not set",
+                "the gateway does not start unless it is `local` or --allow-unconfigured is given",
+            )
+            .fix(scene.command("config set gateway.mode local"))
+            .repair(Repair::Set { path: "gateway.mode", value: "local".into() }),
+        );
+    }
+    if scene.config.is_some_and(|it| it.gateway.mode == Some(Mode::Remote))
+        && scene.program.setting_text("/gateway/remote/url").is_none()
+    {
+        findings.push(
+            Finding::error(
+                "config.remote-without-url",
+                "gateway.mode is remote, but gateway.remote.url is not set",
+                "commands do not know which gateway to talk to",
+            )
+            .fix(scene.command("config set gateway.remote.url wss://<host>")),
+        );
+    }
+    findings.extend(unserved_browser(scene));
+    findings.extend(snapshot.warnings.iter().map(|problem| {
+        Finding::note("config.warning", problem.to_string(), "it has no effect, or not for long")
+    }));
+    Outcome::Looked(findings)
+}
+
+/// What is wrong with the file itself.
+fn problems(scene: &Scene<'_>) -> Vec<Finding> {
+    let snapshot = scene.program.snapshot();
+    let mut findings = Vec::new();
     let count = snapshot.problems.len();
     for (at, problem) in snapshot.problems.iter().enumerate() {
         let is_legacy = snapshot.legacy.contains(problem);
@@ -78,36 +115,7 @@ pub(super) fn look(scene: &Scene<'_>) -> Outcome {
         }
         findings.push(finding);
     }
-    if let Some(config) = scene.config
-        && config.gateway.mode.is_none()
-    {
-        findings.push(
-            Finding::warn(
-                "config.mode-unset",
-                "gateway.mode is not set",
-                "the gateway does not start unless it is `local` or --allow-unconfigured is given",
-            )
-            .fix(scene.command("config set gateway.mode local"))
-            .repair(Repair::Set { path: "gateway.mode", value: "local".into() }),
-        );
-    }
-    if scene.config.is_some_and(|it| it.gateway.mode == Some(Mode::Remote))
-        && scene.program.setting_text("/gateway/remote/url").is_none()
-    {
-        findings.push(
-            Finding::error(
-                "config.remote-without-url",
-                "gateway.mode is remote, but gateway.remote.url is not set",
-                "commands do not know which gateway to talk to",
-            )
-            .fix(scene.command("config set gateway.remote.url wss://<host>")),
-        );
-    }
-    findings.extend(unserved_browser(scene));
-    findings.extend(snapshot.warnings.iter().map(|problem| {
-        Finding::note("config.warning", problem.to_string(), "it has no effect, or not for long")
-    }));
-    Outcome::Looked(findings)
+    findings
 }
 
 /// The browser that agents want in their sandbox and do not get.

@@ -69,7 +69,8 @@ pub(super) fn run(program: &mut Program, args: &Args) -> Result<(), Failure> {
     prompt.outro(Text("Done.", "完成。").of(language));
     drop(prompt);
     quiet::service(args, in_container);
-    for line in next(program, args, &setup, &done, (runs, begin), language) {
+    let way = Way { runs, begin, language };
+    for line in next(program, args, &setup, &done, &way) {
         ui::answer(line);
     }
     after::begin(program, begin)
@@ -150,15 +151,17 @@ fn try_key(
     Ok(outcome)
 }
 
-/// What a person does next.
-fn next(
-    program: &Program,
-    args: &Args,
-    setup: &Setup,
-    done: &Done,
-    (runs, begin): (bool, Begin),
+/// How it goes on from here.
+struct Way {
+    /// Whether a gateway runs already.
+    runs: bool,
+    begin: Begin,
     language: Language,
-) -> Vec<String> {
+}
+
+/// What a person does next.
+fn next(program: &Program, args: &Args, setup: &Setup, done: &Done, way: &Way) -> Vec<String> {
+    let Way { runs, begin, language } = *way;
     let command = program.invocation();
     let mut lines = Vec::new();
     let mut add =
