@@ -206,8 +206,8 @@ fn older_messages_come_when_the_beginning_is_scrolled_to() {
     chat.wait_for("Run commands on this machine");
     chat.press("\u{1b}[B\r");
     chat.wait_for("\n  60");
-    chat.press("\u{1b}[1;5H");
-    let screen = chat.wait_for("word-0");
+    // The screen stays where it is when older messages come, so the key is pressed again.
+    let screen = chat.press_until("\u{1b}[1;5H", "word-0");
 
     assert!(!newest.contains("word-2"), "{newest}");
     assert!(screen.contains("more below"), "{screen}");
