@@ -209,6 +209,9 @@ fn next(program: &Program, args: &Args, setup: &Setup, done: &Done, way: &Way) -
     } else {
         add(Text("Add a model:", "添加模型："), format!("{command} configure --section model"));
     }
+    if !args.steps.skip_skills {
+        add(Text("Skills:", "技能："), format!("{command} skills check"));
+    }
     add(Text("Change it:", "修改："), format!("{command} configure"));
     add(Text("Back it up:", "备份："), program.locations.shorten(&program.locations.state_dir));
     lines
