@@ -27,7 +27,7 @@ fn with_a_gateway_it_is_reachable() {
     let text = run(&home, &["status"]).answer();
     let json = run(&home, &["status", "--json", "--deep"]).json();
 
-    assert!(text.contains("reachable") && text.contains("auth token"), "{text}");
-    assert_eq!(json["gateway"]["reachable"], true);
+    assert!(text.contains("· reachable") && text.contains("auth token"), "{text}");
+    assert_eq!(json["gateway"]["reachable"], true, "{}", json["gateway"]);
     assert_eq!(json["health"]["ok"], true);
 }
