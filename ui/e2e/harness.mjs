@@ -230,7 +230,9 @@ export async function say(page, text) {
 /** Serious faults of access of what is shown. The page must be open with `bypassCSP`. */
 export async function axeFaults(page) {
   await page.evaluate(AXE);
-  const result = await page.evaluate(() => window.axe.run());
+  const result = await page.evaluate(() =>
+    window.axe.run(document, { resultTypes: ["violations"] }),
+  );
   const grave = result.violations.filter((it) => ["serious", "critical"].includes(it.impact));
   return grave.map(
     (it) =>
