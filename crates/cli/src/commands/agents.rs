@@ -3,14 +3,14 @@
 //! The file is changed by the code that serves `agents.create` and its kin, so a running gateway
 //! takes it up as it does theirs. Only a removal asks the gateway first, which knows what runs.
 
-use clap::{CommandFactory, Subcommand};
+use clap::Subcommand;
 use config::{Edited, Editor, Loaded};
 use gateway::agents::AgentError;
 
 use crate::{
+    args,
     error::{Failure, Kind},
     program::Program,
-    ui,
 };
 
 mod add;
@@ -36,14 +36,6 @@ enum Verb {
     Delete(delete::Args),
 }
 
-/// The help of this noun alone.
-#[derive(clap::Parser)]
-#[command(name = "openclaw agents", disable_help_subcommand = true)]
-struct Help {
-    #[command(flatten)]
-    _args: Args,
-}
-
 impl Args {
     /// Whether the answer is for a script.
     pub(crate) fn wants_json(&self) -> bool {
@@ -59,10 +51,7 @@ impl Args {
 
 pub(crate) fn run(program: &Program, args: &Args) -> Result<(), Failure> {
     match &args.verb {
-        None => {
-            ui::answer(Help::command().render_help().ansi().to_string().trim_end());
-            Err(Failure::new(Kind::Usage, "say what to do").hint("openclaw agents list"))
-        }
+        None => Err(args::no_verb("agents", "openclaw agents list")),
         Some(Verb::List(args)) => list::run(program, args),
         Some(Verb::Add(args)) => add::run(program, args),
         Some(Verb::SetIdentity(args)) => set_identity::run(program, args),
