@@ -44,6 +44,8 @@ const TABLE = [
   ["approval.get", "ApprovalGetResult", { id: "answers-waits" }],
   ["approval.history", "ApprovalHistoryResult", { limit: 1 }],
   ["wizard.start", "WizardStartResult", { mode: "local" }],
+  ["sessions.search", "SessionsSearchResult", { query: "hello" }],
+  ["sessions.branches.list", "SessionsBranchesListResult", { sessionKey: KEY }],
   ["chat.message.get", "ChatMessageGetResult", { sessionKey: KEY, messageId: "nobody" }],
   ["commands.list", "CommandsListResult", {}],
   ["tools.catalog", "ToolsCatalogResult", {}],
@@ -64,7 +66,16 @@ const TABLE = [
 ];
 
 /** Answers whose params hang on other answers; tests beside this one look at them. */
-const ELSEWHERE = ["wizard.next", "wizard.status", "device.token.rotate", "node.event", "skills.bins"];
+const ELSEWHERE = [
+  "wizard.next",
+  "wizard.status",
+  "device.token.rotate",
+  "node.event",
+  "skills.bins",
+  "sessions.fork",
+  "sessions.rewind",
+  "sessions.branches.switch",
+];
 
 /** Fields that the reference itself sends beyond its published, closed schemas. */
 const BEYOND_SCHEMA = { "agent.identity.get": ["nameSource"] };
@@ -97,14 +108,37 @@ before(async () => {
 
 after(() => client?.stopAndWait());
 
+const agrees = (name, answer) => {
+  const schema = schemas[`${name}Schema`];
+  assert.ok(schema, `there is no ${name}Schema`);
+  const problems = [...Errors(schema, answer)].map((it) => `${it.instancePath} ${it.message}`);
+  assert.ok(Check(schema, answer), `${problems.join("\n")}\n${JSON.stringify(answer)}`);
+};
+
+test("a conversation goes other ways as the published schemas say", async () => {
+  const sessionKey = KEY;
+  const history = await client.request("chat.history", { sessionKey });
+  const [asked, answered] = history.messages.map((it) => it.__openclaw.id);
+  const cursor = history.deltaCursor;
+
+  const since = await client.request("chat.history", { sessionKey, cursor });
+  const fork = await client.request("sessions.fork", { sessionKey, entryId: asked });
+  const rewind = await client.request("sessions.rewind", { sessionKey, entryId: asked });
+  const back = { sessionKey, leafEntryId: answered };
+  const switched = await client.request("sessions.branches.switch", back);
+
+  agrees("ChatHistoryCursorResult", since);
+  agrees("SessionsForkResult", fork);
+  agrees("SessionsRewindResult", rewind);
+  agrees("SessionsBranchesSwitchResult", switched);
+  assert.deepEqual([since.kind, rewind.editorText], ["delta", "hi"]);
+});
+
 for (const [method, name, params] of TABLE) {
   test(`the answer of ${method} is what the published schema says`, async () => {
-    const schema = schemas[`${name}Schema`];
-    assert.ok(schema, `there is no ${name}Schema`);
     const answer = await client.request(method, params);
     for (const field of BEYOND_SCHEMA[method] ?? []) delete answer[field];
-    const problems = [...Errors(schema, answer)].map((it) => `${it.instancePath} ${it.message}`);
-    assert.ok(Check(schema, answer), `${problems.join("\n")}\n${JSON.stringify(answer)}`);
+    agrees(name, answer);
   });
 }
 

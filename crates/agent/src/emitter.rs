@@ -18,6 +18,8 @@ pub(crate) struct Speaker {
     pub(crate) session_id: SessionId,
     pub(crate) agent: AgentId,
     pub(crate) verbose: Arc<str>,
+    /// Whether the turn is a heartbeat.
+    pub(crate) is_heartbeat: bool,
 }
 
 /// Sends the events of one turn, in order.
@@ -40,6 +42,12 @@ impl Emitter {
         sender: mpsc::Sender<Event>,
     ) -> Self {
         Self { speaker, clock, sender, seq: AtomicU64::new(0), held: Mutex::default() }
+    }
+
+    /// The same for a turn that is, or is not, a heartbeat.
+    pub(crate) fn of_heartbeat(mut self, is_heartbeat: bool) -> Self {
+        self.speaker.is_heartbeat = is_heartbeat;
+        self
     }
 
     /// Sends and waits for room. A closed queue means that nobody watches.
@@ -87,6 +95,7 @@ impl Emitter {
             seq: self.seq.fetch_add(1, Ordering::Relaxed) + 1,
             at: self.clock.now(),
             verbose: Arc::clone(&self.speaker.verbose),
+            is_heartbeat: self.speaker.is_heartbeat,
             body,
         }
     }

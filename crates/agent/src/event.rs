@@ -22,6 +22,8 @@ pub struct Event {
     pub at: UnixMillis,
     /// The conversation's verbose level: `off`, `on` or `full`.
     pub verbose: Arc<str>,
+    /// Whether the turn is a heartbeat, which nobody asked for.
+    pub is_heartbeat: bool,
     /// What.
     pub body: EventBody,
 }

@@ -132,6 +132,7 @@ fn unheard(session: SessionKey, brief: &Brief, io: &Io) -> Emitter {
         session_id: SessionId::new(""),
         agent: brief.agent.clone(),
         verbose: Arc::from("off"),
+        is_heartbeat: false,
     };
     // The receiver is dropped at once, so nothing ever waits here.
     let (sender, _) = mpsc::channel(1);

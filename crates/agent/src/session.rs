@@ -83,6 +83,7 @@ struct Current {
     emitter: Arc<Emitter>,
     session_id: SessionId,
     started: UnixMillis,
+    is_heartbeat: bool,
 }
 
 impl Session {
@@ -251,6 +252,7 @@ impl Session {
             session_id,
             agent: self.agent.clone(),
             verbose: Arc::from(verbose),
+            is_heartbeat: false,
         };
         Emitter::new(speaker, Arc::clone(&self.io.clock), self.io.events.clone())
     }

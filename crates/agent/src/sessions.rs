@@ -36,6 +36,7 @@ use crate::{
     table::{Admission, Table},
 };
 
+mod branches;
 mod letters;
 mod peers;
 mod spawn;

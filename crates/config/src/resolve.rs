@@ -3,6 +3,8 @@
 mod agents;
 mod approvals;
 mod gateway;
+mod heartbeat;
+mod intake;
 mod models;
 mod sandbox;
 mod session;

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod gateway;
+mod intake;
 mod peers;
 mod sandbox;
 mod skills;
@@ -19,6 +20,7 @@ pub use gateway::{
     Auth, AuthMode, Bind, ControlUi, Gateway, HttpTools, Mode, Nodes, RateLimit, Reload,
     ReloadMode, TrustedProxy,
 };
+pub use intake::{Intake, IntakeKind};
 pub use peers::{SendPolicy, SendRule, Subagents, Visibility};
 pub use sandbox::{
     Docker, Elevated, ElevatedLevel, ExecAsk, ExecSecurity, HostExec, Prune, Sandbox,
@@ -108,6 +110,8 @@ pub struct Agent {
     pub heartbeat_every: Option<Duration>,
     /// Heartbeat interval as written, such as `30m`.
     pub heartbeat_every_text: String,
+    /// What a heartbeat is.
+    pub heartbeat: Heartbeat,
     /// Which of its sessions run their tools in a sandbox.
     pub sandbox: SandboxMode,
     /// How those sandboxes are made.
@@ -126,6 +130,38 @@ pub struct Agent {
     pub skills: Option<BTreeSet<String>>,
     /// Its sub-agents.
     pub subagents: Subagents,
+}
+
+/// How an agent is woken from time to time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// Whether this agent is one of those that are woken by the clock.
+    pub runs: bool,
+    /// When of the day; `None` is always.
+    pub hours: Option<Hours>,
+    /// The model that is asked; `None` is the usual one.
+    pub model: Option<ModelRef>,
+    /// The conversation it happens in.
+    pub session: String,
+    /// Where answers go: `last`, `none` or a chat service.
+    pub target: String,
+    /// What the agent is told; `None` is the built-in text.
+    pub prompt: Option<String>,
+    /// Characters that may stand beside the word for nothing.
+    pub ack_chars_max: usize,
+    /// Whether anything of it is shown (`channels.defaults.heartbeat`).
+    pub is_shown: bool,
+}
+
+/// Hours of a day, in minutes since midnight.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hours {
+    /// The first minute.
+    pub start: u16,
+    /// The minute after the last, at most 1440.
+    pub end: u16,
+    /// IANA zone; `None` is the host's.
+    pub zone: Option<String>,
 }
 
 /// `sandbox.mode`: which sessions run their tools in a sandbox.

@@ -24,6 +24,7 @@ use crate::{
     devices::{self, Devices},
     events::{self, Events},
     health::HealthCache,
+    heartbeats::{self, Heartbeats},
     http,
     lifecycle::Lifecycle,
     metrics::Metrics,
@@ -109,7 +110,7 @@ impl App {
     ///
     /// [`StartError`] says what stands against it; nothing is left behind then.
     pub async fn start(options: Options) -> Result<Running, StartError> {
-        let started = options.clock.now();
+        let (started, is_contained) = (options.clock.now(), config::in_container(&options.env));
         let config = Arc::new(admit(&options.loaded, &options)?);
         let (store, listener, addr) = foothold(&options, &config).await?;
         cautions::log(&options, &config);
@@ -140,7 +141,7 @@ impl App {
             ports,
         });
         let (events, inbox) = Events::new(agent_events);
-        let is_contained = config::in_container(&options.env);
+        let (heartbeats, wakes) = Heartbeats::new();
         let (devices, nodes) = books(&options, &events).map_err(store::OpenError::from)?;
         let (audit, records) = book_of_deeds(&options)?;
         let gateway = Arc::new(Gateway {
@@ -159,11 +160,13 @@ impl App {
             metrics: Metrics::default(),
             readers: Readers::default(),
             events,
+            heartbeats,
             gate: Gate::default(),
             devices,
             conflicts: Conflicts::default(),
             wizards: Wizards::default(),
             responses: http::Recent::default(),
+            tool_calls: http::Calls::default(),
             router: rpc::router(),
             lifecycle,
             clock: options.clock,
@@ -173,7 +176,7 @@ impl App {
             method_names: OnceLock::new(),
         });
         port.connect(&gateway);
-        begin(&gateway, (inbox, questions, listener), (options.overrides, sender));
+        begin(&gateway, (inbox, questions, wakes, listener), (options.overrides, sender));
         let writing = records.run(gateway.lifecycle.clone());
         gateway.lifecycle.tasks.spawn(writing);
         info!(%addr, version = VERSION, "gateway listens");
@@ -184,13 +187,19 @@ impl App {
 /// Starts the tasks that keep a gateway going, the one that accepts clients last.
 fn begin(
     gateway: &Arc<Gateway>,
-    (inbox, questions, listener): (events::Inbox, approvals::Task, TcpListener),
+    (inbox, questions, wakes, listener): (
+        events::Inbox,
+        approvals::Task,
+        heartbeats::Inbox,
+        TcpListener,
+    ),
     (overrides, sender): (Overrides, watch::Sender<Arc<Config>>),
 ) {
     let tasks = &gateway.lifecycle.tasks;
     tasks.spawn(events::run(Arc::clone(gateway), inbox));
     tasks.spawn(devices::keep(gateway.devices.clone(), gateway.lifecycle.clone()));
     tasks.spawn(approvals::run(questions, Arc::clone(gateway)));
+    tasks.spawn(heartbeats::run(Arc::clone(gateway), wakes));
     tasks.spawn(reload::follow(Arc::clone(gateway), overrides, sender));
     tasks.spawn(http::accept(Arc::clone(gateway), listener));
 }

@@ -24,7 +24,7 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use crate::{conn::Caller, state::Gateway};
+use crate::{conn::Caller, heartbeats::Beat, state::Gateway};
 
 mod conversations;
 mod translate;
@@ -179,6 +179,11 @@ impl Events {
             push(&mut out, (Version::V3, To::Readers), "chat", &older);
         }
         self.deliver_in(session, &out);
+    }
+
+    /// Tells everyone how a heartbeat went.
+    pub(crate) fn announce_heartbeat(&self, beat: &Beat) {
+        self.announce("heartbeat", beat, None, (To::Everyone, Slow::Drop));
     }
 
     /// Tells the operators that hold `scope`. A connection whose outbox is full misses it.

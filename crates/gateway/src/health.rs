@@ -57,7 +57,7 @@ fn payload(config: &Config, store: &Store, clock: &dyn Clock) -> Box<RawValue> {
             name: agent.name.clone(),
             is_default: agent.id == *default,
             heartbeat: HeartbeatHealth {
-                enabled: agent.heartbeat_every.is_some(),
+                enabled: agent.heartbeat.runs && agent.heartbeat_every.is_some(),
                 every: agent.heartbeat_every_text.clone(),
                 every_ms: agent.heartbeat_every.map(millis),
                 prompt: String::new(),

@@ -48,6 +48,7 @@ mod waiting;
 
 pub(crate) use probes::Probe;
 pub(crate) use responses::Recent;
+pub(crate) use tools_invoke::Calls;
 pub(crate) use waiting::Ticket;
 use waiting::Waiting;
 

@@ -59,6 +59,7 @@ mod config_schema;
 mod config_schema_lookup;
 mod config_set;
 mod connect;
+mod cursor;
 mod device_pair_approve;
 mod device_pair_list;
 mod device_pair_reject;
@@ -107,6 +108,7 @@ mod sandbox_recreate;
 mod session_row;
 mod session_target;
 mod sessions_abort;
+mod sessions_branches;
 mod sessions_compact;
 mod sessions_create;
 mod sessions_delete;
@@ -117,11 +119,15 @@ mod sessions_patch;
 mod sessions_preview;
 mod sessions_reset;
 mod sessions_resolve;
+mod sessions_rewind;
+mod sessions_search;
 mod sessions_send;
 mod sessions_subscribe;
 mod sessions_usage;
 mod sessions_usage_logs;
 mod sessions_usage_timeseries;
+mod set_heartbeats;
+mod shorten;
 mod skills_bins;
 mod skills_install;
 mod skills_status;
@@ -245,6 +251,7 @@ pub(crate) fn router() -> Router {
         .with::<system_presence::SystemPresence>()
         .with::<system_event::SystemEvent>()
         .with::<last_heartbeat::LastHeartbeat>()
+        .with::<set_heartbeats::SetHeartbeats>()
         .with::<wake::Wake>()
         .with::<update_status::UpdateStatus>()
         .with::<update_run::UpdateRun>()
@@ -352,6 +359,11 @@ fn pages(router: Router) -> Router {
         .with::<sessions_send::SessionsSend>()
         .with::<sessions_abort::SessionsAbort>()
         .with::<sessions_describe::SessionsDescribe>()
+        .with::<sessions_search::SessionsSearch>()
+        .with::<sessions_rewind::SessionsRewind>()
+        .with::<sessions_rewind::SessionsFork>()
+        .with::<sessions_branches::SessionsBranchesList>()
+        .with::<sessions_branches::SessionsBranchesSwitch>()
         .with::<commands_list::CommandsList>()
         .with::<tools_catalog::ToolsCatalog>()
         .with::<tools_effective::ToolsEffective>()

@@ -10,9 +10,9 @@ use tokio::sync::watch;
 
 use crate::{
     app::Asked, approvals::Approvals, audit::Audit, auth::Gate, dedupe::Conflicts,
-    devices::Devices, events::Events, health::HealthCache, http, lifecycle::Lifecycle,
-    metrics::Metrics, nodes::Nodes, presence::Roster, readers::Readers, rpc::Router,
-    wizards::Wizards,
+    devices::Devices, events::Events, health::HealthCache, heartbeats::Heartbeats, http,
+    lifecycle::Lifecycle, metrics::Metrics, nodes::Nodes, presence::Roster, readers::Readers,
+    rpc::Router, wizards::Wizards,
 };
 
 /// What every method, endpoint and connection may reach.
@@ -43,6 +43,8 @@ pub(crate) struct Gateway {
     pub(crate) readers: Readers,
     /// The fan-out.
     pub(crate) events: Events,
+    /// What wakes agents.
+    pub(crate) heartbeats: Heartbeats,
     /// Who is there.
     pub(crate) roster: Roster,
     /// The health payload.
@@ -57,6 +59,8 @@ pub(crate) struct Gateway {
     pub(crate) wizards: Wizards,
     /// Which conversations the latest responses were of.
     pub(crate) responses: http::Recent,
+    /// Calls of tools over HTTP.
+    pub(crate) tool_calls: http::Calls,
     /// Methods.
     pub(crate) router: Router,
     /// Tasks and their end.

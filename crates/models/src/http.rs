@@ -71,22 +71,11 @@ impl Clients {
     }
 
     fn builder(&self) -> reqwest::ClientBuilder {
-        // Whoever runs `main` has installed a provider; a test may not have.
-        if CryptoProvider::get_default().is_none() {
-            // Losing the race to another thread leaves the same provider in place.
-            drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
-        }
-        reqwest::Client::builder()
+        builder()
             .connect_timeout(self.patience.connect)
             .read_timeout(self.patience.idle)
-            .redirect(reqwest::redirect::Policy::none())
             .pool_idle_timeout(IDLE_CONNECTION)
             .tcp_keepalive(KEEPALIVE)
-            .tcp_nodelay(true)
-            // Compressing servers hold tokens back.
-            .gzip(false)
-            .brotli(false)
-            .user_agent(concat!("openclaw/", env!("CARGO_PKG_VERSION")))
     }
 
     fn build_tls(&self) -> Result<reqwest::Client, HttpError> {
@@ -100,6 +89,22 @@ impl Clients {
             .build()
             .map_err(|error| HttpError::Plain(innermost(&error)))
     }
+}
+
+/// The beginning of a client: ready for TLS, follows no redirects, takes nothing compressed.
+pub fn builder() -> reqwest::ClientBuilder {
+    // Whoever runs `main` has installed a provider; a test may not have.
+    if CryptoProvider::get_default().is_none() {
+        // Losing the race to another thread leaves the same provider in place.
+        drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    }
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .tcp_nodelay(true)
+        // Compressing servers hold tokens back, and what is small may unfold to anything.
+        .gzip(false)
+        .brotli(false)
+        .user_agent(concat!("openclaw/", env!("CARGO_PKG_VERSION")))
 }
 
 /// The shared client for `url`, with standard patience.

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Events that version 3 knows and this server sends.
-const EVENTS_V3: [&str; 9] = [
+const EVENTS_V3: [&str; 15] = [
     "connect.challenge",
     "agent",
     "chat",
@@ -24,8 +24,14 @@ const EVENTS_V3: [&str; 9] = [
     "tick",
     "shutdown",
     "health",
+    "heartbeat",
+    "node.pair.requested",
+    "node.pair.resolved",
+    "node.invoke.request",
     "device.pair.requested",
     "device.pair.resolved",
+    "exec.approval.requested",
+    "exec.approval.resolved",
 ];
 
 /// Streams of `agent` events that version 3 knows.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Events that this server sends, as advertised to version 4.
-pub const NAMES: [&str; 16] = [
+pub const NAMES: [&str; 17] = [
     "connect.challenge",
     "agent",
     "chat",
@@ -14,6 +14,7 @@ pub const NAMES: [&str; 16] = [
     "tick",
     "shutdown",
     "health",
+    "heartbeat",
     "sessions.changed",
     "session.message",
     "device.pair.requested",

@@ -21,13 +21,16 @@ mod dotenv;
 mod entry;
 mod error;
 mod exec_approvals;
+mod fork;
 mod index;
 mod lock_file;
 mod log_file;
 mod node_host;
 mod nodes;
+mod pages;
 mod process;
 mod sandbox_registry;
+mod search;
 mod sessions;
 mod skills;
 mod state_lock;
@@ -58,8 +61,10 @@ pub use exec_approvals::{AllowUse, ApprovalsError, ApprovalsFile, ApprovalsSnaps
 pub use log_file::{LOG_DIR, LogFile, LogTail, log_path, tail_log};
 pub use node_host::{NodeGateway, NodeHost, NodeHostFile};
 pub use nodes::{NodeFile, NodeRecord};
+pub use pages::{Branch, Page, Span, Spot};
 pub use process::{ProcessUsage, process_usage};
 pub use sandbox_registry::{SandboxEntry, SandboxKind, SandboxRegistry};
+pub use search::{Found, Hit, Words};
 pub use sessions::{Archive, Sessions};
 pub use skills::{SkillFile, SkillRoot, SkillStamp, has_plain_dir, skill_files};
 pub use state_lock::lock_holder;
@@ -70,7 +75,7 @@ pub use told::{Teller, Told};
 pub use transcript::{
     Transcript,
     context::Context,
-    tail::{Tail, TailMessage},
+    tail::{Place, Tail, TailMessage},
 };
 pub use trash::set_aside;
 pub use upkeep::{Cleared, clear, make_private_dir, protect, try_writing};

@@ -14,6 +14,7 @@ use crate::{
     error::At,
     index::{Index, Urgency, file_time, is_file_stem},
     lock_file::lock,
+    pages::Outlines,
     store::{Inner, blocking},
     told::Readings,
     transcript::{line::Lines, tail},
@@ -268,6 +269,18 @@ impl Sessions {
 
     pub(crate) fn readings(&self) -> Arc<Readings> {
         Arc::clone(&self.store.readings)
+    }
+
+    pub(crate) fn writable(&self) -> Result<(), StoreError> {
+        self.store.writable()
+    }
+
+    pub(crate) fn now(&self) -> domain::UnixMillis {
+        self.store.options.clock.now()
+    }
+
+    pub(crate) fn outlines(&self) -> Arc<Outlines> {
+        Arc::clone(&self.store.outlines)
     }
 
     pub(crate) fn sessions_dir(&self) -> &Path {

@@ -17,6 +17,7 @@ use crate::{
     auth_profiles::{self, Failure},
     index::Index,
     lock_file::{Locks, lock},
+    pages::Outlines,
     state_lock::{StateLock, make_dir},
     syncer::{Dirty, Syncer},
     told::Readings,
@@ -49,6 +50,7 @@ pub(crate) struct Inner {
     indexes: Mutex<HashMap<PathBuf, Arc<Index>>>,
     prompt_cache: Arc<PromptCache>,
     pub(crate) readings: Arc<Readings>,
+    pub(crate) outlines: Arc<Outlines>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +98,7 @@ impl Store {
             indexes: Mutex::default(),
             prompt_cache: Arc::default(),
             readings: Arc::default(),
+            outlines: Arc::default(),
         }))
     }
 

@@ -6,6 +6,7 @@
 
 pub(crate) mod context;
 pub(crate) mod line;
+pub(crate) mod outline;
 pub(crate) mod repair;
 pub(crate) mod tail;
 
@@ -33,6 +34,9 @@ use crate::{
     lock_file::{Share, lock},
     syncer::{Dirty, Syncer},
 };
+
+/// What the note is called that a conversation goes on from an earlier line.
+const BRANCH_NOTE: &str = "openclaw:branch";
 
 /// An open conversation. One owner appends.
 #[derive(Debug)]
@@ -130,6 +134,30 @@ impl Transcript {
             self.read()?;
         }
         Ok(ids)
+    }
+
+    /// Goes on from the line `leaf`, or from the beginning. What came after it stays in the file,
+    /// on a branch that is left: the line that says so hangs on `leaf`, so that every program
+    /// that follows parents finds the way.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; nothing has changed then.
+    pub async fn go_on_from(&mut self, leaf: Option<EntryId>) -> Result<(), StoreError> {
+        let gate = Arc::clone(&self.share.gate);
+        {
+            let _appending = lock(&gate.appending);
+            self.file_at_its_end()?;
+        }
+        let left = std::mem::replace(&mut self.leaf, leaf);
+        let data = left.as_ref().map(|left| serde_json::json!({ "left": left }));
+        let note = Body::Custom { custom_type: BRANCH_NOTE.to_owned(), data };
+        if let Err(error) = self.append(vec![note]).await {
+            self.leaf = left;
+            return Err(error);
+        }
+        let _appending = lock(&gate.appending);
+        self.read()
     }
 
     /// Opens the file at `path`, in order and read. Blocks.

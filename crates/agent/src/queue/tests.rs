@@ -163,5 +163,7 @@ fn message(n: usize, text: &str) -> Submission {
         output_tokens_max: None,
         may_approve: false,
         origin: Origin::Person,
+        model: None,
+        is_heartbeat: false,
     }
 }

@@ -38,8 +38,13 @@ impl Session {
         self.io.lanes.resize(&config.agents);
         let now = self.io.clock.now();
         let Batch { submission, merged } = batch;
-        let entry = self.fresh_entry(&config, now, &submission).await?;
-        let candidates = brief::candidates(agent, chosen(&entry));
+        let is_heartbeat = submission.is_heartbeat;
+        let entry = if is_heartbeat {
+            self.io.store.sessions(&self.agent).update(&self.key, |_| ()).await?
+        } else {
+            self.fresh_entry(&config, now, &submission).await?
+        };
+        let candidates = brief::candidates(agent, submission.model.clone().or(chosen(&entry)));
         let thinking = submission.thinking.clone().or_else(|| entry.thinking_level.clone());
         let mut transcript = self.open(&entry, agent).await?;
         let mut lines = changes(transcript.context(), candidates.first(), thinking.as_deref());
@@ -53,7 +58,8 @@ impl Session {
         let halt = Halt::new(limit.map(|limit| Instant::now() + limit));
         let verbose = entry.verbose_level.as_deref().unwrap_or(&agent.verbose);
         let session_id = entry.session_id.clone();
-        let emitter = Arc::new(self.emitter(&submission.turn, session_id.clone(), verbose));
+        let emitter = self.emitter(&submission.turn, session_id.clone(), verbose);
+        let emitter = Arc::new(emitter.of_heartbeat(is_heartbeat));
         let (interject, inbox) = mpsc::channel(config.messages.queue.cap.max(1));
         let offer = self.offer(&config, agent).await;
         let brief = self.brief(&config, (agent, offer), &submission, (thinking, &entry));
@@ -69,8 +75,16 @@ impl Session {
         let Submission { turn: turn_id, origin, .. } = submission;
         self.table.started(&turn_id, &self.key, origin.trail());
         let started = now;
-        self.current =
-            Some(Current { turn: turn_id, merged, halt, interject, emitter, session_id, started });
+        self.current = Some(Current {
+            turn: turn_id,
+            merged,
+            halt,
+            interject,
+            emitter,
+            session_id,
+            started,
+            is_heartbeat,
+        });
         self.turns.spawn(in_lane(turn, origin, Arc::clone(&self.io)));
         Ok(())
     }

@@ -43,7 +43,8 @@ impl Session {
         };
         let mut joined = current.merged;
         if let Some(finished) = finished {
-            self.remember(&finished, &outcome.stop, ended).await;
+            let used = if current.is_heartbeat { None } else { Some(ended) };
+            self.remember(&finished, &outcome.stop, used).await;
             if let Some(last) = finished.last {
                 (outcome.provider, outcome.model) = (last.provider, last.model);
             }
@@ -79,9 +80,9 @@ impl Session {
         }
     }
 
-    /// Writes what the turn left behind into the index. Failure is logged: the conversation
-    /// itself is stored.
-    async fn remember(&self, finished: &Finished, stop: &Stop, now: UnixMillis) {
+    /// Writes what the turn left behind into the index, and when the conversation was used if it
+    /// was. Failure is logged: the conversation itself is stored.
+    async fn remember(&self, finished: &Finished, stop: &Stop, used: Option<UnixMillis>) {
         let aborted = matches!(stop, Stop::Aborted { .. });
         let config = self.io.config();
         let window = finished.last.as_ref().and_then(|last| {
@@ -94,7 +95,7 @@ impl Session {
             .store
             .sessions(&self.agent)
             .update(&self.key, |entry| {
-                entry.updated_at = entry.updated_at.max(now);
+                entry.updated_at = used.map_or(entry.updated_at, |now| entry.updated_at.max(now));
                 entry.aborted_last_run = Some(aborted);
                 if finished.compactions > 0 {
                     let count = entry.compaction_count.unwrap_or(0) + finished.compactions;

@@ -34,6 +34,11 @@ pub struct Submission {
     pub may_approve: bool,
     /// Who wrote it. Commands, and the choice of a queue mode, are for people.
     pub origin: Origin,
+    /// The model of this turn; `None`: the conversation's, or else the agent's.
+    pub model: Option<config::ModelRef>,
+    /// Whether it is the clock that wakes the agent, or something that happened. Such a turn does
+    /// not count as use of the conversation.
+    pub is_heartbeat: bool,
 }
 
 impl Submission {
@@ -52,6 +57,8 @@ impl Submission {
             output_tokens_max: None,
             may_approve: false,
             origin: Origin::Person,
+            model: None,
+            is_heartbeat: false,
         }
     }
 }

@@ -112,10 +112,12 @@ fn responses() -> Shape {
     object([
         ("enabled", flag()),
         ("maxBodyBytes", int(1)),
+        ("maxUrlParts", int(0)),
         (
             "files",
             object([
                 ("allowUrl", flag()),
+                ("urlAllowlist", texts()),
                 ("allowedMimes", texts()),
                 ("maxBytes", int(1)),
                 ("maxChars", int(1)),
@@ -131,6 +133,7 @@ fn responses() -> Shape {
             "images",
             object([
                 ("allowUrl", flag()),
+                ("urlAllowlist", texts()),
                 ("allowedMimes", texts()),
                 ("maxBytes", int(1)),
                 ("maxRedirects", int(0)),

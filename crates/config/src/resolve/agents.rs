@@ -9,7 +9,7 @@ use std::{
 use domain::AgentId;
 use serde_json::Value;
 
-use super::{sandbox, tools};
+use super::{heartbeat, sandbox, tools};
 use crate::{
     duration::{Unit, parse_duration},
     env::{Env, absolute},
@@ -129,6 +129,12 @@ impl Reader<'_> {
             compaction: compaction(defaults.at("compaction")),
             heartbeat_every: parse_duration(&every, Unit::Minutes).filter(|gap| !gap.is_zero()),
             heartbeat_every_text: every,
+            heartbeat: heartbeat::heartbeat(
+                self.root,
+                own.at("heartbeat"),
+                (&id, &self.paths.default),
+                self.catalogue,
+            ),
             sandbox: sandbox::mode(sandboxes),
             sandbox_settings: sandbox::sandbox(sandboxes, self.paths.locations),
             tools: tools::layers(

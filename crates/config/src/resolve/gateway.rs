@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::Secret;
 
+use super::intake;
 use crate::{
     env::{Env, absolute},
     locations::Locations,
@@ -31,6 +32,7 @@ pub(super) fn gateway(root: Node<'_>, locations: &Locations, env: &Env) -> Gatew
         control_ui: control_ui(node.at("controlUi"), locations),
         chat_completions: endpoint(node, "chatCompletions"),
         responses: endpoint(node, "responses"),
+        intake: intake::intake(node.at("http.endpoints.responses")),
         metrics: metrics(root),
         tools: HttpTools {
             allow: node.at("tools.allow").texts().unwrap_or_default(),

@@ -4,6 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use domain::Secret;
 
+use super::Intake;
+
 /// The server.
 #[derive(Clone, Debug)]
 pub struct Gateway {
@@ -23,6 +25,8 @@ pub struct Gateway {
     pub chat_completions: bool,
     /// Whether `POST /v1/responses` is served.
     pub responses: bool,
+    /// What requests to it may bring along.
+    pub intake: Intake,
     /// Whether `GET /api/diagnostics/prometheus` is served.
     pub metrics: bool,
     /// Which tools may be called by `POST /tools/invoke`.
@@ -69,6 +73,7 @@ impl Gateway {
             },
             chat_completions: false,
             responses: false,
+            intake: Intake::usual(),
             metrics: false,
             tools: HttpTools::default(),
             nodes: Nodes::default(),

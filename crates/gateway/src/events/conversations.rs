@@ -10,6 +10,7 @@ use domain::{AgentId, EntryId, SessionId, SessionKey, TurnId};
 use protocol::Version;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use store::Span;
 use tokio::sync::mpsc;
 
 use super::{Delivery, Events, Slow, To};
@@ -26,8 +27,6 @@ const MESSAGES_MAX: usize = 200;
 const PLACES_MAX: usize = 1024;
 /// Most bytes of messages looked at for one hint.
 const BYTES_MAX: usize = 6 << 20;
-/// Most bytes of a conversation that are counted when someone begins to watch it.
-const COUNTED_BYTES_MAX: usize = 64 << 20;
 
 /// The conversation that a hint is about.
 pub(super) type Hints = mpsc::Receiver<SessionKey>;
@@ -154,34 +153,37 @@ async fn read(gateway: &Gateway, key: &SessionKey, place: Option<Place>) -> Opti
     let index = gateway.sessions_of(key);
     let entry = index.get(key)?;
     let Some(mut place) = place else {
-        let all = index.tail(&entry, usize::MAX, COUNTED_BYTES_MAX).await.ok()?;
-        let newest = all.messages.last().and_then(|line| line.id.clone());
+        let page = index.page(&entry, Span::Newest { skip: 0, limit: 0 }, 0).await.ok()??;
         let session = entry.session_id.clone();
-        return Some(Place { session, newest, count: all.messages.len() });
+        return Some(Place { session, newest: page.newest, count: page.total });
     };
     if place.session != entry.session_id {
         place = Place { session: entry.session_id.clone(), newest: None, count: 0 };
     }
-    let tail = index.tail(&entry, MESSAGES_MAX, BYTES_MAX).await.ok()?;
-    let known = place
-        .newest
-        .as_ref()
-        .and_then(|newest| tail.messages.iter().rposition(|line| line.id.as_ref() == Some(newest)));
-    let fresh = known.map_or(0, |at| at + 1);
+    let since = Span::After { seq: place.count, id: place.newest.clone() };
+    let mut page = index.page(&entry, since, BYTES_MAX).await.ok()?;
+    if page.is_none() {
+        // It goes on from an earlier message, or there is more than one wants to hear.
+        let span = Span::Newest { skip: 0, limit: MESSAGES_MAX };
+        let mut newest = index.page(&entry, span, BYTES_MAX).await.ok()??;
+        let known = newest.messages.iter().rposition(|it| it.id == place.newest);
+        newest.messages.drain(..known.map_or(newest.messages.len(), |at| at + 1));
+        page = Some(newest);
+    }
+    let page = page?;
     let (row, agent) = (Rows::new(gateway).row(key, &entry), agent_of(gateway, key));
-    for line in tail.messages.into_iter().skip(fresh) {
-        place.count += 1;
-        place.newest.clone_from(&line.id);
+    for line in page.messages {
         let said = Said {
             session_key: key,
             agent_id: &agent,
             message_id: line.id.clone(),
-            message: shown_message(line),
-            message_seq: place.count,
+            message_seq: line.place.map_or(page.total, |place| place.seq),
+            message: shown_message(line, &entry.session_id),
             session: &row,
         };
         gateway.events.tell_newest("session.message", &said, To::MessageWatchers(key.clone()));
     }
+    (place.count, place.newest) = (page.total, page.newest);
     Some(place)
 }
 

@@ -134,6 +134,7 @@ struct Who {
     agent: Arc<str>,
     seq: u64,
     at: UnixMillis,
+    is_heartbeat: bool,
 }
 
 impl TurnView {
@@ -449,6 +450,10 @@ impl TurnView {
         payload: &P,
         (to, slow): (To, Slow),
     ) {
+        // What a heartbeat brings is told by those who judge it.
+        if name == "chat" && self.who.as_ref().is_some_and(|who| who.is_heartbeat) {
+            return;
+        }
         match EventText::new(name, payload, None) {
             Ok(text) => self.out.push(Delivery { version, text: Arc::new(text), to, slow }),
             Err(error) => warn!(name, %error, "event is no JSON"),
@@ -465,6 +470,7 @@ impl Who {
             agent: event.agent.as_str().into(),
             seq: event.seq,
             at: event.at,
+            is_heartbeat: event.is_heartbeat,
         }
     }
 
@@ -478,7 +484,7 @@ impl Who {
             agent_id: Arc::clone(&self.agent),
             seq: self.seq,
             ts: self.at.0,
-            is_heartbeat: false,
+            is_heartbeat: self.is_heartbeat,
         }
     }
 

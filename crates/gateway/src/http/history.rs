@@ -14,6 +14,7 @@ use domain::{EntryId, SessionKey};
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
 use serde_json::{json, value::RawValue};
+use store::Span;
 use tokio::{sync::mpsc, time::timeout};
 use tracing::warn;
 
@@ -209,14 +210,19 @@ async fn page(
 ) -> Result<Option<Found>, store::StoreError> {
     let index = gateway.sessions_of(session);
     let Some(entry) = index.get(session) else { return Ok(None) };
-    let tail = index.tail_before(&entry, wish.skip, wish.limit, BYTES_MAX).await?;
-    let messages = tail.messages.into_iter().map(|line| {
+    let span = Span::Newest { skip: wish.skip, limit: wish.limit };
+    let page = index.page(&entry, span, BYTES_MAX).await?.unwrap_or_default();
+    let messages = page.messages.into_iter().map(|line| {
         let spoken = serde_json::from_str::<Spoken<'_>>(line.message.get());
         let is_talk = spoken.is_ok_and(|it| matches!(&*it.role, "user" | "assistant"));
         let id = line.id.clone();
-        Message { json: shown_message(line), id, is_shown: wish.with_tools || is_talk }
+        Message {
+            json: shown_message(line, &entry.session_id),
+            id,
+            is_shown: wish.with_tools || is_talk,
+        }
     });
-    Ok(Some((messages.collect(), tail.truncated)))
+    Ok(Some((messages.collect(), page.before > 0)))
 }
 
 impl Wish {

@@ -16,12 +16,17 @@ use super::{
     reply::{self, Kind, Reply},
     run::{Begun, FAILED, Run, invalid, refused, words},
     target,
+    transcript::Prompt,
 };
-use crate::state::Gateway;
+use crate::{
+    fetch::{Fetcher, Reach},
+    state::Gateway,
+};
 
 mod answer;
 mod prompt;
 mod recent;
+mod remote;
 mod request;
 mod stream;
 
@@ -29,12 +34,11 @@ use answer::{Heading, Status};
 pub(crate) use recent::Recent;
 use request::ResponsesRequest;
 
-/// Largest request body: ten images of the largest size do not fit, two do.
-const BODY_BYTES_MAX: usize = 30 << 20;
-
 /// Answers a request whose sender was let in.
 pub(crate) async fn answer(gateway: Arc<Gateway>, headers: HeaderMap, body: Body) -> Reply {
-    let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await else {
+    let config = gateway.config();
+    let intake = &config.gateway.intake;
+    let Ok(body) = to_bytes(body, intake.body_bytes_max).await else {
         return invalid(StatusCode::PAYLOAD_TOO_LARGE, "payload too large");
     };
     let request = match ResponsesRequest::parse(&body) {
@@ -42,7 +46,16 @@ pub(crate) async fn answer(gateway: Arc<Gateway>, headers: HeaderMap, body: Body
         Err(text) => return invalid(StatusCode::BAD_REQUEST, &text),
     };
     drop(body);
-    let (submission, heading) = match prepared(&gateway, &headers, &request) {
+    let fetcher = Fetcher::new(Reach::Public);
+    let remotes = match remote::fetch(&request, intake, &fetcher).await {
+        Ok(remotes) => remotes,
+        Err(text) => return invalid(StatusCode::BAD_REQUEST, &text),
+    };
+    let prompt = match prompt::of(&request, intake, &remotes) {
+        Ok(prompt) => prompt,
+        Err(text) => return invalid(StatusCode::BAD_REQUEST, &text),
+    };
+    let (submission, heading) = match prepared(&gateway, &headers, &request, prompt) {
         Ok(prepared) => prepared,
         Err(text) => return invalid(StatusCode::BAD_REQUEST, &text),
     };
@@ -69,11 +82,11 @@ fn prepared(
     gateway: &Gateway,
     headers: &HeaderMap,
     request: &ResponsesRequest,
+    prompt: Prompt,
 ) -> Result<(Submission, Heading), String> {
     let asked = (Some(request.model.as_str()), request.user.as_deref());
     let target = target::of(gateway, headers, asked)?;
     let tools = client_tools::of(&request.tools, &request.tool_choice)?;
-    let prompt = prompt::of(request)?;
     let heading = Heading {
         id: format!("resp_{}", uuid::Uuid::new_v4()),
         message: format!("msg_{}", uuid::Uuid::new_v4()),

@@ -89,8 +89,8 @@ async fn route(gateway: Arc<Gateway>, remote: &Remote, request: Request<Body>) -
         if head.method != Method::GET {
             return reply::method_not_allowed("GET");
         }
-        if let Some(refused) = access::refusal(&gateway, remote, &head.headers) {
-            return refused;
+        if let Err(refused) = entered(&gateway, remote, &head, Scope::Read) {
+            return *refused;
         }
         return model.map_or_else(|| models::list(&gateway), |id| models::one(&gateway, id));
     }
@@ -98,24 +98,40 @@ async fn route(gateway: Arc<Gateway>, remote: &Remote, request: Request<Body>) -
         if head.method != Method::POST {
             return reply::method_not_allowed("POST");
         }
-        if let Some(refused) = access::refusal(&gateway, remote, &head.headers) {
-            return refused;
-        }
-        return marked(completions::answer(gateway, head.headers, body).await, None);
+        let user = match entered(&gateway, remote, &head, Scope::Write) {
+            Ok(user) => user,
+            Err(refused) => return *refused,
+        };
+        return marked(completions::answer(gateway, head.headers, body).await, user);
     }
     if config.gateway.responses && path == "/v1/responses" {
         if head.method != Method::POST {
             return reply::method_not_allowed("POST");
         }
-        if let Some(refused) = access::refusal(&gateway, remote, &head.headers) {
-            return refused;
-        }
-        return marked(responses::answer(gateway, head.headers, body).await, None);
+        let user = match entered(&gateway, remote, &head, Scope::Write) {
+            Ok(user) => user,
+            Err(refused) => return *refused,
+        };
+        return marked(responses::answer(gateway, head.headers, body).await, user);
     }
     if let Some(reply) = own(&gateway, remote, &head, body).await {
         return reply;
     }
     ui::answer(&gateway, remote, &head).await.unwrap_or_else(reply::not_found)
+}
+
+/// Lets someone in who may do what `scope` stands for; gives who they are, where a proxy says so.
+fn entered(
+    gateway: &Gateway,
+    remote: &Remote,
+    head: &Parts,
+    scope: Scope,
+) -> Result<Option<String>, Box<Reply>> {
+    let entrant = access::admitted(gateway, remote, &head.headers)?;
+    match entrant.lacking(scope) {
+        Some(refused) => Err(Box::new(marked(refused, entrant.user))),
+        None => Ok(entrant.user),
+    }
 }
 
 /// Endpoints of our own API; `None` when there is none under this path.
@@ -150,7 +166,10 @@ async fn own(gateway: &Arc<Gateway>, remote: &Remote, head: &Parts, body: Body) 
     let reply = match (path, session) {
         (_, Some((key, Verb::Kill))) => history::kill(gateway, &key).await,
         (_, Some((key, Verb::History))) => history::read(gateway, &key, query, &head.headers).await,
-        ("/tools/invoke", None) => tools_invoke::answer(gateway, &head.headers, body).await,
+        ("/tools/invoke", None) => {
+            let user = entrant.user.as_deref();
+            tools_invoke::answer(gateway, user, (&head.headers, body)).await
+        }
         _ => metrics::answer(gateway).await,
     };
     Some(marked(reply, entrant.user))

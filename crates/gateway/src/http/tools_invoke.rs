@@ -8,18 +8,23 @@ use std::{sync::Arc, time::Duration};
 use agent::{Invocation, Invoked};
 use axum::{
     body::{Body, to_bytes},
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
 };
 use config::HttpTools;
 use domain::{AgentId, CallResult};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
+pub(crate) use self::calls::Calls;
+use self::calls::{Claim, Told};
 use super::{
     reply::{self, Reply},
     run::{invalid, refused},
 };
 use crate::{audit::Target, state::Gateway};
+
+mod calls;
 
 /// Largest request body.
 const BODY_BYTES_MAX: usize = 2 << 20;
@@ -53,10 +58,16 @@ struct Asked {
     session_key: Option<String>,
     agent_id: Option<String>,
     dry_run: bool,
+    /// The same key with the same request is the same call.
+    idempotency_key: Option<String>,
 }
 
 /// Answers a request whose sender was let in.
-pub(crate) async fn answer(gateway: &Arc<Gateway>, headers: &HeaderMap, body: Body) -> Reply {
+pub(crate) async fn answer(
+    gateway: &Arc<Gateway>,
+    user: Option<&str>,
+    (headers, body): (&HeaderMap, Body),
+) -> Reply {
     let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await else {
         return invalid(StatusCode::PAYLOAD_TOO_LARGE, "payload too large");
     };
@@ -64,6 +75,7 @@ pub(crate) async fn answer(gateway: &Arc<Gateway>, headers: &HeaderMap, body: Bo
         Ok(asked) => asked,
         Err(error) => return invalid(StatusCode::BAD_REQUEST, &error.to_string()),
     };
+    let digest: [u8; 32] = Sha256::digest(&body).into();
     drop(body);
     let named = [&asked.name, &asked.tool].into_iter().flatten().map(|name| name.trim());
     let Some(tool) = named.into_iter().find(|name| !name.is_empty()).map(str::to_owned) else {
@@ -88,23 +100,62 @@ pub(crate) async fn answer(gateway: &Arc<Gateway>, headers: &HeaderMap, body: Bo
         withheld: withheld(&gateway.config().gateway.tools),
         patience: PATIENCE,
     };
-    let invoked = gateway.sessions.invoke(invocation).await;
-    let mut reply = match invoked {
-        Ok(invoked) => told(&tool, invoked),
-        Err(error) => refused(&error),
-    };
+    let key = asked.idempotency_key.map(|key| format!("{} {key}", user.unwrap_or_default()));
+    let mut reply = once(gateway, invocation, key.map(|key| (key, digest))).await;
     reply.extensions_mut().insert(Target(tool));
     reply
 }
 
-fn told(tool: &str, invoked: Invoked) -> Reply {
+/// Makes the call, unless it was made before under the same key.
+async fn once(gateway: &Gateway, invocation: Invocation, key: Option<(String, [u8; 32])>) -> Reply {
+    let keeper = match key
+        .map(|(key, digest)| gateway.tool_calls.claim(key, digest, tokio::time::Instant::now()))
+    {
+        None => None,
+        Some(Claim::First(keeper)) => Some(keeper),
+        Some(Claim::Again(mut answer)) => {
+            return match answer.wait_for(Option::is_some).await.ok().and_then(|it| it.clone()) {
+                Some(told) => reply::json(told.0, &told.1),
+                None => conflict("the first call with this key was given up"),
+            };
+        }
+        Some(Claim::Other) => return conflict("the key stands for another call"),
+    };
+    let Some(_place) = gateway.tool_calls.enter() else { return too_many() };
+    let tool = invocation.tool.clone();
+    match gateway.sessions.invoke(invocation).await {
+        Ok(invoked) => {
+            let told = told(&tool, invoked);
+            if let Some(keeper) = keeper {
+                keeper.keep(&told);
+            }
+            reply::json(told.0, &told.1)
+        }
+        Err(error) => refused(&error),
+    }
+}
+
+fn conflict(text: &str) -> Reply {
+    let (status, body) = fault(StatusCode::CONFLICT, "conflict", text);
+    reply::json(status, &body)
+}
+
+fn too_many() -> Reply {
+    let text = "too many tools run; try again in a moment";
+    let (status, body) = fault(StatusCode::TOO_MANY_REQUESTS, "rate_limited", text);
+    let mut reply = reply::json(status, &body);
+    reply.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    reply
+}
+
+fn told(tool: &str, invoked: Invoked) -> Told {
     match invoked {
         Invoked::Ran(result) if !result.is_error => {
             let mut shown = json!({"content": result.content});
             if let Some(details) = result.details {
                 shown["details"] = details;
             }
-            reply::json(StatusCode::OK, &json!({"ok": true, "result": shown}))
+            (StatusCode::OK, json!({"ok": true, "result": shown}))
         }
         Invoked::Ran(result) => {
             tracing::debug!(tool, "tool failed: {}", result.content.joined_text());
@@ -129,8 +180,8 @@ fn reason(result: &CallResult) -> String {
     told.map_or_else(|| result.content.joined_text(), str::to_owned)
 }
 
-fn fault(status: StatusCode, kind: &str, message: &str) -> Reply {
-    reply::json(status, &json!({"ok": false, "error": {"type": kind, "message": message}}))
+fn fault(status: StatusCode, kind: &str, message: &str) -> Told {
+    (status, json!({"ok": false, "error": {"type": kind, "message": message}}))
 }
 
 fn channel(headers: &HeaderMap) -> String {

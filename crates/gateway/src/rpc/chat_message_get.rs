@@ -9,8 +9,6 @@ use super::{Cx, Kind, Method, RpcError, chat_history::shown_message, session_tar
 
 /// Most characters of one message, when nobody says.
 const CHARS_DEFAULT: usize = 500_000;
-/// How much of a conversation is looked through.
-const BYTES_MAX: usize = 64 << 20;
 
 pub(super) struct ChatMessageGet;
 
@@ -49,11 +47,10 @@ impl Method for ChatMessageGet {
         let key = cx.gateway.session_key(&params.session_key, agent.as_ref());
         let index = cx.gateway.sessions_of(&key);
         let Some(entry) = index.get(&key) else { return Ok(unavailable("not_found")) };
-        let tail = index.tail(&entry, usize::MAX, BYTES_MAX).await?;
-        let is_meant = |id: &domain::EntryId| id.as_str() == params.message_id;
-        let found = tail.messages.into_iter().find(|line| line.id.as_ref().is_some_and(is_meant));
-        let Some(line) = found else { return Ok(unavailable("not_found")) };
-        let message = shown_message(line);
+        let id = domain::EntryId::new(params.message_id);
+        let Some(spot) = index.spot(&entry, id).await? else { return Ok(unavailable("not_found")) };
+        let line = spot.message;
+        let message = shown_message(line, &entry.session_id);
         let chars_max = params.max_chars.unwrap_or(CHARS_DEFAULT);
         if message.get().chars().nth(chars_max).is_some() {
             return Ok(unavailable("oversized"));

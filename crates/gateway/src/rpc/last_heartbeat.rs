@@ -5,8 +5,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Cx, Kind, Method, RpcError};
+use crate::heartbeats::Beat;
 
-/// Tells it. No heartbeat runs yet, so there was none.
+/// Tells it; `null` when there was none since the gateway began.
 pub(super) struct LastHeartbeat;
 
 #[derive(Deserialize, JsonSchema)]
@@ -18,9 +19,9 @@ impl Method for LastHeartbeat {
     const SCOPE: Scope = Scope::Read;
     const KIND: Kind = Kind::Read;
     type Params = Params;
-    type Reply = Option<()>;
+    type Reply = Option<Beat>;
 
-    async fn call(_: Cx, _: Params) -> Result<Self::Reply, RpcError> {
-        Ok(None)
+    async fn call(cx: Cx, _: Params) -> Result<Self::Reply, RpcError> {
+        Ok(cx.gateway.heartbeats.last())
     }
 }

@@ -12,7 +12,7 @@ pub(super) struct Later {
     pub(super) feature: &'static str,
 }
 
-const GROUPS: [(&str, &str); 23] = [
+const GROUPS: [(&str, &str); 22] = [
     ("channels.", "chat services"),
     ("web.login.", "chat services"),
     ("cron.", "scheduled jobs"),
@@ -28,7 +28,6 @@ const GROUPS: [(&str, &str); 23] = [
     ("plugins.", "plugins"),
     ("memory.", "memories"),
     ("users.", "profiles of persons"),
-    ("sessions.branches.", "branches of conversations"),
     ("node.pending.", "errands for telephones that sleep"),
     ("node.pluginTools.", "plugins of nodes"),
     ("node.pluginSurface.", "plugins of nodes"),
@@ -37,14 +36,8 @@ const GROUPS: [(&str, &str); 23] = [
     ("exec.approval.grants.", "standing grants for scheduled jobs"),
     ("environments.session.", "sessions on nodes"),
 ];
-const SINGLE: [(&str, &str); 6] = [
-    ("send", "chat services"),
-    ("poll", "chat services"),
-    ("message.action", "chat services"),
-    ("set-heartbeats", "heartbeats"),
-    ("sessions.fork", "branches of conversations"),
-    ("sessions.rewind", "branches of conversations"),
-];
+const SINGLE: [(&str, &str); 3] =
+    [("send", "chat services"), ("poll", "chat services"), ("message.action", "chat services")];
 
 /// Those that nodes call; `node.pluginSurface` is asked for on the other side.
 const OF_NODES: [&str; 5] = [

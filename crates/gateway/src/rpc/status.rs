@@ -167,7 +167,7 @@ pub(crate) fn reply(gateway: &Gateway) -> Reply {
 fn heartbeats(config: &config::Config) -> Heartbeats {
     let agents = config.agents.list.iter().map(|agent| Heartbeat {
         agent_id: agent.id.to_string(),
-        enabled: agent.heartbeat_every.is_some(),
+        enabled: agent.heartbeat.runs && agent.heartbeat_every.is_some(),
         every: agent.heartbeat_every_text.clone(),
         every_ms: agent.heartbeat_every.and_then(|every| u64::try_from(every.as_millis()).ok()),
     });

@@ -1,6 +1,6 @@
-//! `wake`: has the agent look at something, now or with its next message.
+//! `wake`: has the agent look at something, now or with its next heartbeat or message.
 
-use domain::{AgentId, Content, Scope, TurnId};
+use domain::{AgentId, Scope};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -48,14 +48,15 @@ impl Method for Wake {
         let agent = params.agent_id.as_deref().map(AgentId::normalise);
         let key = params.session_key.as_deref().unwrap_or("main");
         let session = gateway.session_key(key, agent.as_ref());
+        let config = gateway.config();
+        let owner = session.agent().unwrap_or_else(|| config.agents.default.clone());
+        if config.agents.get(&owner).is_none() {
+            return Err(RpcError::invalid(format!("unknown agent id \"{owner}\"")));
+        }
+        gateway.sessions.notify(&session, text.to_owned());
         match params.mode {
-            Mode::NextHeartbeat => gateway.sessions.notify(&session, text.to_owned()),
-            Mode::Now => {
-                let turn = TurnId::new(uuid::Uuid::new_v4().to_string());
-                let content = Content::text(format!("System event: {text}"));
-                let submission = agent::Submission::of(turn, session, content);
-                gateway.sessions.submit(submission).await?;
-            }
+            Mode::NextHeartbeat => {}
+            Mode::Now => gateway.heartbeats.wake(owner, session),
         }
         Ok(Reply { ok: true })
     }

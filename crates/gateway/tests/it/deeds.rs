@@ -58,6 +58,30 @@ async fn a_tool_is_called_by_the_same_door_as_in_a_turn() {
 }
 
 #[tokio::test]
+async fn the_same_call_under_the_same_key_is_made_once() {
+    let server = Server::plain().await;
+    let workspace = server.home.state_dir().join("workspace");
+    std::fs::create_dir_all(&workspace).unwrap();
+    std::fs::write(workspace.join("note.txt"), "one").unwrap();
+    let edit = |key: &str, new: &str| {
+        let args = json!({"path": "note.txt", "oldText": "one", "newText": new});
+        json!({"tool": "edit", "args": args, "idempotencyKey": key})
+    };
+
+    let first = invoke(&server, edit("k1", "two")).await;
+    let again = invoke(&server, edit("k1", "two")).await;
+    let other = invoke(&server, edit("k1", "three")).await;
+    let anew = invoke(&server, edit("k2", "two")).await;
+
+    assert_eq!(first.status, 200, "{}", first.body);
+    assert_eq!((again.status, again.body), (200, first.body));
+    assert_eq!((other.status, &other.json()["error"]["type"]), (409, &json!("conflict")));
+    // There is no `one` any more.
+    assert_eq!(anew.status, 500, "{}", anew.body);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn commands_are_out_of_reach_of_a_bare_request_until_the_config_says_otherwise() {
     let exec = json!({"tool": "bash", "args": {"command": "echo out"}});
     let server = Server::plain().await;

@@ -24,8 +24,12 @@ async fn connect(server: &Server, headers: &[(&'static str, &str)], params: &Val
 }
 
 async fn get(server: &Server, path: &str, head: &str) -> String {
+    send(server, &format!("GET {path}"), head, "").await
+}
+
+async fn send(server: &Server, line: &str, head: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(server.running.addr).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\n{head}Connection: close\r\n\r\n");
+    let request = format!("{line} HTTP/1.1\r\n{head}Connection: close\r\n\r\n{body}");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
@@ -68,6 +72,31 @@ async fn a_trusted_proxy_says_who_comes_and_how_far() {
     assert_eq!(direct["error"]["details"]["authReason"], "trusted_proxy_missing_header");
     assert_eq!(device["ok"], true, "{device}");
     assert_eq!(admin["error"]["details"]["code"], "PAIRING_REQUIRED");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_proxy_narrows_what_may_be_asked_for_over_http() {
+    let proxy = json!({"userHeader": "X-User", "allowLoopback": true});
+    let auth = json!({"mode": "trusted-proxy", "trustedProxy": proxy});
+    let server = with_gateway(json!({"auth": auth, "trustedProxies": ["127.0.0.1"]})).await;
+    let full = "Host: claw.example\r\nX-Forwarded-For: 198.51.100.7\r\nX-User: mo\r\n";
+    let narrow = format!("{full}X-OpenClaw-Scopes: operator.read\r\n");
+    let chat = |head: &str| {
+        let head = format!("{head}Content-Length: 2\r\n");
+        let server = &server;
+        async move { send(server, "POST /v1/chat/completions", &head, "{}").await }
+    };
+
+    let models = get(&server, "/v1/models", &narrow).await;
+    let read_only = chat(&narrow).await;
+    let whole = chat(full).await;
+
+    assert!(models.starts_with("HTTP/1.1 200"), "{models}");
+    assert!(read_only.starts_with("HTTP/1.1 403"), "{read_only}");
+    assert!(read_only.contains("\"missingScope\":\"operator.write\""), "{read_only}");
+    // It may ask; there is nothing to answer.
+    assert!(whole.starts_with("HTTP/1.1 400"), "{whole}");
     server.stop().await;
 }
 

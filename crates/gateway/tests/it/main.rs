@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests stop where something is wrong")]
 
 mod agents;
+mod branches;
 mod chat;
 mod client;
 mod deeds;
@@ -11,6 +12,7 @@ mod devices;
 mod doors;
 mod floods;
 mod handshake;
+mod heartbeats;
 mod hostile;
 mod http;
 mod load;

@@ -42,13 +42,11 @@ async fn a_note_waits_for_the_next_message_and_a_call_to_wake_does_not() {
     client.call("wake", json!({"mode": "now", "text": "look at the door"})).await;
     client.until(|it| it["event"] == "chat" && it["payload"]["state"] == "final").await;
     let blank = client.call("wake", json!({"mode": "now", "text": " "})).await;
-    let heartbeat = client.call("last-heartbeat", json!({})).await;
 
     let said = llm.request(0).last_user().to_owned();
     assert!(said.contains("the door opened") && said.contains("look at the door"), "{said}");
     assert!(roster.as_array().unwrap().iter().any(|it| it["text"] == "the door opened"));
     assert_eq!((blank["ok"].as_bool(), llm.count()), (Some(false), 1));
-    assert!(heartbeat.is_null());
     server.stop().await;
 }
 

@@ -183,3 +183,37 @@ async fn what_cannot_be_done_is_told_by_status() {
     assert_eq!(closed.status, 401);
     server.stop().await;
 }
+
+#[tokio::test]
+async fn what_is_near_the_gateway_is_not_fetched_for_anybody() {
+    let llm = Llm::script([]);
+    let server = server(&llm).await;
+    let ask = |part: Value| json!({"model": "m", "input": [{"role": "user", "content": [part]}]});
+    let image = |url: &str| ask(json!({"type": "input_image", "image_url": url}));
+    let near = format!("http://localhost:{}/healthz", server.running.addr.port());
+    let many: Vec<Value> = (0..9)
+        .map(|n| json!({"type": "input_image", "image_url": format!("https://example.org/{n}")}))
+        .collect();
+
+    let own = post(&server, RESPONSES, &image(&near)).await;
+    let cloud = post(&server, RESPONSES, &image("http://169.254.169.254/latest/meta-data")).await;
+    let file =
+        json!({"type": "input_file", "source": {"type": "url", "url": "file:///etc/passwd"}});
+    let file = post(&server, RESPONSES, &ask(file)).await;
+    let many = json!({"model": "m", "input": [{"role": "user", "content": many}]});
+    let many = post(&server, RESPONSES, &many).await;
+
+    let place = "input.0.content.0: what its URL names";
+    let refused = |host: &str| format!("{place} the host `{host}` is not on the public network");
+    for (answer, expected) in [
+        (own, refused("localhost")),
+        (cloud, refused("169.254.169.254")),
+        (file, "input.0.content.0: its URL is neither http, https nor base64 data".to_owned()),
+        (many, "input: at most 8 URLs are fetched".to_owned()),
+    ] {
+        let error = json!({"message": expected, "type": "invalid_request_error"});
+        assert_eq!((answer.status, &answer.json()["error"]), (400, &error));
+    }
+    assert_eq!(llm.count(), 0);
+    server.stop().await;
+}

@@ -62,7 +62,7 @@ enum Parent<'a> {
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[derive(Deserialize)]
-struct Header {
+pub(crate) struct Header {
     #[serde(rename = "type")]
     kind: String,
     #[serde(default, rename = "id")]
@@ -78,6 +78,20 @@ impl Fields<'_> {
 
     pub(crate) fn id(&self) -> Option<&str> {
         self.id.as_ref().map(|id| &*id.0)
+    }
+
+    /// The line before it. Absent and unknown parents mean the `previous` line, so that a lost
+    /// line does not take all before it along.
+    pub(crate) fn parent<N: Copy>(
+        &self,
+        previous: Option<N>,
+        find: impl FnOnce(&str) -> Option<N>,
+    ) -> Option<N> {
+        match &self.parent_id {
+            Parent::Of(id) => find(&id.0).or(previous),
+            Parent::Root => None,
+            Parent::Absent => previous,
+        }
     }
 
     /// Whether the line says what is before it, be it nothing.
@@ -116,7 +130,7 @@ impl<'a> Lines<'a> {
             lines.entries.push(Line { raw, fields, parent: None });
         }
         for (at, line) in lines.entries.iter().enumerate() {
-            parents.push(parent_of(at, &line.fields, &by_id));
+            parents.push(line.fields.parent(at.checked_sub(1), |id| by_id.get(id).copied()));
             if let Some(id) = line.fields.id() {
                 by_id.insert(id, at);
             }
@@ -138,7 +152,11 @@ impl<'a> Lines<'a> {
 
     /// Positions from the root to the last line, along its branch.
     pub(crate) fn path(&self) -> Vec<usize> {
-        let last = self.entries.len().checked_sub(1);
+        self.path_to(self.entries.len().checked_sub(1))
+    }
+
+    /// Positions from the root to `last`, along its branch.
+    pub(crate) fn path_to(&self, last: Option<usize>) -> Vec<usize> {
         let mut path: Vec<usize> =
             std::iter::successors(last, |at| self.entries.get(*at)?.parent).collect();
         path.reverse();
@@ -146,23 +164,12 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// The line before the one at `at`. Absent and unknown parents mean the previous line, so
-/// that a lost line does not take all before it along.
-fn parent_of(at: usize, fields: &Fields<'_>, by_id: &HashMap<&str, usize>) -> Option<usize> {
-    let previous = at.checked_sub(1);
-    match &fields.parent_id {
-        Parent::Of(id) => by_id.get(&*id.0).copied().or(previous),
-        Parent::Root => None,
-        Parent::Absent => previous,
-    }
-}
-
-fn read_header(raw: &[u8]) -> Option<Header> {
+pub(crate) fn read_header(raw: &[u8]) -> Option<Header> {
     let header: Header = serde_json::from_slice(raw).ok()?;
     (header.kind == "session").then_some(header)
 }
 
-fn read_fields(raw: &[u8]) -> Option<Fields<'_>> {
+pub(crate) fn read_fields(raw: &[u8]) -> Option<Fields<'_>> {
     if raw.trim_ascii_start().first() != Some(&b'{') {
         return None;
     }

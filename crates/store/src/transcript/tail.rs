@@ -10,7 +10,8 @@ use crate::{StoreError, error::At};
 
 const BLOCK_BYTES: u64 = 256 * 1024;
 
-/// The newest messages of a transcript, in file order: branches and compaction do not matter.
+/// The newest messages of a transcript, in file order: branches and compaction do not matter. A
+/// quick look; who needs the branch reads [`crate::Page`]s.
 #[derive(Debug, Default)]
 pub struct Tail {
     /// Oldest first.
@@ -28,6 +29,29 @@ pub struct TailMessage {
     pub timestamp: Option<String>,
     /// The `message` field.
     pub message: Box<RawValue>,
+    /// Where it stands; not known to those who only look at the end of a file.
+    pub place: Option<Place>,
+}
+
+impl TailMessage {
+    /// Whether the message is of this role.
+    pub fn is_by(&self, role: &str) -> bool {
+        #[derive(Deserialize)]
+        struct Spoken<'a> {
+            #[serde(borrow)]
+            role: Cow<'a, str>,
+        }
+        serde_json::from_str::<Spoken<'_>>(self.message.get()).is_ok_and(|it| it.role == role)
+    }
+}
+
+/// Where a message stands in its transcript.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Counts the messages of the branch, from 1.
+    pub seq: usize,
+    /// Counts the lines of the file; the header is 0.
+    pub line: usize,
 }
 
 #[derive(Deserialize)]
@@ -94,7 +118,8 @@ pub(crate) fn read(
     Ok(Tail { messages: newest_first, truncated })
 }
 
-fn message_of(line: &[u8]) -> Option<TailMessage> {
+/// The message of a line that has one.
+pub(crate) fn message_of(line: &[u8]) -> Option<TailMessage> {
     if line.is_empty() {
         return None;
     }
@@ -106,6 +131,7 @@ fn message_of(line: &[u8]) -> Option<TailMessage> {
         id: line.id.map(|id| EntryId::new(&*id)),
         timestamp: line.timestamp.and_then(|raw| serde_json::from_str(raw.get()).ok()),
         message: line.message.to_owned(),
+        place: None,
     })
 }
 

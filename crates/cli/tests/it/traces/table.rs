@@ -144,7 +144,11 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
         "*.payload.{hostDesktop,degradedSecretOwners,degradedPlugins,tasks,taskAudit,processMemory,workerPools,pid,shutdownBudget}",
         "status of what is not there",
     ),
-    row("v4/status", "*.payload.heartbeat.agents[].waitingForRoute", "heartbeats come later"),
+    row(
+        "v4/status",
+        "*.payload.heartbeat.agents[].waitingForRoute",
+        "heartbeats wait for no route: what they bring goes to open pages",
+    ),
     row(
         "v4/status",
         "*.recent[].{cacheRead,cacheWrite,totalTokensFresh,configuredModel,selectedModel,modelSelectionReason,runtime}",
@@ -172,13 +176,13 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     ),
     row(
         "v4/*",
-        "*:chat.history.payload.messages[].{content,idempotencyKey,responseId,openclawAbort,__openclaw.senderIsOwner,__openclaw.transport,__openclaw.idempotencyKey,__openclaw.transcriptPosition,__openclaw.seq,__openclaw.runId}",
-        "transcripts are kept in the form of 2026.2; marks are id and time",
+        "*:chat.history.payload.messages[].{content,idempotencyKey,responseId,openclawAbort,__openclaw.senderIsOwner,__openclaw.transport,__openclaw.idempotencyKey,__openclaw.runId}",
+        "transcripts are kept in the form of 2026.2; marks are id, time and place",
     ),
     row(
         "v4/*",
-        "*:chat.history.payload.{pendingInputs,deltaCursor,totalMessages,defaults.+,sessionInfo,activity,nextOffset}",
-        "paging and deltas of a history come with the Control UI",
+        "*:chat.history.payload.{pendingInputs,defaults.+,sessionInfo,sessionInfo.*,activity,nextOffset}",
+        "rows of sessions have the form of 2026.2; what waits behind a turn is not told",
     ),
     row(
         "v4/*",

@@ -17,6 +17,7 @@ fn event(seq: u64, body: EventBody) -> Event {
         seq,
         at: UnixMillis(1000),
         verbose: "off".into(),
+        is_heartbeat: false,
         body,
     }
 }

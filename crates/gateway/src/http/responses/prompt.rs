@@ -1,30 +1,26 @@
 //! From the items of a request to one message for the agent. Pure.
 //!
-//! Text files go to the system prompt, marked as what they are; images go with the message.
-//! Nothing is fetched: a request brings what it is about.
+//! Text files go to the system prompt, marked as what they are; images go with the message. What is
+//! named by URL was fetched before ([`super::remote`]).
 
 use base64::Engine as _;
+use config::Intake;
 use domain::Part;
 use serde_json::Value;
 
-use super::ResponsesRequest;
+use super::{
+    ResponsesRequest,
+    remote::{Remote, Remotes, Sort},
+};
 use crate::http::transcript::{self, Prompt, Speaker};
 
-/// Bytes of one file.
-const FILE_BYTES_MAX: usize = 5 << 20;
-/// Characters of one file that reach the model.
-const FILE_CHARS_MAX: usize = 60_000;
-/// Base64 of one image; 10 MiB of it.
-const IMAGE_CHARS_MAX: usize = (10 << 20) / 3 * 4 + 4;
-/// Images and files of one request.
+/// Images and files of one message.
 const PARTS_MAX: usize = 16;
-const IMAGE_TYPES: [&str; 4] = ["image/jpeg", "image/png", "image/gif", "image/webp"];
-const FILE_TYPES: [&str; 5] =
-    ["text/plain", "text/markdown", "text/html", "text/csv", "application/json"];
 
 /// What was read so far.
-#[derive(Default)]
-struct Reading {
+struct Reading<'a> {
+    intake: &'a Intake,
+    remotes: &'a Remotes,
     system: Vec<String>,
     files: Vec<String>,
     lines: Vec<transcript::Line>,
@@ -35,8 +31,13 @@ struct Reading {
 /// # Errors
 ///
 /// What to tell the client.
-pub(super) fn of(request: &ResponsesRequest) -> Result<Prompt, String> {
-    let mut reading = Reading::default();
+pub(super) fn of(
+    request: &ResponsesRequest,
+    intake: &Intake,
+    remotes: &Remotes,
+) -> Result<Prompt, String> {
+    let mut reading =
+        Reading { intake, remotes, system: Vec::new(), files: Vec::new(), lines: Vec::new() };
     reading.system.extend(request.instructions.clone());
     match &request.input {
         Value::String(text) => reading.say(Speaker::User, text.trim().to_owned(), Vec::new()),
@@ -54,7 +55,7 @@ pub(super) fn of(request: &ResponsesRequest) -> Result<Prompt, String> {
         .ok_or_else(|| "Missing user message in `input`.".to_owned())
 }
 
-impl Reading {
+impl Reading<'_> {
     fn item(&mut self, item: &Value) -> Result<(), String> {
         let text = |field: &str| item[field].as_str().unwrap_or_default().trim().to_owned();
         // A message may leave its type out.
@@ -116,18 +117,11 @@ impl Reading {
                 Ok(())
             }
             "input_image" => {
-                let (mime_type, data) = source(part, "image_url")?;
-                if !IMAGE_TYPES.contains(&mime_type.as_str()) {
-                    return Err(format!(": images of type \"{mime_type}\" are not taken"));
-                }
-                if data.len() > IMAGE_CHARS_MAX {
-                    return Err(": the image is larger than 10 MiB".to_owned());
-                }
-                images.push(Part::Image { data, mime_type });
+                images.push(self.image(part)?);
                 Ok(())
             }
             "input_file" => {
-                let file = file(part)?;
+                let file = self.file(part)?;
                 self.files.push(file);
                 Ok(())
             }
@@ -140,45 +134,73 @@ impl Reading {
     }
 }
 
-/// Type and base64 of a part: in `source`, or as a `data:` URL in `field`.
-fn source(part: &Value, field: &str) -> Result<(String, String), String> {
-    const FETCHED: &str = ": nothing is fetched; send the content itself, as base64";
-    let source = &part["source"];
-    if source["type"] == "base64" {
-        let mime_type = source["media_type"].as_str().unwrap_or_default().to_ascii_lowercase();
-        let data = source["data"].as_str().ok_or(".source.data: is missing")?;
-        return Ok((mime_type, data.to_owned()));
+impl Reading<'_> {
+    /// A picture, of a type that is taken.
+    fn image(&self, part: &Value) -> Result<Part, String> {
+        let limits = &self.intake.images;
+        let (mime_type, data) = self.source(Sort::Image, part)?;
+        if !limits.types.contains(&mime_type) {
+            return Err(format!(": images of type \"{mime_type}\" are not taken"));
+        }
+        if data.len() / 4 * 3 > limits.bytes_max.saturating_add(3) {
+            return Err(format!(": the image is larger than {} bytes", limits.bytes_max));
+        }
+        Ok(Part::Image { data, mime_type })
     }
-    let url = part[field].as_str().or_else(|| source["url"].as_str());
-    let data = url.ok_or(": has no source")?.strip_prefix("data:").ok_or(FETCHED)?;
-    let (mime_type, data) = data.split_once(";base64,").ok_or(FETCHED)?;
-    Ok((mime_type.to_ascii_lowercase(), data.to_owned()))
-}
 
-/// A text file, in marks that its own content cannot close.
-fn file(part: &Value) -> Result<String, String> {
-    let (mime_type, data) = source(part, "file_data")?;
-    let mime_type = mime_type.split(';').next().unwrap_or_default().trim();
-    if !FILE_TYPES.contains(&mime_type) {
-        return Err(format!(": files of type \"{mime_type}\" are not taken"));
+    /// A text file, in marks that its own content cannot close.
+    fn file(&self, part: &Value) -> Result<String, String> {
+        let limits = &self.intake.files;
+        let (mime_type, data) = self.source(Sort::File, part)?;
+        let mime_type = mime_type.split(';').next().unwrap_or_default().trim();
+        if !limits.types.iter().any(|it| it == mime_type) {
+            return Err(format!(": files of type \"{mime_type}\" are not taken"));
+        }
+        if mime_type == "application/pdf" {
+            return Err(": PDF files cannot be read yet; send their text".to_owned());
+        }
+        let bytes = base64::engine::general_purpose::STANDARD
+            .decode(data.trim())
+            .map_err(|_| ": is not base64".to_owned())?;
+        if bytes.len() > limits.bytes_max {
+            return Err(format!(": the file is larger than {} bytes", limits.bytes_max));
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        let text: String = text.chars().take(self.intake.file_chars_max).collect();
+        let name = part["filename"].as_str().or_else(|| part["source"]["filename"].as_str());
+        let in_url = || Remote::of(Sort::File, part).and_then(|it| it.file_name());
+        let name: String = name
+            .map(str::to_owned)
+            .or_else(in_url)
+            .unwrap_or_else(|| "file".to_owned())
+            .chars()
+            .filter(|c| !c.is_control() && !matches!(c, '"' | '<' | '>' | '&'))
+            .take(200)
+            .collect();
+        let text = text.replace("</file", "<\\/file");
+        Ok(format!("<file name=\"{name}\">\n{text}\n</file>"))
     }
-    let bytes = base64::engine::general_purpose::STANDARD
-        .decode(data.trim())
-        .map_err(|_| ": is not base64".to_owned())?;
-    if bytes.len() > FILE_BYTES_MAX {
-        return Err(": the file is larger than 5 MiB".to_owned());
+
+    /// Type and base64 of a part: in `source`, as a `data:` URL, or as it was fetched.
+    fn source(&self, sort: Sort, part: &Value) -> Result<(String, String), String> {
+        let source = &part["source"];
+        if source["type"] == "base64" {
+            let mime_type = source["media_type"].as_str().unwrap_or_default().to_ascii_lowercase();
+            let data = source["data"].as_str().ok_or(".source.data: is missing")?;
+            return Ok((mime_type, data.to_owned()));
+        }
+        if let Some(remote) = Remote::of(sort, part) {
+            return match self.remotes.get(&remote) {
+                Some(Ok(found)) => Ok(found.clone()),
+                Some(Err(text)) => Err(format!(": what its URL names {text}")),
+                None => Err(": nothing is fetched; send the content itself, as base64".to_owned()),
+            };
+        }
+        let url = sort.url(part).ok_or(": has no source")?;
+        let data = url.strip_prefix("data:").and_then(|data| data.split_once(";base64,"));
+        let (mime_type, data) = data.ok_or(": its URL is neither http, https nor base64 data")?;
+        Ok((mime_type.to_ascii_lowercase(), data.to_owned()))
     }
-    let text = String::from_utf8_lossy(&bytes);
-    let text: String = text.chars().take(FILE_CHARS_MAX).collect();
-    let name = part["filename"].as_str().or_else(|| part["source"]["filename"].as_str());
-    let name: String = name
-        .unwrap_or("file")
-        .chars()
-        .filter(|c| !c.is_control() && !matches!(c, '"' | '<' | '>' | '&'))
-        .take(200)
-        .collect();
-    let text = text.replace("</file", "<\\/file");
-    Ok(format!("<file name=\"{name}\">\n{text}\n</file>"))
 }
 
 #[cfg(test)]
@@ -190,7 +212,8 @@ mod tests {
 
     fn prompt(input: &Value) -> Result<Prompt, String> {
         let request = json!({"model": "m", "instructions": "be brief", "input": input});
-        of(&ResponsesRequest::parse(request.to_string().as_bytes()).unwrap())
+        let request = ResponsesRequest::parse(request.to_string().as_bytes()).unwrap();
+        of(&request, &Intake::usual(), &Remotes::new())
     }
 
     #[test]
@@ -230,13 +253,40 @@ mod tests {
     }
 
     #[test]
+    fn what_was_fetched_is_taken_like_what_was_sent() {
+        let url = "https://example.org/a/notes.md?x";
+        let part = json!({"type": "input_file", "source": {"type": "url", "url": url}});
+        let far = json!({"type": "input_image", "image_url": "https://example.org/i.png"});
+        let data = base64::engine::general_purpose::STANDARD.encode("text");
+        let found = Ok(("text/markdown".to_owned(), data));
+        let mut remotes = Remotes::new();
+        remotes.insert(Remote::of(Sort::File, &part).unwrap(), found);
+        remotes.insert(Remote::of(Sort::Image, &far).unwrap(), Err("took too long".to_owned()));
+        let prompt = |parts: Value| {
+            let request = json!({"model": "m", "input": [{"role": "user", "content": parts}]});
+            let request = ResponsesRequest::parse(request.to_string().as_bytes()).unwrap();
+            of(&request, &Intake::usual(), &remotes)
+        };
+
+        let text = json!({"type": "input_text", "text": "read it"});
+        let read = prompt(json!([part, text])).unwrap();
+        let lost = prompt(json!([far])).unwrap_err();
+
+        assert_eq!(read.system.as_deref(), Some("<file name=\"notes.md\">\ntext\n</file>"));
+        assert_eq!(lost, "input.0.content.0: what its URL names took too long");
+    }
+
+    #[test]
     fn what_is_not_taken_is_told_with_its_place() {
         let user = |part: Value| prompt(&json!([{"role": "user", "content": [part]}])).unwrap_err();
         let far = json!({"type": "input_image", "source": {"type": "url", "url": "http://x/"}});
         assert!(user(far).starts_with("input.0.content.0: nothing is fetched"));
         let pdf = json!({"type": "base64", "media_type": "application/pdf", "data": ""});
         let error = user(json!({"type": "input_file", "source": pdf}));
-        assert_eq!(error, "input.0.content.0: files of type \"application/pdf\" are not taken");
+        assert_eq!(error, "input.0.content.0: PDF files cannot be read yet; send their text");
+        let zip = json!({"type": "base64", "media_type": "application/zip", "data": ""});
+        let error = user(json!({"type": "input_file", "source": zip}));
+        assert_eq!(error, "input.0.content.0: files of type \"application/zip\" are not taken");
         assert!(user(json!({"type": "input_audio"})).contains("input_audio"));
         assert!(prompt(&json!([{"type": "web"}])).unwrap_err().starts_with("input.0.type"));
         assert!(prompt(&json!([{"role": "user", "content": 1}])).is_err());
