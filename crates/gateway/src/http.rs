@@ -32,6 +32,7 @@ mod history;
 mod metrics;
 mod models;
 mod page;
+mod pieces;
 mod probes;
 pub(crate) mod reply;
 mod responses;

@@ -5,23 +5,18 @@
 //!            └─ error ──────────────────────────────┘
 //! ```
 
-use std::{convert::Infallible, sync::Arc};
-
-use agent::{Event, EventBody, Outcome, Stop};
-use axum::body::{Body, Bytes};
-use domain::Call;
-use futures_util::stream;
+use agent::{Event, Outcome};
+use axum::body::Body;
+use domain::{Call, Usage};
 use serde::Serialize;
 use tokio::sync::mpsc;
-use tracing::warn;
 
 use super::{Heading, Tokens, ToolCall, finish_reason, tool_call};
 use crate::http::{
+    pieces::{self, DONE, Dialect},
     reply::{self, Kind, Reply},
-    run::{FAILED, Run, rest, words},
+    run::Run,
 };
-
-const DONE: &str = "data: [DONE]\n\n";
 
 #[derive(Serialize)]
 struct Chunk<'a> {
@@ -51,22 +46,10 @@ struct Delta<'a> {
     tool_calls: Vec<ToolCall<'a>>,
 }
 
-/// An answer on its way.
-struct Piecewise {
+/// How this answer is written.
+struct Chunks {
     heading: Heading,
-    run: Run,
-    events: mpsc::Receiver<Event>,
     wants_usage: bool,
-    /// All text sent so far.
-    sent: String,
-    phase: Phase,
-}
-
-#[derive(Clone, Copy)]
-enum Phase {
-    Role,
-    Text,
-    Over,
 }
 
 /// Answers in pieces as the turn goes on. The turn is stopped when the client goes.
@@ -76,81 +59,33 @@ pub(super) fn reply(
     events: mpsc::Receiver<Event>,
     wants_usage: bool,
 ) -> Reply {
-    let piecewise =
-        Piecewise { heading, run, events, wants_usage, sent: String::new(), phase: Phase::Role };
-    let pieces = stream::unfold(piecewise, |mut it| async move {
-        let piece = it.next().await?;
-        Some((Ok::<_, Infallible>(Bytes::from(piece)), it))
-    });
-    reply::event_stream(Body::from_stream(pieces))
+    pieces::reply(Chunks { heading, wants_usage }, run, events)
 }
 
 /// An answer that is known as a whole, in the same order.
 pub(super) fn whole(heading: &Heading, text: &str, wants_usage: bool) -> Reply {
-    let usage = wants_usage.then(|| Tokens::from(domain::Usage::default()));
+    let usage = wants_usage.then(|| Tokens::from(Usage::default()));
     let pieces = [heading.role(), heading.text(text), heading.end("stop", usage)];
     reply::event_stream(Body::from(pieces.concat()))
 }
 
-impl Piecewise {
-    async fn next(&mut self) -> Option<String> {
-        match self.phase {
-            Phase::Role => {
-                self.phase = Phase::Text;
-                Some(self.heading.role())
-            }
-            Phase::Text => Some(self.text_or_end().await),
-            Phase::Over => None,
-        }
+impl Dialect for Chunks {
+    fn head(&self) -> String {
+        self.heading.role()
     }
 
-    async fn text_or_end(&mut self) -> String {
-        while let Some(event) = self.events.recv().await {
-            match event.body {
-                EventBody::Text { so_far, delta } => {
-                    // A further reply of the same turn begins on a line of its own.
-                    let begins = so_far.len() == delta.len() && !self.sent.is_empty();
-                    let text = if begins { format!("\n\n{delta}") } else { delta };
-                    self.sent.push_str(&text);
-                    return self.heading.text(&text);
-                }
-                EventBody::Ended(outcome) => {
-                    self.run.is_over = true;
-                    return self.end(&outcome);
-                }
-                EventBody::Started
-                | EventBody::Model { .. }
-                | EventBody::Thinking { .. }
-                | EventBody::CallStarted { .. }
-                | EventBody::CallProgress { .. }
-                | EventBody::CallEnded(_)
-                | EventBody::Usage(_)
-                | EventBody::Compaction { .. } => {}
-            }
-        }
-        // We were too slow and were cut off; the outcome has all of the text.
-        match self.run.outcome().await {
-            Some(outcome) => self.end(&outcome),
-            None => self.fail(FAILED),
-        }
+    fn text(&self, text: &str) -> String {
+        self.heading.text(text)
     }
 
-    fn end(&mut self, outcome: &Arc<Outcome>) -> String {
-        if let Stop::Failed { kind, error } = &outcome.stop {
-            warn!(kind, error, "turn failed");
-            return self.fail(error);
-        }
-        self.phase = Phase::Over;
-        let rest = rest(&self.sent, &words(outcome));
-        let rest = if rest.is_empty() { String::new() } else { self.heading.text(&rest) };
+    fn end(&self, _: &str, outcome: &Outcome) -> String {
         let usage = self.wants_usage.then(|| Tokens::from(outcome.usage));
-        let calls: String =
-            outcome.handed_over.iter().enumerate().map(|it| self.heading.call(it)).collect();
-        rest + &calls + &self.heading.end(finish_reason(&outcome.handed_over), usage)
+        let calls = outcome.handed_over.iter().enumerate().map(|it| self.heading.call(it));
+        let calls: String = calls.collect();
+        calls + &self.heading.end(finish_reason(&outcome.handed_over), usage)
     }
 
-    fn fail(&mut self, text: &str) -> String {
-        self.phase = Phase::Over;
+    fn failure(&self, text: &str, _: Usage) -> String {
         line(&reply::error_body(Kind::ApiError, text)) + DONE
     }
 }

@@ -1,0 +1,121 @@
+//! A turn's answer in pieces, as server-sent events. What the pieces look like is the API's to say.
+//!
+//! ```text
+//!  head ─► text … ─► end
+//!            └─────► failure
+//! ```
+
+use std::convert::Infallible;
+
+use agent::{Event, EventBody, Outcome, Stop};
+use axum::body::{Body, Bytes};
+use domain::Usage;
+use futures_util::stream;
+use tokio::sync::mpsc;
+use tracing::warn;
+
+use super::{
+    reply::{self, Reply},
+    run::{FAILED, Run, rest, words},
+};
+
+/// The last line of an answer.
+pub(super) const DONE: &str = "data: [DONE]\n\n";
+
+/// How an API writes the pieces of an answer.
+pub(super) trait Dialect: Send + 'static {
+    /// What comes before any text.
+    fn head(&self) -> String;
+    /// A piece of text.
+    fn text(&self, text: &str) -> String;
+    /// What comes after all text, which is `sent`; with the last line.
+    fn end(&self, sent: &str, outcome: &Outcome) -> String;
+    /// What comes when there is no answer; with the last line.
+    fn failure(&self, text: &str, usage: Usage) -> String;
+}
+
+/// An answer on its way.
+struct Piecewise<D> {
+    dialect: D,
+    run: Run,
+    events: mpsc::Receiver<Event>,
+    /// All text sent so far.
+    sent: String,
+    phase: Phase,
+}
+
+#[derive(Clone, Copy)]
+enum Phase {
+    Head,
+    Text,
+    Over,
+}
+
+/// Answers in pieces as the turn goes on. The turn is stopped when the client goes.
+pub(super) fn reply<D: Dialect>(dialect: D, run: Run, events: mpsc::Receiver<Event>) -> Reply {
+    let piecewise = Piecewise { dialect, run, events, sent: String::new(), phase: Phase::Head };
+    let pieces = stream::unfold(piecewise, |mut it| async move {
+        let piece = it.next().await?;
+        Some((Ok::<_, Infallible>(Bytes::from(piece)), it))
+    });
+    reply::event_stream(Body::from_stream(pieces))
+}
+
+impl<D: Dialect> Piecewise<D> {
+    async fn next(&mut self) -> Option<String> {
+        match self.phase {
+            Phase::Head => {
+                self.phase = Phase::Text;
+                Some(self.dialect.head())
+            }
+            Phase::Text => Some(self.text_or_end().await),
+            Phase::Over => None,
+        }
+    }
+
+    async fn text_or_end(&mut self) -> String {
+        while let Some(event) = self.events.recv().await {
+            match event.body {
+                EventBody::Text { so_far, delta } => {
+                    // A further reply of the same turn begins on a line of its own.
+                    let begins = so_far.len() == delta.len() && !self.sent.is_empty();
+                    let text = if begins { format!("\n\n{delta}") } else { delta };
+                    self.sent.push_str(&text);
+                    return self.dialect.text(&text);
+                }
+                EventBody::Ended(outcome) => {
+                    self.run.is_over = true;
+                    return self.end(&outcome);
+                }
+                EventBody::Started
+                | EventBody::Model { .. }
+                | EventBody::Thinking { .. }
+                | EventBody::CallStarted { .. }
+                | EventBody::CallProgress { .. }
+                | EventBody::CallEnded(_)
+                | EventBody::Usage(_)
+                | EventBody::Compaction { .. } => {}
+            }
+        }
+        // We were too slow and were cut off; the outcome has all of the text.
+        match self.run.outcome().await {
+            Some(outcome) => self.end(&outcome),
+            None => {
+                self.phase = Phase::Over;
+                self.dialect.failure(FAILED, Usage::default())
+            }
+        }
+    }
+
+    fn end(&mut self, outcome: &Outcome) -> String {
+        self.phase = Phase::Over;
+        if let Stop::Failed { kind, error } = &outcome.stop {
+            warn!(kind, error, "turn failed");
+            return self.dialect.failure(error, outcome.usage);
+        }
+        let rest = rest(&self.sent, &words(outcome));
+        self.sent.push_str(&rest);
+        let rest = if rest.is_empty() { rest } else { self.dialect.text(&rest) };
+        rest + &self.dialect.end(&self.sent, outcome)
+    }
+}
