@@ -23,22 +23,10 @@ fn the_published_gateway_client_runs_a_turn_and_reads_history() {
     let home = TempHome::with_model(&format!("{}/v1", llm.base_url())).unwrap();
     let gateway = Gateway::start(Path::new(env!("CARGO_BIN_EXE_openclaw")), &home).unwrap();
 
-    let output = Command::new(node())
-        .args(["--test", "--test-reporter=spec", "gateway-client.test.mjs"])
-        .current_dir(peers())
-        .env("OPENCLAW_TEST_URL", gateway.ws_url())
-        .env("OPENCLAW_TEST_TOKEN", gateway.token())
-        .env("OPENCLAW_TEST_MESSAGE", "Is the peer heard?")
-        .env("OPENCLAW_TEST_REPLY", reply)
-        .output()
-        .unwrap();
-
-    assert!(
-        output.status.success(),
-        "{}\n{}\ngateway:\n{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-        gateway.stderr()
+    passes(
+        "gateway-client.test.mjs",
+        &gateway,
+        &[("OPENCLAW_TEST_MESSAGE", "Is the peer heard?"), ("OPENCLAW_TEST_REPLY", reply)],
     );
 }
 
@@ -47,21 +35,7 @@ fn the_published_gateway_client_pairs_as_a_device_and_comes_back_with_its_token(
     let home = TempHome::minimal().unwrap();
     let gateway = Gateway::start(Path::new(env!("CARGO_BIN_EXE_openclaw")), &home).unwrap();
 
-    let output = Command::new(node())
-        .args(["--test", "--test-reporter=spec", "devices.test.mjs"])
-        .current_dir(peers())
-        .env("OPENCLAW_TEST_URL", gateway.ws_url())
-        .env("OPENCLAW_TEST_TOKEN", gateway.token())
-        .output()
-        .unwrap();
-
-    assert!(
-        output.status.success(),
-        "{}\n{}\ngateway:\n{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-        gateway.stderr()
-    );
+    passes("devices.test.mjs", &gateway, &[]);
 }
 
 #[test]
@@ -72,22 +46,7 @@ fn the_published_gateway_client_answers_a_question_about_a_command() {
     home.merge_config(&json!({ "tools": { "exec": { "ask": "always" } } })).unwrap();
     let gateway = Gateway::start(Path::new(env!("CARGO_BIN_EXE_openclaw")), &home).unwrap();
 
-    let output = Command::new(node())
-        .args(["--test", "--test-reporter=spec", "approvals.test.mjs"])
-        .current_dir(peers())
-        .env("OPENCLAW_TEST_URL", gateway.ws_url())
-        .env("OPENCLAW_TEST_TOKEN", gateway.token())
-        .env("OPENCLAW_TEST_COMMAND", command)
-        .output()
-        .unwrap();
-
-    assert!(
-        output.status.success(),
-        "{}\n{}\ngateway:\n{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-        gateway.stderr()
-    );
+    passes("approvals.test.mjs", &gateway, &[("OPENCLAW_TEST_COMMAND", command)]);
 }
 
 #[test]
@@ -96,11 +55,17 @@ fn answers_are_what_the_published_schemas_say() {
     let home = TempHome::with_model(&format!("{}/v1", llm.base_url())).unwrap();
     let gateway = Gateway::start(Path::new(env!("CARGO_BIN_EXE_openclaw")), &home).unwrap();
 
+    passes("answers.test.mjs", &gateway, &[]);
+}
+
+/// Runs the tests of a file against a gateway, told of `more`.
+fn passes(file: &str, gateway: &Gateway, more: &[(&str, &str)]) {
     let output = Command::new(node())
-        .args(["--test", "--test-reporter=spec", "answers.test.mjs"])
+        .args(["--test", "--test-reporter=spec", file])
         .current_dir(peers())
         .env("OPENCLAW_TEST_URL", gateway.ws_url())
         .env("OPENCLAW_TEST_TOKEN", gateway.token())
+        .envs(more.iter().copied())
         .output()
         .unwrap();
 
