@@ -164,7 +164,7 @@ fn say(
     (agent, turn): (&Agent, &TurnId),
     (text, now): (&str, UnixMillis),
 ) {
-    gateway.events.announce_chat(&Chat {
+    let chat = Chat {
         run_id: turn.as_str().into(),
         session_key: session.as_str().into(),
         agent_id: Some(agent.id.as_str().into()),
@@ -173,7 +173,8 @@ fn say(
             stop_reason: Some("stop"),
             message: Some(ChatMessage::new(text, now.0)),
         },
-    });
+    };
+    gateway.events.announce_chat(session, &chat);
 }
 
 /// Whether the same was told a short while ago.
