@@ -228,7 +228,8 @@ impl Nodes {
     fn cancel(&self, key: &str) {
         let state = self.lock();
         let Some(call) = state.calls.get(key) else { return };
-        if call.outcome.receiver_count() > 0 || call.outcome.borrow().is_some() {
+        // The one that gives up still holds its own receiver.
+        if call.outcome.receiver_count() > 1 || call.outcome.borrow().is_some() {
             return;
         }
         call.outcome.send_replace(Some(Outcome::Failed {
