@@ -18,7 +18,7 @@ flags='-C target-feature=+crt-static -C relocation-model=static'
 # of Rust's library, most of it, then never becomes resident. The list names functions of both that
 # a greeting, commands and files were seen to run; names that are not there are passed over. Rust's
 # own linker on x86-64 can do that. Cargo does not notice a changed list.
-if [ "$triple" = x86_64-unknown-linux-gnu ]; then
+if [ "$triple" = x86_64-unknown-linux-gnu ]; then # aarch64 goes without
   for option in --symbol-ordering-file=scripts/boxd-link-order.txt --no-warn-symbol-ordering \
     --icf=all; do
     flags="$flags -C link-arg=-Wl,$option"
