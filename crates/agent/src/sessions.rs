@@ -131,11 +131,11 @@ impl Sessions {
             clock: Arc::clone(&parts.clock),
             nodes: parts.ports.nodes.clone(),
         });
-        let stopping = CancellationToken::new();
+        let (ready, stopping) = (CancellationToken::new(), CancellationToken::new());
         let subagents = parts.ports.subagents.clone().map(|file| {
             let (link, clock) = (link.clone(), Arc::clone(&parts.clock));
-            let stopping = stopping.clone();
-            Subagents::start(&tasks, subagents::Parts { link, file, clock, stopping })
+            let (ready, stopping) = (ready.clone(), stopping.clone());
+            Subagents::start(&tasks, subagents::Parts { link, file, clock, ready, stopping })
         });
         let lanes = Lanes::new(&parts.config.borrow().agents);
         let io = Arc::new(Io {
@@ -160,6 +160,7 @@ impl Sessions {
         let hub = Arc::new(Hub { io, table, tasks, processes, letters, stopping });
         // Filled once, here.
         let _first = link.0.set(Arc::downgrade(&hub));
+        ready.cancel();
         (Self { hub }, inbox)
     }
 

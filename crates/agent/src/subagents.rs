@@ -66,6 +66,8 @@ pub(crate) struct Parts {
     pub(crate) link: Link,
     pub(crate) file: SubagentFile,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Fires when the hub can be reached.
+    pub(crate) ready: CancellationToken,
     pub(crate) stopping: CancellationToken,
 }
 
@@ -163,6 +165,7 @@ enum Done {
 
 impl Task {
     async fn run(mut self, mut inbox: mpsc::Receiver<Mail>) {
+        self.parts.ready.cancelled().await;
         self.restore().await;
         loop {
             self.put_away();
