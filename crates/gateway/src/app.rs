@@ -125,11 +125,7 @@ impl App {
         let sandboxes = engines(&options, &lifecycle, &receiver);
         let port = nodes::Port::default();
         let (approvals, questions) = Approvals::new(Arc::clone(&options.clock));
-        let ports = agent::Ports {
-            approver: Some(Arc::new(approvals.clone())),
-            nodes: Some(Arc::new(port.clone())),
-            subagents: Some(store::SubagentFile::new(&options.locations.state_dir)),
-        };
+        let ports = ports(&options, &approvals, &port);
         let (sessions, agent_events) = agent::Sessions::start(agent::Parts {
             config: receiver.clone(),
             store: store.clone(),
@@ -181,6 +177,15 @@ impl App {
         gateway.lifecycle.tasks.spawn(writing);
         info!(%addr, version = VERSION, "gateway listens");
         Ok(Running { addr, gateway })
+    }
+}
+
+/// What the agents reach through the gateway.
+fn ports(options: &Options, approvals: &Approvals, port: &nodes::Port) -> agent::Ports {
+    agent::Ports {
+        approver: Some(Arc::new(approvals.clone())),
+        nodes: Some(Arc::new(port.clone())),
+        subagents: Some(store::SubagentFile::new(&options.locations.state_dir)),
     }
 }
 

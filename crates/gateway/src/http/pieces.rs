@@ -98,13 +98,11 @@ impl<D: Dialect> Piecewise<D> {
             }
         }
         // We were too slow and were cut off; the outcome has all of the text.
-        match self.run.outcome().await {
-            Some(outcome) => self.end(&outcome),
-            None => {
-                self.phase = Phase::Over;
-                self.dialect.failure(FAILED, Usage::default())
-            }
+        if let Some(outcome) = self.run.outcome().await {
+            return self.end(&outcome);
         }
+        self.phase = Phase::Over;
+        self.dialect.failure(FAILED, Usage::default())
     }
 
     fn end(&mut self, outcome: &Outcome) -> String {
