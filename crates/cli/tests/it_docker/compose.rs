@@ -169,6 +169,19 @@ fn health_is_0_with_the_token_and_1_with_a_reason_without_or_when_it_stopped() {
 }
 
 #[test]
+fn the_service_is_listed_by_its_name_and_its_log_is_on_stdout() {
+    let project = Project::new(State::with_config(18789));
+    project.compose(&["up", "-d", "openclaw-gateway"]).answer();
+    project.until_ready();
+
+    let services = project.compose(&["ps", "--services"]).answer();
+    let log = docker(&["logs", &project.gateway()]);
+
+    assert_eq!(services, "openclaw-gateway");
+    assert!(log.stdout.contains("gateway listens"), "{}{}", log.stdout, log.stderr);
+}
+
+#[test]
 fn processes_in_the_gateway_hold_no_capability_and_can_gain_none() {
     let project = Project::new(State::with_config(18789));
     project.compose(&["up", "-d", "openclaw-gateway"]).answer();
