@@ -48,7 +48,10 @@ pub(crate) fn run(program: &Program, args: &Args) -> Result<(), Failure> {
     }
     let mark = if args.dry_run { "[dry-run] " } else { "" };
     if args.service || args.all {
-        ui::answer(format!("{mark}no service is installed by this build"));
+        ui::answer(format!(
+            "{mark}no service of the gateway is installed by this build; a node has its own: \
+             openclaw node uninstall"
+        ));
     }
     let takes_state = args.state || args.all || !is_named;
     let takes_workspaces = args.workspace || args.all;

@@ -49,7 +49,8 @@ fn a_dry_run_tells_and_removes_nothing() {
     assert_eq!(config, "[dry-run] remove ~/.openclaw/openclaw.json (config)\n");
     assert_eq!(
         all,
-        "[dry-run] no service is installed by this build\n\
+        "[dry-run] no service of the gateway is installed by this build; a node has its own: \
+         openclaw node uninstall\n\
          [dry-run] remove ~/.openclaw (all state)\n"
     );
     assert_eq!(has(&home, &["openclaw.json", "workspace/AGENTS.md", ".env"]), [true; 3]);

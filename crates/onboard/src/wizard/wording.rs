@@ -177,9 +177,9 @@ impl Wizard {
             _ => (
                 Text("Service", "服务"),
                 Text(
-                    "This build manages no services. Run `openclaw gateway run` under systemd, \
+                    "This build manages no service of the gateway. Run `openclaw gateway run` under systemd, \
                      launchd or a container, which starts it again when it ends.",
-                    "本版本不管理系统服务。请用 systemd、launchd 或容器运行 `openclaw gateway run`，以便自动重启。",
+                    "本版本不管理网关的系统服务。请用 systemd、launchd 或容器运行 `openclaw gateway run`，以便自动重启。",
                 ),
                 Kind::Note,
             ),

@@ -38,7 +38,7 @@ pub(super) fn look(scene: &Scene<'_>) -> Outcome {
             Finding::note(
                 "others.service",
                 format!("there is a service at {}", scene.shown(&file)),
-                "this build manages no services; it may start an older gateway on the same port",
+                "this build manages no service of the gateway; it may start an older one on the same port",
             )
             .fix(remedy(&file))
         },
