@@ -179,8 +179,9 @@ fn ctrl_c_leaves_without_a_trace_and_the_terminal_as_it_was() {
 
     terminal.answer("How much do you want to decide?", CTRL_C);
     terminal.expect("Nothing was written.");
-    let echo = rustix::termios::tcgetattr(&terminal.pty).unwrap().local_modes;
+    let pty = rustix::io::dup(&terminal.pty).unwrap();
     let (code, _) = terminal.end();
+    let echo = rustix::termios::tcgetattr(&pty).unwrap().local_modes;
 
     assert_eq!(code, Some(0));
     assert!(echo.contains(rustix::termios::LocalModes::ECHO));
