@@ -38,7 +38,7 @@ use crate::{
 
 mod cautions;
 mod error;
-mod reload;
+pub(crate) mod reload;
 mod unconfigured;
 
 pub use error::StartError;
@@ -144,6 +144,7 @@ impl App {
             health: HealthCache::new(&config, &store, &*options.clock),
             roster: Roster::new(&host, VERSION, &boot_id),
             config: receiver,
+            in_force: watch::Sender::new(loaded.borrow().snapshot.hash.clone()),
             loaded,
             asked: watch::Sender::new(None),
             store,

@@ -21,6 +21,8 @@ pub(crate) struct Gateway {
     pub(crate) config: watch::Receiver<Arc<Config>>,
     /// What the config file says, as it changes.
     pub(crate) loaded: watch::Receiver<Arc<config::Loaded>>,
+    /// The hash of the config file that is in force.
+    pub(crate) in_force: watch::Sender<String>,
     /// What is asked of the one who started the gateway.
     pub(crate) asked: watch::Sender<Option<Asked>>,
     /// All of the disk.

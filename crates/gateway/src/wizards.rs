@@ -15,7 +15,10 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 pub(crate) use self::step::Step;
-use crate::{app::VERSION, state::Gateway};
+use crate::{
+    app::{VERSION, reload},
+    state::Gateway,
+};
 
 /// What the note in the config says of a setup through the gateway.
 const COMMAND: &str = "onboard";
@@ -268,17 +271,18 @@ async fn try_key(
     }
 }
 
-/// Carries out what was decided; the config watcher sees the rest.
+/// Carries out what was decided, and waits until it is in force.
 async fn write(
     gateway: &Arc<Gateway>,
     wizard: Wizard,
     setup: &onboard::Setup,
 ) -> Result<(), String> {
     let plan = wizard.plan(setup);
-    let gateway = Arc::clone(gateway);
-    let done = tokio::task::spawn_blocking(move || onboard::apply(&plan, &place(&gateway))).await;
+    let writer = Arc::clone(gateway);
+    let done = tokio::task::spawn_blocking(move || onboard::apply(&plan, &place(&writer))).await;
     match done {
         Ok(Ok(_)) => {
+            reload::settled(gateway).await;
             info!("setup wizard is done");
             Ok(())
         }
