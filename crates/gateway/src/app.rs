@@ -144,7 +144,7 @@ impl App {
             health: HealthCache::new(&config, &store, &*options.clock),
             roster: Roster::new(&host, VERSION, &boot_id),
             config: receiver,
-            in_force: watch::Sender::new(loaded.borrow().snapshot.hash.clone()),
+            in_force: reload::in_force(&loaded),
             loaded,
             asked: watch::Sender::new(None),
             store,

@@ -44,6 +44,11 @@ pub(crate) async fn follow(
     }
 }
 
+/// The hash of the file that is in force, as it changes; that of `loaded` to begin with.
+pub(crate) fn in_force(loaded: &watch::Receiver<Arc<config::Loaded>>) -> watch::Sender<String> {
+    watch::Sender::new(loaded.borrow().snapshot.hash.clone())
+}
+
 /// Longest wait for what was written: the watcher looks by itself every 5 s.
 const PATIENCE: Duration = Duration::from_secs(6);
 
