@@ -14,6 +14,9 @@ use bollard::{
 /// Marks what tests make; nothing else is ever removed.
 pub const LABEL: &str = "openclaw.test";
 
+/// Most looks for containers at the end of a test.
+const LOOKS_MAX: usize = 5;
+
 /// A connection to the engine, and the containers with this run's label.
 #[derive(Debug)]
 pub struct Containers {
@@ -62,9 +65,16 @@ impl Drop for Containers {
             runtime.unwrap().block_on(async {
                 let docker = Docker::connect_with_local_defaults().unwrap();
                 let Ok(docker) = docker.negotiate_version().await else { return };
-                for (_, id) in labelled(&docker, &run).await {
-                    let options = RemoveContainerOptionsBuilder::default().force(true).v(true);
-                    docker.remove_container(&id, Some(options.build())).await.ok();
+                // What was being made while the others went is seen by another look.
+                for _ in 0..LOOKS_MAX {
+                    let found = labelled(&docker, &run).await;
+                    if found.is_empty() {
+                        break;
+                    }
+                    for (_, id) in found {
+                        let options = RemoveContainerOptionsBuilder::default().force(true).v(true);
+                        docker.remove_container(&id, Some(options.build())).await.ok();
+                    }
                 }
             });
         });
