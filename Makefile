@@ -21,7 +21,7 @@ demo: ## See a turn run a real tool, with a scripted model: no API key needed
 test: ## Install what the tests need, then run every check
 	@scripts/test.sh
 
-test-full: ## The same, and every image built from its sources (takes long)
+test-full: ## The same, images built from their sources, and a new machine (takes long)
 	@FULL=1 scripts/test.sh
 
 bench: ## Measure the figures of docs/benchmarks.md and write them down

@@ -6,15 +6,10 @@
 # image with the command of ours; `scripts/sandbox-setup.sh` builds the full one in its place.
 # What is there already is left as it is.
 set -euo pipefail
+cd "$(dirname "$0")/.."
 
 BASE_IMAGE=debian:bookworm-slim
 TARGET_IMAGE=openclaw-sandbox:bookworm-slim
-# Where this machine's own packages come from; debootstrap has a default where nothing says so.
-own_mirror() {
-  cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
-    sed -nE 's/^(deb (\[[^]]*\] )?|URIs: *)(https?:[^ ]+).*$/\3/p' | grep -v security | head -n1 || true
-}
-MIRROR=${DEBIAN_MIRROR:-$(own_mirror)}
 
 fail() {
   echo "error: $1" >&2
@@ -34,10 +29,7 @@ if ! has_image "$BASE_IMAGE"; then
   [ "$(id -u)" = 0 ] || fail "debootstrap needs root" "docker pull $BASE_IMAGE, or run this as root"
   root=$(mktemp -d "${TMPDIR:-/tmp}/openclaw-debian.XXXXXX")
   trap 'rm -rf "$root"' EXIT
-  debootstrap --variant=minbase bookworm "$root" ${MIRROR:+"$MIRROR"} >"$root.log" 2>&1 ||
-    fail "debootstrap failed" "read $root.log"
-  rm -f "$root.log"
-  rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/*
+  scripts/debian-root.sh "$root"
   tar -C "$root" -c . | docker import -c 'CMD ["bash"]' - "$BASE_IMAGE" >/dev/null
   echo "Built $BASE_IMAGE"
 fi

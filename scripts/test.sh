@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need, runs every check, and leaves the machine as it found it.
-# With FULL set, images with a browser are then built and used, and the gateway's image is built from
-# its sources alone, and tested, too.
+# With FULL set, images with a browser are then built and used, the gateway's image is built from its
+# sources alone, and tested, too, and the README's commands are typed on a new machine.
 #
 # A Docker Engine that had to be started is stopped at the end, whatever the end is; one that
 # was there before stays.
@@ -35,4 +35,5 @@ cargo xtask ci "$@"
 if [ -n "${FULL:-}" ]; then
   cargo xtask ci full
   scripts/test-from-source.sh
+  scripts/test-fresh.sh
 fi

@@ -2,10 +2,12 @@
 
 use std::{
     fs,
-    net::{Ipv4Addr, TcpListener},
+    net::{IpAddr, Ipv4Addr, TcpListener, UdpSocket},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
+
+use serde_json::Value;
 
 /// Containers of a test carry this, so that a sweep finds what a killed test left.
 const LABEL: &str = "openclaw.test";
@@ -252,10 +254,28 @@ pub(crate) fn docker(args: &[&str]) -> Ran {
 
 /// The address of this machine on the engine's own bridge.
 pub(crate) fn bridge() -> Ipv4Addr {
-    let format = "{{range .IPAM.Config}}{{.Gateway}}{{end}}";
-    let ran = docker(&["network", "inspect", "bridge", "-f", format]);
+    let ran = docker(&["network", "inspect", "bridge", "-f", "{{json .IPAM.Config}}"]);
     ran.assert_done();
-    ran.out.trim().parse().unwrap()
+    address_in(&ran.out)
+}
+
+/// The address from which this machine sends into a network that the engine describes.
+///
+/// Only the subnet is read: an engine that starts for the first time names no gateway until its
+/// first restart. The kernel knows the rest.
+pub(crate) fn address_in(ipam_config: &str) -> Ipv4Addr {
+    let entries: Vec<Value> = serde_json::from_str(ipam_config).unwrap();
+    let subnets = entries.iter().filter_map(|entry| entry["Subnet"].as_str());
+    let mut bases = subnets.filter_map(|it| it.split('/').next()?.parse::<Ipv4Addr>().ok());
+    let base = bases.next().unwrap_or_else(|| panic!("no IPv4 subnet in {ipam_config}"));
+    let neighbour = Ipv4Addr::from_bits(base.to_bits() + 1);
+    // Nothing is sent: a connected UDP socket has only chosen its own address.
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+    socket.connect((neighbour, 9)).unwrap();
+    match socket.local_addr().unwrap().ip() {
+        IpAddr::V4(address) => address,
+        IpAddr::V6(address) => panic!("{address} is no IPv4 address"),
+    }
 }
 
 pub(crate) fn free_port() -> u16 {

@@ -1,11 +1,11 @@
 //! Sandboxes that a gateway in a container makes beside itself.
 
-use std::{fs, process::Command};
+use std::{fs, net::Ipv4Addr, process::Command};
 
 use serde_json::json;
 use testkit::llm::{Dialect, Llm, calls, says};
 
-use crate::rig::{Rig, bridge};
+use crate::rig::{Rig, address_in, bridge};
 
 const SOCKET: &str = "/var/run/docker.sock";
 
@@ -70,6 +70,16 @@ fn a_gateway_that_cannot_make_sandboxes_never_gets_the_socket() {
     assert!(!rig.mount_targets().contains(&SOCKET.to_owned()));
     assert!(!rig.project().join("docker-compose.sandbox.yml").exists());
     rig.inside("node dist/index.js health").assert_done();
+}
+
+#[test]
+fn the_bridge_of_a_new_engine_has_an_address_before_it_names_a_gateway() {
+    let loopback = Ipv4Addr::LOCALHOST;
+
+    assert_eq!(address_in(r#"[{"Subnet": "127.0.0.0/8"}]"#), loopback);
+    assert_eq!(address_in(r#"[{"Subnet": "127.0.0.0/8", "Gateway": ""}]"#), loopback);
+    let both = r#"[{"Subnet": "fd00::/64"}, {"Subnet": "127.0.0.0/8", "Gateway": "127.0.0.1"}]"#;
+    assert_eq!(address_in(both), loopback);
 }
 
 /// Whether the engine has a container of this host name, which is the start of its id.
