@@ -7,6 +7,7 @@ mod images;
 mod layers;
 mod lockfile;
 mod sources;
+mod threats;
 
 use std::{fmt, process::Command};
 
@@ -63,6 +64,7 @@ fn check(tree: &Tree) -> Vec<Problem> {
         documents::check,
         images::check,
         lockfile::check,
+        threats::check,
     ];
     rules.iter().flat_map(|rule| rule(tree)).collect()
 }
