@@ -4,13 +4,12 @@ use std::{
     ffi::OsString,
     fs::{self, File},
     io::Write,
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
 use domain::UnixMillis;
 
-use crate::{StoreError, error::At};
+use crate::{StoreError, error::At, private};
 
 /// Replaces `path` by a private (0600) file with these bytes, on the disk before it is named.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
@@ -31,18 +30,23 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<File, StoreError> {
 
 /// Keeps `bytes`, which were found damaged in `path`, under a name of their own beside it.
 pub(crate) fn keep_copy(path: &Path, bytes: &[u8], now: UnixMillis) -> Result<PathBuf, StoreError> {
+    let copy = free_copy(path, now);
+    write(&copy, bytes)?;
+    Ok(copy)
+}
+
+/// A free name for a copy of `path` that is kept.
+pub(crate) fn free_copy(path: &Path, now: UnixMillis) -> PathBuf {
     let mut millis = now.0;
-    let copy = loop {
+    loop {
         let mut name = path.as_os_str().to_owned();
         name.push(format!(".bak-{}-{millis}", std::process::id()));
         let copy = PathBuf::from(name);
-        if !copy.exists() {
-            break copy;
+        if fs::symlink_metadata(&copy).is_err() {
+            return copy;
         }
         millis += 1;
-    };
-    write(&copy, bytes)?;
-    Ok(copy)
+    }
 }
 
 fn place<T>(temp: &Path, path: &Path, filled: Result<T, StoreError>) -> Result<T, StoreError> {
@@ -55,12 +59,8 @@ fn place<T>(temp: &Path, path: &Path, filled: Result<T, StoreError>) -> Result<T
 }
 
 fn fill(temp: &Path, bytes: &[u8]) -> Result<File, StoreError> {
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(temp)
-        .at("create", temp)?;
+    let mut file =
+        private::create_new(temp, fs::OpenOptions::new().write(true)).at("create", temp)?;
     file.write_all(bytes).at("write", temp)?;
     Ok(file)
 }

@@ -6,18 +6,19 @@
 //! whoever writes it; here a line is an object with a `sequence` that counts from 1 without end.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::Write as _,
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
 use serde_json::{Map, Value};
 
-use crate::{StoreError, error::At, store::blocking};
+use crate::{StoreError, bounded, error::At, private, store::blocking};
 
 /// Size at which a file is set aside.
 const FILE_BYTES_MAX: u64 = 4 << 20;
+/// Size past which a file is not read: it was not written by us.
+const READ_BYTES_MAX: u64 = 4 * FILE_BYTES_MAX;
 /// Older files that are kept.
 const OLDER_MAX: u32 = 4;
 
@@ -54,16 +55,18 @@ impl AuditLog {
 
     fn open_with(state_dir: &Path, bytes_max: u64) -> Result<Self, StoreError> {
         let files = AuditFiles::new(state_dir);
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&files.dir)
-            .at("create", &files.dir)?;
+        private::make_dir(&files.dir)?;
+        let path = files.path(0);
+        if bounded::open(&path, READ_BYTES_MAX).is_err_and(|error| error.is_of_content()) {
+            let kept = bounded::set_aside(&path)?;
+            tracing::warn!(path = %path.display(), kept = %kept.display(),
+                "the audit log cannot be used; it is kept aside");
+        }
         let last = files.read(None, 1, |_| true)?;
         let last = last.records.first().and_then(sequence_of).unwrap_or(0);
-        let path = files.path(0);
         // A line that a power cut left half written must not swallow the next one.
-        let is_torn = fs::read(&path).is_ok_and(|bytes| bytes.last().is_some_and(|b| *b != b'\n'));
+        let is_torn = bounded::read(&path, READ_BYTES_MAX)?
+            .is_some_and(|bytes| bytes.last().is_some_and(|b| *b != b'\n'));
         let mut file = open(&path)?;
         if is_torn {
             file.write_all(b"\n").at("write", &path)?;
@@ -143,10 +146,11 @@ impl AuditFiles {
         let mut page = AuditPage::default();
         for age in 0..=OLDER_MAX {
             let path = self.path(age);
-            let bytes = match fs::read(&path) {
-                Ok(bytes) => bytes,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(error).at("read", &path),
+            let bytes = match bounded::read(&path, READ_BYTES_MAX) {
+                Ok(Some(bytes)) => bytes,
+                Ok(None) => continue,
+                Err(error) if error.is_of_content() => continue,
+                Err(error) => return Err(error),
             };
             for line in bytes.rsplit(|byte| *byte == b'\n') {
                 let Ok(record) = serde_json::from_slice::<Value>(line) else { continue };
@@ -177,7 +181,7 @@ fn sequence_of(record: &Value) -> Option<u64> {
 }
 
 fn open(path: &Path) -> Result<File, StoreError> {
-    OpenOptions::new().append(true).create(true).mode(0o600).open(path).at("open", path)
+    private::open_or_create(path, OpenOptions::new().append(true)).at("open", path)
 }
 
 #[cfg(test)]

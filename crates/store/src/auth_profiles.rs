@@ -5,7 +5,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -13,7 +12,7 @@ use domain::{Secret, UnixMillis};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::{StoreError, atomic, lock_file::LockDir};
+use crate::{StoreError, atomic, bounded, lock_file::LockDir};
 
 const FILE: &str = "auth-profiles.json";
 const MINUTE_MS: i64 = 60_000;
@@ -193,7 +192,7 @@ pub(crate) fn read(agent_dir: &Path) -> Result<AuthProfiles, StoreError> {
 /// [`StoreError`] with the path; the old file is then still whole.
 pub fn put(agent_dir: &Path, id: &str, profile: &AuthProfile) -> Result<PathBuf, StoreError> {
     let path = agent_dir.join(FILE);
-    crate::sessions::make_parent(&path)?;
+    crate::private::make_parent(&path)?;
     let _lock = LockDir::take(&path)?;
     let mut file = read_file(&path)?;
     file.entry("version").or_insert_with(|| Value::from(1));
@@ -268,7 +267,7 @@ fn change(
     decide: impl FnOnce(&mut Map<String, Value>, UsageStats) -> UsageStats,
 ) -> Result<(), StoreError> {
     let path = agent_dir.join(FILE);
-    crate::sessions::make_parent(&path)?;
+    crate::private::make_parent(&path)?;
     let _lock = LockDir::take(&path)?;
     let mut file = read_file(&path)?;
     file.entry("version").or_insert_with(|| Value::from(1));
@@ -310,13 +309,12 @@ const STATS_FIELDS: [&str; 7] = [
     "lastFailureAt",
 ];
 
-fn read_file(path: &PathBuf) -> Result<Map<String, Value>, StoreError> {
-    match fs::read(path) {
+fn read_file(path: &Path) -> Result<Map<String, Value>, StoreError> {
+    match bounded::read(path, bounded::LIST_BYTES_MAX)? {
         // A damaged file is an error rather than empty: a write would lose the keys in it.
-        Ok(bytes) => serde_json::from_slice(&bytes)
+        Some(bytes) => serde_json::from_slice(&bytes)
             .map_err(|error| StoreError::io("understand", path, error.into())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Map::new()),
-        Err(error) => Err(StoreError::io("read", path, error)),
+        None => Ok(Map::new()),
     }
 }
 
@@ -375,6 +373,8 @@ fn profile_of(value: &Value) -> Option<AuthProfile> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     const SAMPLE: &str = r#"{

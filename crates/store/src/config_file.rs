@@ -4,11 +4,11 @@
 
 use std::{
     fs, io,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
-use crate::{StoreError, atomic, error::At};
+use crate::{StoreError, atomic, bounded, error::At, private};
 
 /// Backups kept: `.bak`, and `.bak.1` to this number.
 const NUMBERED_BACKUPS: u32 = 4;
@@ -22,7 +22,7 @@ const NUMBERED_BACKUPS: u32 = 4;
 /// [`StoreError`] with the path; the old file is then still whole.
 pub fn write_config(path: &Path, text: &str) -> Result<(), StoreError> {
     if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).at("make directory", dir)?;
+        private::make_dir(dir)?;
     }
     // A configuration kept elsewhere behind a link stays a link.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
@@ -45,12 +45,7 @@ pub fn write_config(path: &Path, text: &str) -> Result<(), StoreError> {
 /// Where the directory refuses renames (a file mounted alone into a container), the bytes go
 /// into the file itself.
 fn overwrite(path: &Path, text: &str) -> Result<(), StoreError> {
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)
+    let mut file = private::open_or_create(path, fs::OpenOptions::new().write(true).truncate(true))
         .at("open", path)?;
     io::Write::write_all(&mut file, text.as_bytes()).at("write", path)?;
     file.set_permissions(fs::Permissions::from_mode(0o600)).at("protect", path)?;
@@ -58,11 +53,7 @@ fn overwrite(path: &Path, text: &str) -> Result<(), StoreError> {
 }
 
 fn rotate(path: &Path) -> Result<(), StoreError> {
-    let current = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(StoreError::io("read", path, error)),
-    };
+    let Some(current) = bounded::read(path, bounded::LIST_BYTES_MAX)? else { return Ok(()) };
     for number in (0..NUMBERED_BACKUPS).rev() {
         // A gap in the row is normal at first, and a backup that cannot be shifted must not
         // stop the write.

@@ -8,14 +8,13 @@ use std::{
     collections::BTreeMap,
     fmt, fs,
     io::Write as _,
-    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
 use domain::{Secret, UnixMillis};
 use serde::{Deserialize, Serialize};
 
-use crate::{StoreError, atomic, error::At};
+use crate::{StoreError, atomic, bounded, error::At, private};
 
 /// The identity of a device.
 #[derive(Clone, Serialize, Deserialize)]
@@ -90,9 +89,9 @@ impl IdentityFiles {
             return Ok(known);
         }
         let path = self.dir.join("device.json");
-        fs::create_dir_all(&self.dir).at("create", &self.dir)?;
+        private::make_dir(&self.dir)?;
         let text = json(&fresh);
-        let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+        let made = private::create_new(&path, fs::OpenOptions::new().write(true));
         match made {
             Ok(mut file) => {
                 file.write_all(text.as_bytes()).at("write", &path)?;
@@ -146,7 +145,7 @@ impl IdentityFiles {
         tokens.version = 1;
         device_id.clone_into(&mut tokens.device_id);
         tokens.by_role.insert(role.to_owned(), entry);
-        fs::create_dir_all(&self.dir).at("create", &self.dir)?;
+        private::make_dir(&self.dir)?;
         atomic::write(&path, json(&tokens).as_bytes())
     }
 
@@ -162,13 +161,18 @@ impl IdentityFiles {
 }
 
 fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreError> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(serde_json::from_slice(&bytes)
-            .inspect_err(|error| tracing::warn!(path = %path.display(), %error, "not understood"))
-            .ok()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).at("read", path),
-    }
+    let bytes = match bounded::read(path, bounded::LIST_BYTES_MAX) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return Ok(None),
+        Err(error) if error.is_of_content() => {
+            tracing::warn!(path = %path.display(), %error, "not understood");
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    Ok(serde_json::from_slice(&bytes)
+        .inspect_err(|error| tracing::warn!(path = %path.display(), %error, "not understood"))
+        .ok())
 }
 
 fn json<T: Serialize>(value: &T) -> String {

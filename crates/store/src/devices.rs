@@ -13,7 +13,7 @@ use domain::UnixMillis;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use crate::{StoreError, atomic, error::At, store::blocking};
+use crate::{StoreError, atomic, bounded, private, store::blocking};
 
 /// A request to be paired, or to be allowed more.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -167,7 +167,7 @@ impl DeviceFiles {
     pub async fn write(&self, records: DeviceRecords) -> Result<(), StoreError> {
         let dir = self.dir.clone();
         blocking(move || {
-            fs::create_dir_all(&dir).at("create", &dir)?;
+            private::make_dir(&dir)?;
             write(&dir.join("pending.json"), &records.pending)?;
             write(&dir.join("paired.json"), &records.paired)
         })
@@ -179,26 +179,14 @@ fn read<T: DeserializeOwned>(
     path: &Path,
     now: UnixMillis,
 ) -> Result<BTreeMap<String, T>, StoreError> {
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
-        Err(error) => return Err(error).at("read", path),
-    };
-    let records: Map<String, Value> = match serde_json::from_slice(&bytes) {
-        Ok(records) => records,
-        Err(error) => {
-            let copy = atomic::keep_copy(path, &bytes, now)?;
-            tracing::warn!(path = %path.display(), copy = %copy.display(), %error,
-                "device records are damaged, taken as empty");
-            return Ok(BTreeMap::new());
-        }
-    };
+    let records: Map<String, Value> = bounded::list(path)?;
     let total = records.len();
     let known: BTreeMap<String, T> = records
         .into_iter()
         .filter_map(|(id, record)| Some((id, serde_json::from_value(record).ok()?)))
         .collect();
     if known.len() < total {
+        let bytes = bounded::read(path, bounded::LIST_BYTES_MAX)?.unwrap_or_default();
         let copy = atomic::keep_copy(path, &bytes, now)?;
         tracing::warn!(path = %path.display(), copy = %copy.display(),
             left_out = total - known.len(), "device records are damaged in part");

@@ -1,11 +1,11 @@
 //! The `.env` file of the state directory: sets one variable, and leaves the rest as it is.
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
-use crate::{StoreError, atomic, error::At};
+use crate::{StoreError, atomic, bounded, error::At};
 
 /// What it is called.
 const FILE: &str = ".env";
@@ -20,11 +20,10 @@ const FILE: &str = ".env";
 /// [`StoreError`] with the path; the old file is then still whole.
 pub fn put_variable(state_dir: &Path, name: &str, value: &str) -> Result<PathBuf, StoreError> {
     let path = state_dir.join(FILE);
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(error).at("read", &path),
-    };
+    let bytes = bounded::read(&path, bounded::LIST_BYTES_MAX)?.unwrap_or_default();
+    let text = String::from_utf8(bytes)
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+        .at("read", &path)?;
     crate::make_private_dir(state_dir)?;
     atomic::write(&path, changed(&text, name, value).as_bytes())?;
     crate::protect(&path, 0o600)?;
@@ -72,6 +71,7 @@ fn quoted(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;

@@ -51,6 +51,20 @@ pub enum StoreError {
         /// What.
         path: String,
     },
+    /// There is something else in the place of a file.
+    #[error("`{path}` is not a regular file")]
+    NotAFile {
+        /// What.
+        path: String,
+    },
+    /// A file is larger than it may be.
+    #[error("`{path}` is larger than {bytes_max} bytes")]
+    TooLarge {
+        /// The file.
+        path: String,
+        /// Its limit.
+        bytes_max: u64,
+    },
     /// Something that never fails did, such as the blocking pool being gone.
     #[error("the store is closed")]
     Closed,
@@ -65,12 +79,20 @@ impl StoreError {
             Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => Some(
                 "give the file to the user that runs the gateway (chown), or start as its owner",
             ),
+            Self::NotAFile { .. } | Self::TooLarge { .. } => {
+                Some("move it away; what it was for starts afresh then")
+            }
             Self::Io { .. }
             | Self::ReadOnly
             | Self::BadName { .. }
             | Self::Outside { .. }
             | Self::Closed => None,
         }
+    }
+
+    /// Whether it is the file itself that cannot be used, and not the system that refuses.
+    pub(crate) fn is_of_content(&self) -> bool {
+        matches!(self, Self::NotAFile { .. } | Self::TooLarge { .. })
     }
 
     pub(crate) fn io(verb: &'static str, path: &Path, source: io::Error) -> Self {

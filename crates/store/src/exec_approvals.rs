@@ -4,10 +4,7 @@
 //! that it may concern, so that an edit holds at once; changed under a lock of the system,
 //! since gateway, node and CLI may all do so. What it means is `policy`'s to say.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{
@@ -17,7 +14,7 @@ use domain::{
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::{StoreError, atomic, error::At, sandbox_registry, store::blocking};
+use crate::{StoreError, atomic, bounded, sandbox_registry, store::blocking};
 
 /// Bytes of the socket's token.
 const TOKEN_BYTES: usize = 24;
@@ -226,16 +223,7 @@ impl ApprovalsFile {
 }
 
 fn read(path: &Path) -> Result<ApprovalsSnapshot, ApprovalsError> {
-    let bytes = match fs::metadata(path).and_then(|it| {
-        if it.len() > FILE_BYTES_MAX {
-            return Err(std::io::Error::other("the file is too long"));
-        }
-        fs::read(path)
-    }) {
-        Ok(bytes) => Some(bytes),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(error) => return Err(error).at("read", path).map_err(Into::into),
-    };
+    let bytes = bounded::read(path, FILE_BYTES_MAX)?;
     let file = match &bytes {
         None => ExecApprovals::default(),
         Some(bytes) => {
@@ -311,6 +299,7 @@ async fn work<T: Send + 'static>(
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;

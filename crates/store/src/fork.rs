@@ -1,11 +1,9 @@
 //! A conversation that begins with what was said in another.
 
-use std::fs;
-
 use domain::{EntryId, SessionId, transcript::Header};
 
 use crate::{
-    SessionEntry, Sessions, StoreError, atomic, error::At, sessions::make_parent, store::blocking,
+    SessionEntry, Sessions, StoreError, atomic, bounded, private, store::blocking,
     transcript::line::Lines,
 };
 
@@ -34,7 +32,7 @@ impl Sessions {
             parent_session: Some(from.display().to_string()),
         };
         blocking(move || {
-            let bytes = fs::read(&from).at("read", &from)?;
+            let bytes = bounded::read(&from, bounded::TRANSCRIPT_BYTES_MAX)?.unwrap_or_default();
             let lines = Lines::parse(&bytes);
             let is_last = |at: &usize| {
                 lines.entries.get(*at).is_some_and(|it| it.fields.id() == Some(last.as_str()))
@@ -51,7 +49,7 @@ impl Sessions {
                     text.push(b'\n');
                 }
             }
-            make_parent(&into)?;
+            private::make_parent(&into)?;
             atomic::write(&into, &text)?;
             Ok(true)
         })

@@ -6,9 +6,9 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    fs::{self, DirBuilder, File, Metadata},
+    fs::{self, File, Metadata},
     io,
-    os::unix::fs::{DirBuilderExt, MetadataExt},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
@@ -21,9 +21,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    SessionEntry, StoreError, atomic,
+    SessionEntry, StoreError, atomic, bounded,
     error::At,
     lock_file::{Kind, LockFile, lock},
+    private,
     syncer::Dirty,
 };
 
@@ -37,6 +38,8 @@ pub(crate) struct Index {
     writing: Mutex<()>,
     /// Whether the syncer knows that there is something to write.
     pub(crate) queued: AtomicBool,
+    /// Whether the file was found unusable, and is to be replaced by what is known.
+    pub(crate) broken: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -48,8 +51,8 @@ struct State {
     /// The file that `slots` was read from or written to.
     known: Option<Stamp>,
     loaded: bool,
-    /// The file's bytes, where they are not JSON; kept aside before they are replaced.
-    damaged: Option<Vec<u8>>,
+    /// Why the file cannot be used; it is set aside before it is replaced.
+    damaged: Option<String>,
     /// Replaced file that is not on the disk yet.
     unsynced: Option<File>,
 }
@@ -89,6 +92,7 @@ impl Index {
             state: Mutex::default(),
             writing: Mutex::default(),
             queued: AtomicBool::new(false),
+            broken: AtomicBool::new(false),
         }
     }
 
@@ -163,7 +167,7 @@ impl Index {
             return Ok(()); // Somebody else's save took our change along.
         }
         if let Some(dir) = self.path.parent() {
-            DirBuilder::new().recursive(true).mode(0o700).create(dir).at("make directory", dir)?;
+            private::make_dir(dir)?;
         }
         let _guard = LockFile::take(&self.path, Kind::Index, &*self.clock)?;
         let (slots, upto, damaged) = {
@@ -173,10 +177,10 @@ impl Index {
             }
             (state.slots.clone(), state.changes, state.damaged.take())
         };
-        if let Some(bytes) = damaged {
-            let kept = atomic::keep_copy(&self.path, &bytes, self.clock.now())?;
-            tracing::warn!(path = %self.path.display(), kept = %kept.display(),
-                "the session index was not JSON; it is kept aside");
+        if let Some(reason) = damaged {
+            let kept = bounded::set_aside(&self.path)?;
+            tracing::warn!(path = %self.path.display(), kept = %kept.display(), reason,
+                "the session index cannot be used; it is kept aside");
         }
         let text = serde_json::to_vec_pretty(&slots)
             .map_err(|error| StoreError::io("write", &self.path, error.into()))?;
@@ -194,11 +198,11 @@ impl Index {
         let mut state = lock(&self.state);
         match stamp_of(&self.path) {
             Ok(stamp) if state.loaded && state.known == stamp => {}
-            Ok(_) => {
-                if let Err(error) = state.reload(&self.path) {
-                    tracing::error!(%error, "cannot read the session index");
-                }
-            }
+            Ok(_) => match state.reload(&self.path) {
+                Ok(()) if state.damaged.is_some() => self.broken.store(true, Ordering::Release),
+                Ok(()) => {}
+                Err(error) => tracing::error!(%error, "cannot read the session index"),
+            },
             Err(error) => tracing::error!(%error, "cannot read the session index"),
         }
         state
@@ -236,9 +240,15 @@ impl State {
         };
     }
 
-    /// Reads the file and lays the changes over it that it does not have yet.
+    /// Reads the file and lays the changes over it that it does not have yet. A file that cannot
+    /// be used takes nothing away that is known already.
     fn reload(&mut self, path: &Path) -> Result<(), StoreError> {
         let (mut slots, known, damaged) = read(path)?;
+        if damaged.is_some() && self.loaded {
+            self.changes += 1;
+            let kept = self.slots.keys().map(|key| (Arc::clone(key), self.changes));
+            self.pending.extend(kept.collect::<Vec<_>>());
+        }
         for key in self.pending.keys() {
             match (self.slots.get(key), slots.get(key)) {
                 (Some(Slot::Entry(ours)), Some(Slot::Entry(theirs))) => {
@@ -281,21 +291,30 @@ fn stamp_of(path: &Path) -> Result<Option<Stamp>, StoreError> {
     }
 }
 
-/// Slots, what the file is known by, and its bytes if they are not JSON.
-type Read = (BTreeMap<Arc<str>, Slot>, Option<Stamp>, Option<Vec<u8>>);
+/// Slots, what the file is known by, and why it cannot be used.
+type Read = (BTreeMap<Arc<str>, Slot>, Option<Stamp>, Option<String>);
 
 fn read(path: &Path) -> Result<Read, StoreError> {
-    let mut file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Read::default()),
-        Err(error) => return Err(StoreError::io("read", path, error)),
+    let unusable = |error: StoreError| {
+        if error.is_of_content() {
+            Ok((BTreeMap::new(), stamp_of(path)?, Some(error.to_string())))
+        } else {
+            Err(error)
+        }
+    };
+    let file = match bounded::open(path, bounded::INDEX_BYTES_MAX) {
+        Ok(Some(file)) => file,
+        Ok(None) => return Ok(Read::default()),
+        Err(error) => return unusable(error),
     };
     let stamp = Stamp::of(&file.metadata().at("read", path)?);
-    let mut bytes = Vec::new();
-    io::Read::read_to_end(&mut file, &mut bytes).at("read", path)?;
-    let Some(Value::Object(fields)) = parse(&bytes) else {
+    let bytes = match bounded::read_all(file, path, bounded::INDEX_BYTES_MAX) {
+        Ok(bytes) => bytes,
+        Err(error) => return unusable(error),
+    };
+    let Some(Value::Object(fields)) = bounded::json5(&bytes) else {
         let damaged = !bytes.trim_ascii().is_empty();
-        return Ok((BTreeMap::new(), Some(stamp), damaged.then_some(bytes)));
+        return Ok((BTreeMap::new(), Some(stamp), damaged.then(|| "no JSON object".to_owned())));
     };
     let slots = fields.into_iter().map(|(key, value)| {
         let slot = match SessionEntry::read(&value) {
@@ -305,13 +324,6 @@ fn read(path: &Path) -> Result<Read, StoreError> {
         (Arc::from(key), slot)
     });
     Ok((slots.collect(), Some(stamp), None))
-}
-
-/// The value of an index file; older programs wrote JSON5.
-pub(crate) fn parse(bytes: &[u8]) -> Option<Value> {
-    serde_json::from_slice(bytes)
-        .ok()
-        .or_else(|| json5::from_str(std::str::from_utf8(bytes).ok()?).ok())
 }
 
 /// Whether an id can be a file's stem without leading anywhere else.

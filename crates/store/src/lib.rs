@@ -14,6 +14,7 @@
 mod atomic;
 mod audit;
 mod auth_profiles;
+mod bounded;
 mod config_file;
 mod device_identity;
 mod devices;
@@ -28,6 +29,7 @@ mod log_file;
 mod node_host;
 mod nodes;
 mod pages;
+mod private;
 mod process;
 mod sandbox_registry;
 mod search;

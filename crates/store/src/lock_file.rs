@@ -8,7 +8,6 @@ use std::{
     collections::HashMap,
     fs, io,
     io::Write,
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, Weak},
     thread,
@@ -18,7 +17,7 @@ use std::{
 use domain::{Clock, UnixMillis};
 use serde::{Deserialize, Serialize};
 
-use crate::{StoreError, error::At};
+use crate::{StoreError, error::At, private};
 
 const MARK: &str = "openclaw-rust";
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -149,7 +148,7 @@ impl Drop for LockFile {
 }
 
 fn make(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = private::create_new(path, fs::OpenOptions::new().write(true))?;
     let written = file.write_all(text.as_bytes());
     if written.is_err() {
         fs::remove_file(path).ok();

@@ -3,16 +3,16 @@
 //! What a line says is the business of whoever logs.
 
 use std::{
-    fs::{self, DirBuilder, File},
+    fs::{self, File},
     io::{self, Read, Seek, SeekFrom, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
 
 use domain::{Clock, UnixMillis};
 
-use crate::{StoreError, error::At, lock_file::lock};
+use crate::{StoreError, error::At, lock_file::lock, private};
 
 /// Where logs go when nothing else is configured.
 pub const LOG_DIR: &str = "/tmp/openclaw";
@@ -197,16 +197,11 @@ fn newest(dir: &Path) -> Option<PathBuf> {
 
 fn open_for_append(path: &Path) -> Result<File, StoreError> {
     if let Some(dir) = path.parent() {
-        DirBuilder::new().recursive(true).mode(0o700).create(dir).at("make directory", dir)?;
+        private::make_dir(dir)?;
     }
     // In a directory that others may write, a link could lead anywhere.
     let nofollow = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or_default();
-    fs::OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .custom_flags(nofollow)
-        .open(path)
+    private::open_or_create(path, fs::OpenOptions::new().append(true).custom_flags(nofollow))
         .at("open", path)
 }
 

@@ -1,14 +1,11 @@
 //! `node.json`: which gateway this machine lends its commands to, and as what.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{StoreError, atomic, error::At};
+use crate::{StoreError, atomic, bounded, private};
 
 /// What a node remembers of itself and its gateway.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -66,20 +63,14 @@ impl NodeHostFile {
         Self { path: state_dir.join("node.json") }
     }
 
-    /// Reads it; what is absent or cannot be understood is as if nothing was said. Blocks.
+    /// Reads it; what is absent is as if nothing was said, and what cannot be understood is
+    /// set aside. Blocks.
     ///
     /// # Errors
     ///
     /// When the file is there and cannot be read.
     pub fn read(&self) -> Result<NodeHost, StoreError> {
-        match fs::read(&self.path) {
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes).unwrap_or_else(|error| {
-                tracing::warn!(%error, "node.json is damaged, passed over");
-                NodeHost::default()
-            })),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(NodeHost::default()),
-            Err(error) => Err(error).at("read", &self.path),
-        }
+        bounded::list(&self.path)
     }
 
     /// Replaces it. Blocks.
@@ -88,9 +79,7 @@ impl NodeHostFile {
     ///
     /// When the file cannot be written.
     pub fn write(&self, node: &NodeHost) -> Result<(), StoreError> {
-        if let Some(dir) = self.path.parent() {
-            fs::create_dir_all(dir).at("create", dir)?;
-        }
+        private::make_parent(&self.path)?;
         let mut text = serde_json::to_string_pretty(node).unwrap_or_default();
         text.push('\n');
         atomic::write(&self.path, text.as_bytes())
@@ -99,6 +88,8 @@ impl NodeHostFile {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

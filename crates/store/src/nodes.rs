@@ -5,7 +5,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
     path::{Path, PathBuf},
 };
 
@@ -13,7 +12,7 @@ use domain::UnixMillis;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{StoreError, atomic, error::At, store::blocking};
+use crate::{StoreError, atomic, bounded, private, store::blocking};
 
 /// What is kept of a node.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -51,26 +50,17 @@ impl NodeFile {
         Self { path: state_dir.join("nodes/paired.json") }
     }
 
-    /// Reads it; what is absent is empty, and so is what cannot be understood: those nodes have
-    /// to be approved anew. Blocks; meant for the start.
+    /// Reads it; what is absent is empty. What cannot be understood is set aside: those nodes
+    /// have to be approved anew. Blocks; meant for the start.
     pub fn read(&self) -> Result<BTreeMap<String, NodeRecord>, StoreError> {
-        match fs::read(&self.path) {
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes).unwrap_or_else(|error| {
-                tracing::warn!(%error, "list of nodes is damaged, taken as empty");
-                BTreeMap::new()
-            })),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeMap::new()),
-            Err(error) => Err(error).at("read", &self.path),
-        }
+        bounded::list(&self.path)
     }
 
     /// Replaces it.
     pub async fn write(&self, nodes: BTreeMap<String, NodeRecord>) -> Result<(), StoreError> {
         let path = self.path.clone();
         blocking(move || {
-            if let Some(dir) = path.parent() {
-                fs::create_dir_all(dir).at("create", dir)?;
-            }
+            private::make_parent(&path)?;
             let mut text = serde_json::to_string_pretty(&nodes).unwrap_or_default();
             text.push('\n');
             atomic::write(&path, text.as_bytes())
@@ -81,6 +71,8 @@ impl NodeFile {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[tokio::test]

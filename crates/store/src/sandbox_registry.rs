@@ -13,7 +13,7 @@ use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{StoreError, atomic, error::At};
+use crate::{StoreError, atomic, bounded, error::At, private};
 
 /// The two lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,27 +129,14 @@ impl SandboxRegistry {
 }
 
 fn read(path: &Path) -> Result<File, StoreError> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(serde_json::from_slice(&bytes).unwrap_or_else(|error| {
-            tracing::warn!(path = %path.display(), %error, "sandbox list is damaged, taken as empty");
-            File::default()
-        })),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(File::default()),
-        Err(error) => Err(error).at("read", path),
-    }
+    bounded::list(path)
 }
 
 /// Held until dropped, and by no dead process.
 pub(crate) fn lock(path: &Path) -> Result<fs::File, StoreError> {
-    if let Some(dir) = path.parent() {
-        fs::create_dir_all(dir).at("create", dir)?;
-    }
+    private::make_parent(path)?;
     let lock_path = path.with_extension("json.lock");
-    let file = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&lock_path)
+    let file = private::open_or_create(&lock_path, fs::OpenOptions::new().write(true))
         .at("open", &lock_path)?;
     flock(&file, FlockOperation::LockExclusive).map_err(Into::into).at("lock", &lock_path)?;
     Ok(file)

@@ -10,11 +10,12 @@ use std::{
 use domain::{AgentId, SessionKey};
 
 use crate::{
-    SessionEntry, StoreError, Tail, Transcript, atomic,
+    SessionEntry, StoreError, Tail, Transcript, atomic, bounded,
     error::At,
     index::{Index, Urgency, file_time, is_file_stem},
     lock_file::lock,
     pages::Outlines,
+    private,
     store::{Inner, blocking},
     told::Readings,
     transcript::{line::Lines, tail},
@@ -49,7 +50,9 @@ impl Sessions {
 
     /// The entry of `key`, also when stored under an old alias.
     pub fn get(&self, key: &SessionKey) -> Option<Arc<SessionEntry>> {
-        self.index.get(&self.names(key))
+        let entry = self.index.get(&self.names(key));
+        self.mend();
+        entry
     }
 
     /// The conversation that has `session_id`.
@@ -60,6 +63,7 @@ impl Sessions {
     /// All conversations of the agent, under their canonical keys.
     pub fn list(&self) -> Vec<(SessionKey, Arc<SessionEntry>)> {
         let stored = self.index.list();
+        self.mend();
         let (canonical, aliases): (Vec<_>, Vec<_>) = stored
             .into_iter()
             .map(|(name, entry)| (self.key_of(&name), name, entry))
@@ -112,7 +116,7 @@ impl Sessions {
         tracing::debug!(%key, session = %entry.session_id, "opening transcript");
         let (store, id, cwd) = (Arc::clone(&self.store), entry.session_id.clone(), cwd.to_owned());
         blocking(move || {
-            make_parent(&path)?;
+            private::make_parent(&path)?;
             let share = store.locks.share(&path, &*store.options.clock)?;
             Transcript::open(id, path, &cwd, share, store.surroundings.clone())
         })
@@ -178,12 +182,11 @@ impl Sessions {
         let path = self.transcript_path(entry)?;
         let store = Arc::clone(&self.store);
         blocking(move || {
-            if !path.exists() {
-                return Ok(None);
-            }
             let share = store.locks.share(&path, &*store.options.clock)?;
             let _appending = lock(&share.gate.appending);
-            let bytes = fs::read(&path).at("read", &path)?;
+            let Some(bytes) = bounded::read(&path, bounded::TRANSCRIPT_BYTES_MAX)? else {
+                return Ok(None);
+            };
             let lines = Lines::parse(&bytes);
             let Some(dropped @ 1..) = lines.entries.len().checked_sub(keep) else {
                 return Ok(None);
@@ -205,6 +208,19 @@ impl Sessions {
         .await
     }
 
+    /// Has an index file that turned out to be unusable replaced soon.
+    fn mend(&self) {
+        if self.index.broken.swap(false, Ordering::AcqRel) && self.store.writable().is_ok() {
+            self.mark();
+        }
+    }
+
+    fn mark(&self) {
+        if !self.index.queued.swap(true, Ordering::AcqRel) {
+            self.store.surroundings.syncer.mark(self.index.clone());
+        }
+    }
+
     async fn persist(&self, urgency: Urgency) -> Result<(), StoreError> {
         let saved = match urgency {
             Urgency::Never => return Ok(()),
@@ -215,9 +231,7 @@ impl Sessions {
             }
         };
         // Also after a failure, so that it is tried once more when the disk may have room.
-        if !self.index.queued.swap(true, Ordering::AcqRel) {
-            self.store.surroundings.syncer.mark(self.index.clone());
-        }
+        self.mark();
         saved
     }
 
@@ -299,12 +313,6 @@ impl Archive {
             Self::Bak => "bak",
         }
     }
-}
-
-pub(crate) fn make_parent(path: &Path) -> Result<(), StoreError> {
-    use std::os::unix::fs::DirBuilderExt;
-    let Some(dir) = path.parent() else { return Ok(()) };
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).at("make directory", dir)
 }
 
 /// `<path>.<end>`, or that with a number when it is taken.

@@ -6,7 +6,7 @@
 use std::{
     fs::{self, File},
     io::{Read, Seek, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    os::unix::fs::MetadataExt,
     path::Path,
     time::Duration,
 };
@@ -16,7 +16,7 @@ use rustix::{
     process::{Pid, test_kill_process},
 };
 
-use crate::{OpenError, StoreError};
+use crate::{OpenError, StoreError, private};
 
 const NAME: &str = "state.lock";
 
@@ -32,13 +32,8 @@ pub(crate) struct StateLock(File);
 impl StateLock {
     pub(crate) fn take(state_dir: &Path) -> Result<Self, OpenError> {
         let path = state_dir.join(NAME);
-        let mut file = fs::OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
+        let mut options = fs::OpenOptions::new();
+        let mut file = private::open_or_create(&path, options.read(true).write(true))
             .map_err(|error| explain("write", &path, error))?;
         for tries in 1.. {
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -94,11 +89,7 @@ fn is_gone(pid: u32) -> bool {
 
 /// Makes a directory and its parents for their owner only.
 pub(crate) fn make_dir(path: &Path) -> Result<(), OpenError> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(|error| explain("make directory", path, error))
+    private::try_make_dir(path).map_err(|error| explain("make directory", path, error))
 }
 
 /// Says who owns what we may not touch, and what to do about it.

@@ -5,7 +5,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
     path::{Path, PathBuf},
 };
 
@@ -13,7 +12,7 @@ use domain::{SessionKey, TurnId, UnixMillis};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{StoreError, atomic, error::At, store::blocking};
+use crate::{StoreError, atomic, bounded, private, store::blocking};
 
 /// Version of the file.
 const VERSION: u32 = 2;
@@ -74,7 +73,7 @@ pub struct SubagentOutcome {
     pub stats: Option<String>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 struct File {
     #[serde(default)]
     version: u32,
@@ -97,21 +96,14 @@ impl SubagentFile {
     /// Reads it; what is absent is empty, and what cannot be understood is left out.
     pub async fn read(&self) -> Result<BTreeMap<TurnId, SubagentRecord>, StoreError> {
         let path = self.path.clone();
-        blocking(move || match fs::read(&path) {
-            Ok(bytes) => Ok(parse(&bytes)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeMap::new()),
-            Err(error) => Err(error).at("read", &path),
-        })
-        .await
+        blocking(move || bounded::list(&path).map(known)).await
     }
 
     /// Replaces it.
     pub async fn write(&self, runs: BTreeMap<TurnId, SubagentRecord>) -> Result<(), StoreError> {
         let path = self.path.clone();
         blocking(move || {
-            if let Some(dir) = path.parent() {
-                fs::create_dir_all(dir).at("create", dir)?;
-            }
+            private::make_parent(&path)?;
             let value = |record| serde_json::to_value(record).unwrap_or_default();
             let runs = runs.into_iter().map(|(turn, record)| (turn, value(record))).collect();
             let file = File { version: VERSION, runs };
@@ -123,14 +115,7 @@ impl SubagentFile {
     }
 }
 
-fn parse(bytes: &[u8]) -> BTreeMap<TurnId, SubagentRecord> {
-    let file: File = match serde_json::from_slice(bytes) {
-        Ok(file) => file,
-        Err(error) => {
-            tracing::warn!(%error, "list of sub-agents is damaged, taken as empty");
-            return BTreeMap::new();
-        }
-    };
+fn known(file: File) -> BTreeMap<TurnId, SubagentRecord> {
     let read = |(turn, value)| match serde_json::from_value(value) {
         Ok(record) => Some((turn, record)),
         Err(error) => {
@@ -143,6 +128,8 @@ fn parse(bytes: &[u8]) -> BTreeMap<TurnId, SubagentRecord> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use serde_json::json;
 
     use super::*;

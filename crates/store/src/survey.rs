@@ -2,11 +2,11 @@
 
 use std::{
     collections::BTreeSet,
-    fs, io,
+    fs,
     path::{Path, PathBuf},
 };
 
-use crate::{Sessions, lock_file, transcript::line::Lines};
+use crate::{Sessions, StoreError, bounded, lock_file, transcript::line::Lines};
 
 /// Transcripts beyond this are not read through; their first lines would say nothing.
 const READ_BYTES_MAX: u64 = 32 << 20;
@@ -95,13 +95,14 @@ impl Sessions {
 
 fn index_flaw(path: &Path) -> Option<Flaw> {
     let flaw = |said: String| Some(Flaw::Index { path: path.to_owned(), said });
-    match fs::read(path) {
-        Ok(bytes) if bytes.is_empty() => None,
-        Ok(bytes) => match crate::index::parse(&bytes) {
+    match bounded::read(path, bounded::INDEX_BYTES_MAX) {
+        Ok(None) => None,
+        Ok(Some(bytes)) if bytes.is_empty() => None,
+        Ok(Some(bytes)) => match bounded::json5(&bytes) {
             Some(value) if value.is_object() => None,
             Some(_) | None => flaw("it is no JSON object".to_owned()),
         },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(StoreError::Io { source, .. }) => flaw(source.to_string()),
         Err(error) => flaw(error.to_string()),
     }
 }
@@ -129,10 +130,10 @@ fn transcript_flaw(path: &Path, is_known: bool) -> Option<Flaw> {
 /// # Errors
 ///
 /// What the system says.
-pub fn break_stale_lock(path: &Path) -> Result<(), crate::StoreError> {
+pub fn break_stale_lock(path: &Path) -> Result<(), StoreError> {
     match lock_file::claimant(path) {
         Some((_, true)) => {
-            fs::remove_file(path).map_err(|error| crate::StoreError::io("remove", path, error))
+            fs::remove_file(path).map_err(|error| StoreError::io("remove", path, error))
         }
         Some((_, false)) | None => Ok(()),
     }

@@ -6,7 +6,6 @@
 use std::{
     borrow::Cow,
     collections::HashMap,
-    fs::File,
     io,
     os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
@@ -17,7 +16,7 @@ use domain::{SessionId, UnixMillis, Usage};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{Sessions, StoreError, error::At, store::blocking};
+use crate::{Sessions, StoreError, bounded, error::At, store::blocking};
 
 /// Transcripts whose reading is kept.
 const FILES_MAX: usize = 4096;
@@ -145,10 +144,8 @@ impl Sessions {
 impl Readings {
     /// What the file at `path` tells, read as far as it was not. Blocks.
     fn of(&self, path: &Path) -> Result<Arc<Vec<Told>>, StoreError> {
-        let file = match File::open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Arc::default()),
-            Err(error) => return Err(StoreError::io("read", path, error)),
+        let Some(file) = bounded::open(path, bounded::TRANSCRIPT_BYTES_MAX)? else {
+            return Ok(Arc::default());
         };
         let meta = file.metadata().at("read", path)?;
         let known = self.known(path).filter(|it| it.inode == meta.ino() && it.end <= meta.len());
@@ -217,7 +214,7 @@ fn calls(content: &RawValue) -> Vec<Arc<str>> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
+    use std::{fs::File, io::Write as _};
 
     use super::*;
 

@@ -14,7 +14,7 @@ use std::{
     collections::HashSet,
     fs::{self, File},
     io::{self, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -29,9 +29,10 @@ use domain::{
 
 use self::{context::Context, line::Lines};
 use crate::{
-    StoreError, atomic,
+    StoreError, atomic, bounded,
     error::At,
     lock_file::{Share, lock},
+    private,
     syncer::{Dirty, Syncer},
 };
 
@@ -190,7 +191,7 @@ impl Transcript {
 
     /// Reads the file anew, repaired if need be.
     fn read(&mut self) -> Result<(), StoreError> {
-        let found = fs::read(&self.path).at("read", &self.path)?;
+        let found = bounded::read(&self.path, bounded::TRANSCRIPT_BYTES_MAX)?.unwrap_or_default();
         let now = self.surroundings.clock.now();
         let repaired = repair::repair(&self.path, &found, &self.id, &self.cwd, now)?;
         let bytes = repaired.unwrap_or(found);
@@ -243,12 +244,8 @@ impl Transcript {
 
 impl Appended {
     fn open(path: &Path) -> Result<Arc<Self>, StoreError> {
-        let file = fs::OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(path)
-            .at("open", path)?;
+        let file =
+            private::open_or_create(path, fs::OpenOptions::new().append(true)).at("open", path)?;
         let is_new = AtomicBool::new(file.metadata().at("look at", path)?.len() == 0);
         let queued = AtomicBool::new(false);
         Ok(Arc::new(Self { file, path: path.to_owned(), queued, is_new }))

@@ -5,7 +5,7 @@
 
 use std::{
     fs, io,
-    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -26,7 +26,7 @@ pub fn protect(path: &Path, mode: u32) -> Result<(), StoreError> {
 ///
 /// What the system says.
 pub fn make_private_dir(path: &Path) -> Result<(), StoreError> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).at("make directory", path)
+    crate::private::make_dir(path)
 }
 
 /// Whether we can make files in `dir`, tried out. Nothing of the trial remains.

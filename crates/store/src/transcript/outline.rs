@@ -17,7 +17,7 @@ use super::{
     line::{read_fields, read_header},
     tail::{Place, TailMessage, message_of},
 };
-use crate::{StoreError, error::At};
+use crate::{StoreError, bounded, error::At};
 
 /// What is known of one file.
 #[derive(Debug, Default)]
@@ -60,10 +60,8 @@ pub(crate) struct Tip {
 impl Outline {
     /// Reads what came since the last look. Blocks. `None` when there is no file.
     pub(crate) fn catch_up(&mut self, path: &Path) -> Result<Option<File>, StoreError> {
-        let file = match File::open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(StoreError::io("read", path, error)),
+        let Some(file) = bounded::open(path, bounded::TRANSCRIPT_BYTES_MAX)? else {
+            return Ok(None);
         };
         let meta = file.metadata().at("read", path)?;
         if self.inode != meta.ino() || !self.still_ends_here(&file, meta.len()) {

@@ -1,12 +1,12 @@
 //! The newest messages of a transcript, read from its end.
 
-use std::{borrow::Cow, fs::File, io, os::unix::fs::FileExt, path::Path};
+use std::{borrow::Cow, os::unix::fs::FileExt, path::Path};
 
 use domain::EntryId;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{StoreError, error::At};
+use crate::{StoreError, bounded, error::At};
 
 const BLOCK_BYTES: u64 = 256 * 1024;
 
@@ -72,10 +72,8 @@ pub(crate) fn read(
     limit: usize,
     bytes_max: usize,
 ) -> Result<Tail, StoreError> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Tail::default()),
-        Err(error) => return Err(StoreError::io("read", path, error)),
+    let Some(file) = bounded::open(path, bounded::TRANSCRIPT_BYTES_MAX)? else {
+        return Ok(Tail::default());
     };
     let mut begin = file.metadata().at("read", path)?.len();
     let mut newest_first = Vec::new();
@@ -92,6 +90,8 @@ pub(crate) fn read(
         let mut lines = block.as_slice();
         if begin > 0 {
             let Some(end) = lines.iter().position(|byte| *byte == b'\n') else {
+                // A line that is too long to be one of ours hides what is before it.
+                truncated = block.len() as u64 > bounded::LINE_BYTES_MAX;
                 carried = block;
                 continue;
             };
@@ -124,7 +124,7 @@ pub(crate) fn message_of(line: &[u8]) -> Option<TailMessage> {
         return None;
     }
     let line: Line<'_> = serde_json::from_slice(line).ok()?;
-    if !line.message.get().starts_with('{') {
+    if !line.message.get().starts_with('{') || bounded::nests_too_deeply(line.message.get()) {
         return None;
     }
     Some(TailMessage {

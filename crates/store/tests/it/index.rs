@@ -1,6 +1,12 @@
 //! The session index: durability, concurrency, other writers, damage.
 
-use std::{fs, os::unix::fs::PermissionsExt, sync::Arc};
+use std::{
+    fs::{self, File},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::Command,
+    sync::Arc,
+};
 
 use domain::{AgentId, SessionKey, UnixMillis};
 use serde_json::{Value, json};
@@ -131,13 +137,52 @@ async fn json5_is_read_and_garbage_is_kept_aside() {
     assert_eq!(sessions.get(&key("a")).unwrap().session_id.as_str(), "s");
 
     fs::write(&path, "garbage").unwrap();
-    assert!(sessions.list().is_empty());
+    assert!(sessions.get(&key("a")).is_some(), "what is known is not forgotten");
     sessions.update(&key("b"), |_| {}).await.unwrap();
 
     let kept = home.names().into_iter().find(|name| name.starts_with("sessions.json.bak-"));
     let kept = home.sessions_dir().join(kept.unwrap());
     assert_eq!(fs::read_to_string(kept).unwrap(), "garbage");
-    assert_eq!(index(&home).as_object().unwrap().len(), 1);
+    assert_eq!(index(&home).as_object().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn an_index_that_cannot_be_used_is_set_aside_before_and_after_the_start() {
+    let deep = format!("{}1{}", "{\"a\":".repeat(100_000), "}".repeat(100_000));
+    let spoil: [&dyn Fn(&Path); 5] = [
+        &|path| fs::write(path, &deep).unwrap(),
+        &|path| fs::write(path, format!("{{a:{}", "[".repeat(100_000))).unwrap(),
+        &|path| File::create(path).unwrap().set_len((64 << 20) + 1).unwrap(),
+        &|path| fs::create_dir(path).unwrap(),
+        &|path| {
+            let made = Command::new("mkfifo").arg(path).status().unwrap();
+            assert!(made.success());
+        },
+    ];
+    for spoil in spoil {
+        let home = Home::new();
+        let path = home.sessions_dir().join("sessions.json");
+        let store = home.open();
+        main_sessions(&store).update(&key("a"), |_| {}).await.unwrap();
+        store.flush().await.unwrap();
+
+        fs::remove_file(&path).unwrap();
+        spoil(&path);
+        assert_eq!(main_sessions(&store).list().len(), 1);
+        store.flush().await.unwrap();
+        assert_eq!(index(&home).as_object().unwrap().len(), 1, "a look is enough to mend it");
+
+        store.close().await.unwrap();
+        fs::remove_file(&path).unwrap();
+        spoil(&path);
+        let store = home.open();
+        assert!(main_sessions(&store).list().is_empty());
+        main_sessions(&store).update(&key("b"), |_| {}).await.unwrap();
+        store.flush().await.unwrap();
+        assert_eq!(index(&home).as_object().unwrap().len(), 1);
+        let is_kept = |name: &&String| name.starts_with("sessions.json.bak-");
+        assert_eq!(home.names().iter().filter(is_kept).count(), 2);
+    }
 }
 
 #[tokio::test]

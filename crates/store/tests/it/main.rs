@@ -7,5 +7,6 @@ mod crash;
 mod disk;
 mod home;
 mod index;
+mod modes;
 mod reference;
 mod transcript;
