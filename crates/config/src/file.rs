@@ -209,6 +209,7 @@ fn send_policy() -> Shape {
         ("channel", text()),
         ("chatType", choice(&["direct", "group", "channel"])),
         ("keyPrefix", text()),
+        ("rawKeyPrefix", text()),
     ]);
     let rule = object([("action", verdict()), ("match", matched)]).required(&["action"]);
     object([("default", verdict()), ("rules", list(rule))])

@@ -19,13 +19,16 @@ mod locations;
 mod merge;
 mod model_ref;
 mod names;
+mod newer;
 mod node;
+mod partial;
 mod problem;
 mod redact;
 mod reload;
 mod resolve;
 pub mod resolved;
 mod rules;
+mod secret_refs;
 mod size;
 mod spans;
 mod substitute;
@@ -41,6 +44,7 @@ pub use legacy::{Change, migrate, strip_unknown};
 pub use load::{Loaded, Snapshot, hash, load, load_text};
 pub use locations::{Locations, ProfileError};
 pub use model_ref::{DEFAULT_MODEL, normalise_provider, parse_model_ref};
+pub use partial::Partial;
 pub use problem::Problem;
 pub use redact::{
     MaskedError, REDACTED, is_sensitive_key, redact, redact_raw, redact_resolved, restore,

@@ -15,11 +15,12 @@ use crate::{
     file::check::{self, FINDINGS_MAX},
     include, inline_env, legacy,
     locations::Locations,
-    names,
+    names, newer,
+    partial::{self, Partial},
     problem::{Finding, Problem},
     resolve,
     resolved::Config,
-    rules,
+    rules, secret_refs,
     spans::Spans,
     syntax,
 };
@@ -31,6 +32,8 @@ pub struct Loaded {
     pub snapshot: Snapshot,
     /// The resolved config; `None` when the file is invalid.
     pub config: Option<Arc<Config>>,
+    /// What an invalid file says apart from what is wrong with it, where that can be told.
+    pub partial: Option<Partial>,
     /// The environment with the `env` block added, for child processes and look-ups.
     pub env: Arc<Env>,
 }
@@ -120,8 +123,39 @@ fn broken(problem: Problem, raw: Option<&str>, locations: &Locations, env: &Env)
             included: Vec::new(),
         },
         config: None,
+        partial: None,
         env: Arc::new(env.clone()),
     }
+}
+
+/// What there is to say of a tree.
+pub(crate) struct Checked {
+    /// What is wrong, by the path in the file.
+    pub(crate) findings: Vec<Finding>,
+    /// What is suspicious but does no harm.
+    pub(crate) warnings: Vec<Finding>,
+    /// Keys of the 2026.1 era.
+    pub(crate) legacy: Vec<Finding>,
+}
+
+/// Brings `tree`, whose includes and variables are in place, to the names of 2026.2 with its
+/// secrets read, and says what is wrong with it.
+pub(crate) fn check(tree: &mut Value, locations: &Locations, env: &Env) -> Checked {
+    let legacy = legacy::find(tree);
+    let renamed = names::normalise(tree);
+    let mut warnings = newer::set_aside(tree, &renamed);
+    let mut findings = secret_refs::resolve(tree, env, locations.config_dir());
+    let mut checked = check::whole(tree);
+    checked.extend(rules::check(tree, locations));
+    // An old key is told once, with its new place, and not again as an unknown one; a secret that
+    // could not be read is not told again as something that is no text.
+    let told: Vec<_> = legacy.iter().chain(&findings).map(|it| it.path.clone()).collect();
+    checked.retain(|finding| !told.iter().any(|path| finding.path.0.starts_with(&path.0)));
+    findings.extend(checked);
+    let findings = findings.into_iter().map(|finding| renamed.as_written(finding)).collect();
+    warnings.extend(renamed.warnings);
+    warnings.extend(rules::warnings(tree));
+    Checked { findings, warnings, legacy }
 }
 
 fn load_value(parsed: &Value, raw: Option<&str>, locations: &Locations, env: &Env) -> Loaded {
@@ -130,17 +164,9 @@ fn load_value(parsed: &Value, raw: Option<&str>, locations: &Locations, env: &En
     let included = include::resolve(&mut tree, locations, env);
     findings.extend(included.findings);
     let env = inline_env::applied(&mut tree, env, &mut findings);
-
-    let legacy = legacy::find(&tree);
-    let old_keys: Vec<_> = legacy.iter().map(|finding| finding.path.clone()).collect();
-    let renamed = names::normalise(&mut tree);
-    let mut checked = check::whole(&tree);
-    checked.extend(rules::check(&tree, locations));
-    // An old key is said once, with its new place, and not again as an unknown one.
-    checked.retain(|finding| !old_keys.iter().any(|old| finding.path.0.starts_with(&old.0)));
-    findings.extend(checked.into_iter().map(|finding| renamed.as_written(finding)));
-    let mut warnings = renamed.warnings;
-    warnings.extend(rules::warnings(&tree));
+    let (as_written, unread) = (tree.clone(), findings.clone());
+    let Checked { findings: checked, warnings, legacy } = check(&mut tree, locations, &env);
+    findings.extend(checked);
 
     let spans = match (raw, findings.is_empty() && warnings.is_empty() && legacy.is_empty()) {
         (Some(raw), false) => Spans::of(raw),
@@ -157,7 +183,9 @@ fn load_value(parsed: &Value, raw: Option<&str>, locations: &Locations, env: &En
         defaults::fill(&mut tree, &locations.home);
         Arc::new(resolve::config(&tree, locations, &env))
     });
+    let partial = if valid { None } else { partial::of(as_written, &unread, locations, &env) };
     Loaded {
+        partial,
         snapshot: Snapshot {
             path: locations.config_path.clone(),
             exists: raw.is_some(),

@@ -219,8 +219,11 @@ fn browser(root: &Value, findings: &mut Vec<Finding>) {
             let message = "profile names have lower-case letters, digits and `-`";
             findings.push(Finding::new(place.clone(), message));
         }
-        let is_reachable =
-            ["cdpPort", "cdpUrl"].iter().any(|key| profile.at(key).value().is_some());
+        // Since 2026.9 a profile may also name a directory, or a browser that runs already.
+        let is_reachable = ["cdpPort", "cdpUrl", "userDataDir"]
+            .iter()
+            .any(|key| profile.at(key).value().is_some())
+            || profile.at("driver").str() == Some("existing-session");
         if profile.map().is_some() && !is_reachable {
             findings.push(Finding::new(place, "needs `cdpPort` or `cdpUrl`"));
         }

@@ -41,7 +41,10 @@ fn matches(rule: &SendRule, conversation: &Conversation<'_>) -> bool {
     let (channel, chat_type) = (conversation.channel, conversation.chat_type);
     is(&rule.channel, channel.or_else(|| channel_of(key)))
         && is(&rule.chat_type, chat_type.or_else(|| Some(chat_type_of(key))))
-        && rule.key_prefix.as_deref().is_none_or(|prefix| key.as_str().starts_with(prefix))
+        && [&rule.key_prefix, &rule.raw_key_prefix]
+            .into_iter()
+            .flatten()
+            .all(|prefix| key.as_str().starts_with(prefix.as_str()))
 }
 
 /// The chat service that a key of a group or a channel names.

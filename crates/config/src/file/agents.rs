@@ -106,9 +106,18 @@ pub(super) fn binding() -> Shape {
         ("peer", peer),
         ("guildId", text()),
         ("teamId", text()),
+        ("roles", texts()),
     ])
     .required(&["channel"]);
-    object([("agentId", text()), ("match", matched)]).required(&["agentId", "match"])
+    object([
+        ("agentId", text()),
+        ("match", matched),
+        ("type", choice(&["route", "acp"])),
+        ("comment", text()),
+        ("acp", any()),
+        ("session", any()),
+    ])
+    .required(&["agentId", "match"])
 }
 
 fn cli_backend() -> Shape {

@@ -126,10 +126,15 @@ pub(super) fn browser() -> Shape {
     let profile = object([
         ("cdpPort", port()),
         ("cdpUrl", text()),
-        ("driver", choice(&["clawd", "extension"])),
+        ("driver", choice(&["clawd", "extension", "openclaw", "existing-session"])),
         ("color", text()),
-    ])
-    .required(&["color"]);
+        ("attachOnly", flag()),
+        ("executablePath", text()),
+        ("headless", flag()),
+        ("mcpArgs", texts()),
+        ("mcpCommand", text()),
+        ("userDataDir", text()),
+    ]);
     object([
         ("enabled", flag()),
         ("evaluateEnabled", flag()),

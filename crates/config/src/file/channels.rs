@@ -71,7 +71,7 @@ fn common() -> Shape {
     object([
         ("enabled", flag()),
         ("name", text()),
-        ("markdown", object([("tables", choice(&["off", "bullets", "code"]))])),
+        ("markdown", object([("tables", choice(&["off", "bullets", "code", "block"]))])),
         ("configWrites", flag()),
         ("dmPolicy", dm_policy()),
         ("allowFrom", peers()),
@@ -95,7 +95,7 @@ fn dm_policy() -> Shape {
 }
 
 fn reply_mode() -> Shape {
-    choice(&["off", "first", "all"])
+    choice(&["off", "first", "all", "batched"])
 }
 
 fn notifications() -> Shape {
@@ -218,7 +218,7 @@ fn discord() -> Shape {
     common().with([
         ("capabilities", texts()),
         ("token", text()),
-        ("allowBots", flag()),
+        ("allowBots", one_of([flag(), choice(&["mentions"])])),
         ("maxLinesPerMessage", int(1)),
         ("commands", native_commands()),
         ("retry", retry()),
@@ -229,7 +229,7 @@ fn discord() -> Shape {
         (
             "execApprovals",
             object([
-                ("enabled", flag()),
+                ("enabled", one_of([flag(), choice(&["auto"])])),
                 ("approvers", peers()),
                 ("agentFilter", texts()),
                 ("sessionFilter", texts()),
@@ -256,14 +256,14 @@ fn slack() -> Shape {
     let channel = group().with([
         ("enabled", flag()),
         ("allow", flag()),
-        ("allowBots", flag()),
+        ("allowBots", one_of([flag(), choice(&["mentions"])])),
         ("users", peers()),
         ("skills", texts()),
         ("systemPrompt", text()),
     ]);
     common().with([
         ("capabilities", texts()),
-        ("mode", choice(&["socket", "http"])),
+        ("mode", choice(&["socket", "http", "relay"])),
         ("botToken", text()),
         ("appToken", text()),
         ("userToken", text()),
@@ -271,7 +271,7 @@ fn slack() -> Shape {
         ("signingSecret", text()),
         ("webhookPath", text()),
         ("commands", native_commands()),
-        ("allowBots", flag()),
+        ("allowBots", one_of([flag(), choice(&["mentions"])])),
         ("requireMention", flag()),
         ("reactionNotifications", notifications()),
         ("reactionAllowlist", peers()),
@@ -342,7 +342,7 @@ fn googlechat() -> Shape {
     ]);
     common().with([
         ("capabilities", texts()),
-        ("allowBots", flag()),
+        ("allowBots", one_of([flag(), choice(&["mentions"])])),
         ("requireMention", flag()),
         ("replyToMode", reply_mode()),
         ("serviceAccount", one_of([text(), map(any())])),

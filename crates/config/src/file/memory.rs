@@ -1,18 +1,18 @@
 //! `memory` and the `memorySearch` blocks of agents.
 
 use super::{
-    Shape, choice, duration, flag, int, int_to, list, map, number_to, object, send_policy, text,
-    texts,
+    Shape, any, choice, duration, flag, int, int_to, list, map, number_to, object, one_of,
+    send_policy, text,
 };
 
 pub(super) fn search() -> Shape {
     object([
         ("enabled", flag()),
         ("sources", list(choice(&["memory", "sessions"]))),
-        ("extraPaths", texts()),
+        ("extraPaths", list(one_of([text(), any()]))),
         ("experimental", object([("sessionMemory", flag())])),
-        ("provider", choice(&["openai", "gemini", "voyage", "local"])),
-        ("fallback", choice(&["openai", "gemini", "voyage", "local", "none"])),
+        ("provider", text()),
+        ("fallback", text()),
         ("model", text()),
         (
             "remote",

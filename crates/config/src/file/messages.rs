@@ -14,7 +14,10 @@ pub(super) fn messages() -> Shape {
         ("responsePrefix", text()),
         ("messagePrefix", text()),
         ("ackReaction", text()),
-        ("ackReactionScope", choice(&["group-mentions", "group-all", "direct", "all"])),
+        (
+            "ackReactionScope",
+            choice(&["group-mentions", "group-all", "direct", "all", "off", "none"]),
+        ),
         ("removeAckAfterReply", flag()),
         ("groupChat", object([("mentionPatterns", texts()), ("historyLimit", int(1))])),
         (
@@ -87,7 +90,7 @@ pub(super) fn session() -> Shape {
 
 fn reset() -> Shape {
     object([
-        ("mode", choice(&["daily", "idle"])),
+        ("mode", choice(&["daily", "idle", "none"])),
         ("atHour", int_to(0, 23)),
         ("idleMinutes", int(1)),
     ])

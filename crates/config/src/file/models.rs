@@ -9,6 +9,12 @@ const APIS: &[&str] = &[
     "google-generative-ai",
     "github-copilot",
     "bedrock-converse-stream",
+    // Since 2026.3 and later.
+    "ollama",
+    "azure-openai-responses",
+    "openai-chatgpt-responses",
+    "google-vertex",
+    "pi-messages",
 ];
 
 pub(super) fn models() -> Shape {
@@ -39,7 +45,6 @@ fn provider() -> Shape {
         ("authHeader", flag()),
         ("models", list(model())),
     ])
-    .required(&["baseUrl"])
 }
 
 fn model() -> Shape {
@@ -49,7 +54,7 @@ fn model() -> Shape {
         ("name", text()),
         ("api", choice(APIS)),
         ("reasoning", flag()),
-        ("input", list(choice(&["text", "image"]))),
+        ("input", list(choice(&["text", "image", "video", "audio"]))),
         (
             "cost",
             object([
@@ -78,7 +83,7 @@ fn model() -> Shape {
 pub(super) fn auth() -> Shape {
     let profile = object([
         ("provider", text()),
-        ("mode", choice(&["api_key", "oauth", "token"])),
+        ("mode", choice(&["api_key", "aws-sdk", "oauth", "token"])),
         ("email", text()),
     ])
     .required(&["provider", "mode"]);

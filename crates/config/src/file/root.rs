@@ -2,7 +2,7 @@
 
 use super::{
     Shape, agents, any, automation, channels, choice, flag, gateway, int, int_to, list, map, media,
-    memory, messages, models, number_to, object, text, texts, tools,
+    memory, messages, models, number_to, object, one_of, text, texts, tools,
 };
 
 pub(super) fn shape() -> Shape {
@@ -14,7 +14,10 @@ pub(super) fn shape() -> Shape {
         ("logging", logging()),
         (
             "update",
-            object([("channel", choice(&["stable", "beta", "dev"])), ("checkOnStart", flag())]),
+            object([
+                ("channel", choice(&["stable", "extended-stable", "beta", "dev"])),
+                ("checkOnStart", flag()),
+            ]),
         ),
         ("browser", automation::browser()),
         (
@@ -33,7 +36,11 @@ pub(super) fn shape() -> Shape {
         ("agents", agents::agents()),
         ("tools", tools::global()),
         ("bindings", list(agents::binding())),
-        ("broadcast", object([("strategy", choice(&["parallel", "sequential"]))]).others(texts())),
+        (
+            "broadcast",
+            object([("strategy", choice(&["parallel", "sequential"]))])
+                .others(one_of([texts(), any()])),
+        ),
         (
             "audio",
             object([("transcription", object([("command", texts()), ("timeoutSeconds", int(1))]))]),
@@ -68,8 +75,24 @@ pub(super) fn shape() -> Shape {
         ("memory", memory::memory()),
         ("skills", automation::skills()),
         ("plugins", automation::plugins()),
+        ("secrets", secrets()),
         ("mcp", object([("servers", map(mcp_server()))]).open()),
     ])
+}
+
+/// Where references to secrets lead; `crate::secret_refs` reads them.
+fn secrets() -> Shape {
+    let provider = object([
+        ("source", choice(&["env", "file", "exec", "store"])),
+        ("path", text()),
+        ("mode", choice(&["json", "singleValue"])),
+        ("maxBytes", int(1)),
+        ("allowlist", texts()),
+    ])
+    .required(&["source"])
+    .open();
+    let defaults = object([("env", text()), ("file", text()), ("exec", text()), ("store", text())]);
+    object([("providers", map(provider)), ("defaults", defaults)]).open()
 }
 
 fn env() -> Shape {

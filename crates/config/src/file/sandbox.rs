@@ -32,7 +32,7 @@ fn docker() -> Shape {
         ("user", text()),
         ("capDrop", texts()),
         ("env", map(text())),
-        ("setupCommand", text()),
+        ("setupCommand", one_of([text(), texts()])),
         ("pidsLimit", int(1)),
         ("memory", one_of([text(), number()])),
         ("memorySwap", one_of([text(), number()])),

@@ -10,12 +10,19 @@ use crate::{
     substitute,
 };
 
+/// Id of a provider, and the name of its own API.
+const OLLAMA: &str = "ollama";
+
 pub(super) fn models(root: Node<'_>, env: &Env) -> Models {
     let providers = root.at("models.providers").members();
     let order = root.at("auth.order").members();
     Models {
         providers: providers
-            .map(|(id, node)| (normalise_provider(id), provider(node, env)))
+            .map(|(id, node)| {
+                let id = normalise_provider(id);
+                let provider = provider(&id, node, env);
+                (id, provider)
+            })
             .collect(),
         replace: root.at("models.mode").str() == Some("replace"),
         auth_order: order
@@ -24,15 +31,11 @@ pub(super) fn models(root: Node<'_>, env: &Env) -> Models {
     }
 }
 
-fn provider(node: Node<'_>, env: &Env) -> Provider {
+fn provider(id: &str, node: Node<'_>, env: &Env) -> Provider {
+    let base_url = node.at("baseUrl").str().unwrap_or_default().trim().trim_end_matches('/');
+    let is_ollama = id == OLLAMA || node.at("api").str() == Some(OLLAMA);
     Provider {
-        base_url: node
-            .at("baseUrl")
-            .str()
-            .unwrap_or_default()
-            .trim()
-            .trim_end_matches('/')
-            .to_owned(),
+        base_url: if is_ollama { ollama_address(base_url) } else { base_url.to_owned() },
         api_key: node.at("apiKey").text().map(|text| key(text.trim(), env)),
         api: api(node.at("api")),
         headers: node.at("headers").secrets(),
@@ -56,8 +59,26 @@ fn api(node: Node<'_>) -> Option<Api> {
         Api::GithubCopilot,
         Api::BedrockConverseStream,
     ];
-    let name = node.str()?;
+    let name = match node.str()? {
+        // Ollama serves the completions of OpenAI beside its own API, with tools and streams.
+        OLLAMA => Api::OpenaiCompletions.as_str(),
+        "azure-openai-responses" => Api::OpenaiResponses.as_str(),
+        name => name,
+    };
     all.into_iter().find(|api| api.as_str() == name)
+}
+
+/// Where Ollama at `base_url` serves the completions of `OpenAI`. Files of 2026.3 and later name
+/// the bare address of the server or its own API.
+fn ollama_address(base_url: &str) -> String {
+    let Some((scheme, rest)) = base_url.split_once("://") else { return base_url.to_owned() };
+    match rest.split_once('/') {
+        None | Some((_, "api")) => {
+            let host = rest.split('/').next().unwrap_or_default();
+            format!("{scheme}://{host}/v1")
+        }
+        Some(_) => base_url.to_owned(),
+    }
 }
 
 fn model(node: Node<'_>) -> ProviderModel {

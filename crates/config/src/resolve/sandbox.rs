@@ -127,7 +127,7 @@ fn docker(pair: Pair<'_>) -> Docker {
         user: pair.text("user"),
         cap_drop: list("capDrop", &["ALL"]),
         env: env(pair),
-        setup_command: pair.text("setupCommand"),
+        setup_command: pair.lines("setupCommand"),
         pids_limit: pair.int("pidsLimit"),
         memory_bytes: pair.own_or_default("memory").and_then(size::bytes),
         memory_swap_bytes: pair.own_or_default("memorySwap").and_then(size::swap_bytes),
@@ -263,6 +263,12 @@ impl<'a> Pair<'a> {
 
     fn text(self, key: &str) -> Option<String> {
         self.first(|node| node.key(key).text())
+    }
+
+    /// A text, or a list of the lines of one.
+    fn lines(self, key: &str) -> Option<String> {
+        self.first(|node| node.key(key).text().or_else(|| Some(node.key(key).texts()?.join("\n"))))
+            .filter(|text| !text.is_empty())
     }
 
     fn texts(self, key: &str) -> Option<Vec<String>> {

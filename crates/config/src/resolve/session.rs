@@ -48,6 +48,7 @@ fn send_policy(node: Node<'_>) -> SendPolicy {
                 channel: lower(rule.at("match.channel")),
                 chat_type: lower(rule.at("match.chatType")),
                 key_prefix: lower(rule.at("match.keyPrefix")),
+                raw_key_prefix: lower(rule.at("match.rawKeyPrefix")),
             })
             .collect(),
     }
@@ -68,6 +69,7 @@ fn reset(node: Node<'_>) -> Reset {
         Some("idle") => {
             Reset { daily_at_hour: None, idle: idle.or(Some(minutes_of(IDLE_MINUTES))) }
         }
+        Some("none") => Reset { daily_at_hour: None, idle: None },
         Some(_) | None => Reset { daily_at_hour: hour.or(Some(RESET_HOUR)), idle },
     }
 }

@@ -51,4 +51,6 @@ pub struct SendRule {
     pub chat_type: Option<String>,
     /// Beginning of the session key, lowercase.
     pub key_prefix: Option<String>,
+    /// The same, as files of 2026.9 call it.
+    pub raw_key_prefix: Option<String>,
 }
