@@ -71,6 +71,8 @@ pub(crate) enum Command {
 enum WhenInvalid {
     /// Says so and goes on.
     Warn,
+    /// Says so and goes on, if the gateway's address can be read.
+    WarnIfReadable,
     /// Says so and stops.
     Refuse,
     /// Looks at the file itself, or not at all.
@@ -112,7 +114,7 @@ impl Command {
 
     fn when_invalid(&self) -> WhenInvalid {
         match self {
-            Self::Gateway(args) if args.starts_gateway() => WhenInvalid::Refuse,
+            Self::Gateway(args) if args.starts_gateway() => WhenInvalid::OwnBusiness,
             Self::Gateway(_)
             | Self::Health(_)
             | Self::Status(_)
@@ -126,11 +128,8 @@ impl Command {
             | Self::Tui(_)
             | Self::Reset(_)
             | Self::Uninstall(_) => WhenInvalid::Warn,
-            Self::Agent(_)
-            | Self::Agents(_)
-            | Self::Sessions(_)
-            | Self::Sandbox(_)
-            | Self::Skills(_) => WhenInvalid::Refuse,
+            Self::Agent(_) | Self::Sessions(_) => WhenInvalid::WarnIfReadable,
+            Self::Agents(_) | Self::Sandbox(_) | Self::Skills(_) => WhenInvalid::Refuse,
             Self::Onboard(_)
             | Self::Setup(_)
             | Self::Configure(_)
@@ -152,6 +151,10 @@ pub(crate) fn run(command: Command, program: &mut Program) -> Result<(), Failure
     }
     match command.when_invalid() {
         WhenInvalid::Warn => program.warn_if_invalid(),
+        WhenInvalid::WarnIfReadable => {
+            program.readable_config()?;
+            program.warn_if_invalid();
+        }
         WhenInvalid::Refuse if !program.snapshot().valid => return Err(program.invalid()),
         WhenInvalid::Refuse | WhenInvalid::OwnBusiness => {}
     }

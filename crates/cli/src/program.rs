@@ -57,6 +57,16 @@ impl Program {
         self.loaded().config.as_ref().ok_or_else(|| self.invalid())
     }
 
+    /// The config as far as it can be read, for commands that only talk to a gateway.
+    pub(crate) fn readable_config(&self) -> Result<&Arc<config::Config>, Failure> {
+        self.loaded().readable().ok_or_else(|| self.invalid())
+    }
+
+    /// The config that turns may run with here.
+    pub(crate) fn servable_config(&self) -> Result<&Arc<config::Config>, Failure> {
+        self.loaded().servable().ok_or_else(|| self.invalid())
+    }
+
     /// A value of the resolved config by JSON pointer; also of an invalid one, as far as it goes.
     pub(crate) fn setting(&self, pointer: &str) -> Option<&Value> {
         self.snapshot().resolved.pointer(pointer)

@@ -166,13 +166,25 @@ impl Editor<'_> {
                 }),
             );
         }
-        let raw = text::brought_to(raw, &wanted);
-        let loaded = load_text(&raw, self.locations, self.env);
-        if loaded.snapshot.valid {
-            Ok(Edited { raw, loaded })
+        let written = text::brought_to(raw, &wanted);
+        let loaded = load_text(&written, self.locations, self.env);
+        if loaded.snapshot.valid || self.adds_no_problem(raw, &loaded.snapshot.problems) {
+            Ok(Edited { raw: written, loaded })
         } else {
             Err(EditError::Invalid(loaded.snapshot.problems))
         }
+    }
+}
+
+impl Editor<'_> {
+    /// Whether all of `problems` are in the file already. A variable that only the gateway's own
+    /// environment has is such a problem, and must not stand in the way of an edit elsewhere.
+    fn adds_no_problem(&self, raw: &str, problems: &[Problem]) -> bool {
+        let before = load_text(raw, self.locations, self.env).snapshot.problems;
+        let is_old = |problem: &Problem| {
+            before.iter().any(|old| (&old.path, &old.message) == (&problem.path, &problem.message))
+        };
+        problems.iter().all(is_old)
     }
 }
 

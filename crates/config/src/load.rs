@@ -65,6 +65,20 @@ pub struct Snapshot {
     pub included: Vec<PathBuf>,
 }
 
+impl Loaded {
+    /// The config that a gateway may be started with: the whole file, or one that is invalid
+    /// less what is wrong with it, if nothing that limits anybody is among that.
+    pub fn servable(&self) -> Option<&Arc<Config>> {
+        let partial = self.partial.as_ref().filter(|partial| partial.serves);
+        self.config.as_ref().or_else(|| partial.map(|partial| &partial.config))
+    }
+
+    /// The config as far as it can be read, for those who only talk to a gateway.
+    pub fn readable(&self) -> Option<&Arc<Config>> {
+        self.config.as_ref().or_else(|| self.partial.as_ref().map(|partial| &partial.config))
+    }
+}
+
 impl fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Snapshot")

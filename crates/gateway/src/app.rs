@@ -140,8 +140,9 @@ impl App {
         let (heartbeats, wakes) = Heartbeats::new();
         let (devices, nodes) = books(&options, &events).map_err(store::OpenError::from)?;
         let (audit, records) = book_of_deeds(&options)?;
+        let problems = &options.loaded.snapshot.problems;
         let gateway = Arc::new(Gateway {
-            health: HealthCache::new(&config, &store, &*options.clock),
+            health: HealthCache::new((&config, problems), &store, &*options.clock),
             roster: Roster::new(&host, VERSION, &boot_id),
             config: receiver,
             in_force: reload::in_force(&loaded),
@@ -310,7 +311,7 @@ fn book_of_deeds(options: &Options) -> Result<(Audit, audit::Writer), StartError
 /// Decides whether the gateway may start at all, and with which config.
 fn admit(loaded: &config::Loaded, options: &Options) -> Result<Config, StartError> {
     let snapshot = &loaded.snapshot;
-    let Some(config) = &loaded.config else {
+    let Some(config) = loaded.servable() else {
         return Err(StartError::InvalidConfig { problems: snapshot.problems.clone() });
     };
     if !options.allow_unconfigured {

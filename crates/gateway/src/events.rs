@@ -422,7 +422,9 @@ impl Fan {
 
     fn refresh_health(&mut self) {
         let gateway = &self.gateway;
-        gateway.health.refresh(&gateway.config(), &gateway.store, &*gateway.clock);
+        let loaded = gateway.loaded.borrow().clone();
+        let config = (&*gateway.config(), &loaded.snapshot.problems[..]);
+        gateway.health.refresh(config, &gateway.store, &*gateway.clock);
         self.events.announce_health(gateway);
         let now = Instant::now();
         self.refreshed = Some(now);

@@ -6,9 +6,11 @@ use std::sync::{
 };
 
 use arc_swap::ArcSwap;
-use config::Config;
+use config::{Config, Problem};
 use domain::{Clock, UnixMillis};
-use protocol::event::{AgentHealth, Health, HeartbeatHealth, RecentSession, SessionsHealth};
+use protocol::event::{
+    AgentHealth, ConfigProblem, Health, HeartbeatHealth, RecentSession, SessionsHealth,
+};
 use serde_json::value::{RawValue, to_raw_value};
 use store::Store;
 
@@ -23,8 +25,12 @@ pub(crate) struct HealthCache {
 
 impl HealthCache {
     /// Makes the first payload.
-    pub(crate) fn new(config: &Config, store: &Store, clock: &dyn Clock) -> Self {
-        let text = ArcSwap::from_pointee(Arc::from(payload(config, store, clock)));
+    pub(crate) fn new(
+        (config, problems): (&Config, &[Problem]),
+        store: &Store,
+        clock: &dyn Clock,
+    ) -> Self {
+        let text = ArcSwap::from_pointee(Arc::from(payload(config, problems, store, clock)));
         Self { text, version: AtomicU64::new(1) }
     }
 
@@ -34,8 +40,13 @@ impl HealthCache {
     }
 
     /// Makes the payload anew.
-    pub(crate) fn refresh(&self, config: &Config, store: &Store, clock: &dyn Clock) {
-        self.text.store(Arc::new(Arc::from(payload(config, store, clock))));
+    pub(crate) fn refresh(
+        &self,
+        (config, problems): (&Config, &[Problem]),
+        store: &Store,
+        clock: &dyn Clock,
+    ) {
+        self.text.store(Arc::new(Arc::from(payload(config, problems, store, clock))));
         self.version.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -45,7 +56,12 @@ impl HealthCache {
     }
 }
 
-fn payload(config: &Config, store: &Store, clock: &dyn Clock) -> Box<RawValue> {
+fn payload(
+    config: &Config,
+    problems: &[Problem],
+    store: &Store,
+    clock: &dyn Clock,
+) -> Box<RawValue> {
     let now = clock.now();
     let default = &config.agents.default;
     let agents: Vec<AgentHealth> = config
@@ -81,8 +97,17 @@ fn payload(config: &Config, store: &Store, clock: &dyn Clock) -> Box<RawValue> {
         default_agent_id: default.to_string(),
         sessions: sessions(&store.sessions(default), now),
         agents,
+        config_problems: problems.iter().map(config_problem).collect(),
     };
     to_raw_value(&health).unwrap_or_default()
+}
+
+fn config_problem(problem: &Problem) -> ConfigProblem {
+    ConfigProblem {
+        path: problem.shown_path().to_owned(),
+        message: problem.message.clone(),
+        hint: problem.hint.clone(),
+    }
 }
 
 fn sessions(index: &store::Sessions, now: UnixMillis) -> SessionsHealth {

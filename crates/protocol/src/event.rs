@@ -127,6 +127,22 @@ pub struct Health {
     pub agents: Vec<AgentHealth>,
     /// Conversations of the default agent.
     pub sessions: SessionsHealth,
+    /// What is wrong with the config file and was left out at the start. Ours.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub config_problems: Vec<ConfigProblem>,
+}
+
+/// One thing that is wrong with the config file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfigProblem {
+    /// Dotted path of the key.
+    pub path: String,
+    /// What is wrong, in one line.
+    pub message: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
 /// One agent in [`Health`].

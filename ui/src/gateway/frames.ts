@@ -69,6 +69,8 @@ export interface Health {
   channelLabels?: Record<string, string>;
   agents?: { agentId: string; name?: string; isDefault: boolean; sessions: { count: number } }[];
   sessions?: { count: number };
+  /** What is wrong with the config file and was left out at the start. */
+  configProblems?: { path: string; message: string; hint?: string }[];
 }
 
 /** Reads a frame; `null` when it is none that we know. */

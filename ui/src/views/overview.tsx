@@ -19,7 +19,8 @@ export default function Overview() {
     return () => clearInterval(timer);
   }, []);
   const known = health.value;
-  const isWell = known?.ok !== false;
+  const problems = known?.configProblems ?? [];
+  const isWell = known?.ok !== false && problems.length === 0;
   const usual = defaults.value;
   const clients = presence.value.filter(
     (it) => it.mode !== "gateway" && it.reason !== "disconnect",
@@ -30,6 +31,21 @@ export default function Overview() {
         <Icon name={isWell ? "check" : "warn"} />
         {isWell ? t("overview.healthy") : t("overview.unwell")}
       </p>
+      {problems.length > 0 && (
+        <section class="section">
+          <h2>{t("overview.problems")}</h2>
+          <ul class="list">
+            {problems.map((it) => (
+              <li class="item" key={it.path}>
+                <span class="what">
+                  <b>{it.path}</b>
+                  <small>{it.hint ? `${it.message}; ${it.hint}` : it.message}</small>
+                </span>
+              </li>
+            ))}
+          </ul>
+        </section>
+      )}
       <div class="tiles">
         <Tile name={t("overview.version")} value={hello.value?.server.version ?? ""} />
         <Tile name={t("overview.uptime")} value={duration(now.value - startedMs.value)} />

@@ -123,7 +123,7 @@ pub(crate) fn run(program: &Program, args: &Args) -> Result<(), Failure> {
 
 /// Checks what the config knows better than any gateway on this machine.
 fn known_agent(program: &Program, id: &str) -> Result<AgentId, Failure> {
-    let config = program.config()?;
+    let config = program.readable_config()?;
     let agent = AgentId::normalise(id);
     if config.agents.get(&agent).is_some() {
         return Ok(agent);

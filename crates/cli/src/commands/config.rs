@@ -131,10 +131,14 @@ pub(crate) fn run(program: &mut Program, args: &Args) -> Result<(), Failure> {
 
 fn get(program: &Program, text: &str, as_json: bool) -> Result<(), Failure> {
     let path = path(text)?;
-    if !program.snapshot().valid {
+    let snapshot = program.snapshot();
+    if program.is_unreadable() {
         return Err(program.invalid());
     }
-    let value = path.find(&program.snapshot().resolved).ok_or_else(|| not_found(text))?;
+    program.warn_if_invalid();
+    // What is kept and not followed is only in the file.
+    let value = path.find(&snapshot.resolved).or_else(|| path.find(&snapshot.parsed));
+    let value = value.ok_or_else(|| not_found(text))?;
     match value.as_str() {
         Some(text) if !as_json => ui::answer(text),
         Some(_) | None => ui::answer_json(value),
@@ -203,7 +207,7 @@ fn edited(
     change: impl FnOnce(Editor<'_>, &str) -> Result<Edited, EditError>,
 ) -> Result<Edited, Failure> {
     let snapshot = program.snapshot();
-    if !snapshot.valid {
+    if program.is_unreadable() {
         return Err(program.invalid());
     }
     let editor = Editor {

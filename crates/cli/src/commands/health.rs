@@ -58,11 +58,18 @@ pub(crate) fn lines(health: &Value, now_ms: i64) -> Vec<String> {
         })
         .collect();
     lines.push(format!("Agents: {}", agents.join(", ")));
+    lines.extend(array(&health["configProblems"]).iter().filter_map(config_problem));
     lines.push(heartbeat(health));
     for agent in array(&health["agents"]) {
         sessions(agent, now_ms, &mut lines);
     }
     lines
+}
+
+/// A key that the gateway left out of its config.
+fn config_problem(problem: &Value) -> Option<String> {
+    let (path, message) = (problem["path"].as_str()?, problem["message"].as_str()?);
+    Some(format!("Config: {path}: {message} (left out)"))
 }
 
 fn heartbeat(health: &Value) -> String {

@@ -33,8 +33,9 @@ pub(crate) struct Args {
 pub(crate) fn run(program: &Program, args: &Args) -> Result<(), Failure> {
     let active_minutes = args.active.as_deref().map(minutes).transpose()?;
     let store = conversations::open(program, args.store.clone())?;
-    let agent =
-        program.config().map_or_else(|_| AgentId::main(), |config| config.agents.default.clone());
+    let agent = program
+        .readable_config()
+        .map_or_else(|_| AgentId::main(), |config| config.agents.default.clone());
     let sessions = store.sessions(&agent);
     let mut rows = conversations::rows(program, &agent, &sessions);
     if let Some(minutes) = active_minutes {

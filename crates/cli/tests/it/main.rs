@@ -7,6 +7,7 @@ mod agent;
 mod agents;
 mod approvals;
 mod config;
+mod config_newer;
 mod crash;
 mod dashboard;
 mod devices;

@@ -78,6 +78,30 @@ fn it_lives_is_not_ready_and_shows_nothing_else() {
 }
 
 #[test]
+fn with_a_config_that_it_cannot_start_with_it_says_what_is_wrong_and_waits() {
+    for (text, told) in [
+        ("{ tools: { denny: ['exec'] } }", "tools.denny: unknown key"),
+        ("{ gateway: { mode: 'local', ", "JSON5 parse failed"),
+        ("{ gateway: { mode: 'remote' } }", "remote"),
+    ] {
+        let home = TempHome::new().unwrap();
+        home.write_config(text).unwrap();
+        let waiting = Waiting::start(&home);
+
+        let (status, page) = waiting.get("/").unwrap();
+        let ready = waiting.get("/readyz").unwrap();
+        let log = home.path().join("gateway.log");
+        let mended = json!({"gateway": {"mode": "local"}, "logging": {"file": log}});
+        home.write_config(&mended.to_string()).unwrap();
+        waiting.until("/readyz", 200);
+
+        assert_eq!(status, 503);
+        assert!(page.contains(told) && page.contains("openclaw doctor"), "{page}");
+        assert_eq!(ready, (503, r#"{"ready":false,"failing":["invalid-config"]}"#.to_owned()));
+    }
+}
+
+#[test]
 fn it_comes_alive_when_the_config_does_and_not_before_it_says_local() {
     let home = TempHome::new().unwrap();
     let waiting = Waiting::start(&home);
@@ -95,11 +119,11 @@ fn it_comes_alive_when_the_config_does_and_not_before_it_says_local() {
 }
 
 #[test]
-fn a_config_for_another_machine_still_stops_the_start() {
+fn without_the_variable_a_config_for_another_machine_stops_the_start() {
     let home = TempHome::new().unwrap();
     home.merge_config(&json!({"gateway": {"mode": "remote"}})).unwrap();
 
-    let ran = run_with(&home, &["gateway"], &[("OPENCLAW_UNCONFIGURED", "wait")]);
+    let ran = run(&home, &["gateway"]);
 
     let (code, talk) = ran.failure();
     assert_eq!(code, Some(1));

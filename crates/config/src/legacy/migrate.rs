@@ -6,7 +6,7 @@ use domain::AgentId;
 use serde_json::{Map, Value, json};
 
 use super::{MATCHES, ROOT_CHANNELS};
-use crate::{file::check, merge, names, problem::Path, tree};
+use crate::{file::check, merge, names, newer, problem::Path, tree};
 
 /// One thing that was moved, removed or rewritten.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,10 +46,12 @@ pub fn migrate(root: Value) -> (Value, Vec<Change>) {
     (migration.root, migration.changes)
 }
 
-/// Removes every key that is not in the table. `$include` stays, as does what it brings in.
+/// Removes every key that neither this version nor OpenClaw 2026.9 has. `$include` stays, as does
+/// what it brings in.
 pub fn strip_unknown(mut root: Value) -> (Value, Vec<Change>) {
     let mut tree = root.clone();
     let renamed = names::normalise(&mut tree);
+    newer::set_aside(&mut tree, &renamed);
     let unknown = check::whole(&tree).into_iter().filter(|found| found.message == check::UNKNOWN);
     let mut changes = Vec::new();
     for finding in unknown.map(|finding| renamed.as_written(finding)) {

@@ -15,6 +15,10 @@ const TOKEN_NAMES: [&str; 2] = ["OPENCLAW_GATEWAY_TOKEN", "CLAWDBOT_GATEWAY_TOKE
 /// Logs all cautions about starting with `config`, the flags on top of it.
 pub(super) fn log(options: &Options, config: &Config) {
     let resolved = &options.loaded.snapshot.resolved;
+    for problem in &options.loaded.snapshot.problems {
+        let problem = problem.to_string();
+        warn!(problem, "left out of the config, which is invalid; the rest is in force");
+    }
     if tokens_differ(resolved, &options.loaded.env, &options.overrides, config) {
         warn!(
             "gateway.auth.token and OPENCLAW_GATEWAY_TOKEN are both set and differ: this gateway \

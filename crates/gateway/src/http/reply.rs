@@ -42,8 +42,8 @@ struct Fault<'a> {
 }
 
 /// Plain text.
-pub(crate) fn text(status: StatusCode, text: &'static str) -> Reply {
-    (status, [(header::CONTENT_TYPE, TEXT)], text).into_response()
+pub(crate) fn text(status: StatusCode, text: impl Into<Body>) -> Reply {
+    (status, [(header::CONTENT_TYPE, TEXT)], text.into()).into_response()
 }
 
 /// JSON.

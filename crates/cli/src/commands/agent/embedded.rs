@@ -23,7 +23,7 @@ use crate::{
 
 pub(super) fn run(program: &Program, args: &Args) -> Result<(), Failure> {
     tls::install();
-    let config = Arc::clone(program.config()?);
+    let config = Arc::clone(program.servable_config()?);
     logging::start(logging::Plan::<std::io::Sink> {
         console: logging::level("warn"),
         style: logging::Style::Compact,

@@ -45,7 +45,15 @@ pub(super) fn run(program: &mut Program, args: &RunArgs) -> Result<(), Failure> 
         dev::prepare(program)?;
         program.reload();
     }
-    let config = Arc::clone(program.config()?);
+    let waits = !args.allow_unconfigured && unconfigured::is_to_wait(program);
+    let config = match (program.loaded().servable(), program.loaded().readable()) {
+        (Some(config), _) => Arc::clone(config),
+        (None, Some(config)) if waits => Arc::clone(config),
+        (None, _) => {
+            let defaults = unconfigured::defaults(program).filter(|_| waits);
+            defaults.ok_or_else(|| program.invalid())?
+        }
+    };
     let mut overrides = overrides(args, &config)?;
     let ephemeral = ephemeral_token(args, &overrides, &config)?;
     if let Some(token) = &ephemeral {
@@ -57,13 +65,15 @@ pub(super) fn run(program: &mut Program, args: &RunArgs) -> Result<(), Failure> 
     }
     tls::install();
     start_log(program, args, &config);
+    program.warn_if_invalid();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .enable_all()
         .build()
         .map_err(|error| Failure::while_doing(Kind::Failed, "cannot start", &error))?;
-    if !args.allow_unconfigured && unconfigured::is_to_wait(program) {
-        return runtime.block_on(unconfigured::wait(program, overrides));
+    if waits && let Some(ended) = runtime.block_on(unconfigured::wait(program, &config, &overrides))
+    {
+        return ended;
     }
     let start = Start {
         program,
@@ -129,7 +139,7 @@ impl Start<'_> {
     /// Takes the config as it is now, unless it is broken.
     fn reload(&mut self) {
         let fresh = config::load(&self.program.locations, self.program.env());
-        if fresh.snapshot.valid {
+        if fresh.servable().is_some() {
             self.loaded = fresh;
         } else {
             warn!("the config file is invalid; going on with the former one");
@@ -144,7 +154,7 @@ impl Start<'_> {
     fn banner<'a>(&'a self, running: &Running) -> Banner<'a> {
         Banner {
             program: self.program,
-            config: self.loaded.config.as_deref(),
+            config: self.loaded.servable().map(AsRef::as_ref),
             auth: self.overrides.auth,
             address: running.addr,
             ephemeral: self.ephemeral.as_ref(),
@@ -154,7 +164,7 @@ impl Start<'_> {
 
     /// Whether the provider of the first model has a key; `None` when nobody can say.
     fn has_key(&self) -> Option<bool> {
-        let config = self.loaded.config.as_deref()?;
+        let config = self.loaded.servable()?;
         let agent = config.agents.get(&config.agents.default)?;
         let wanted = agent.models.first()?;
         let store = conversations::open(self.program, None).ok()?;

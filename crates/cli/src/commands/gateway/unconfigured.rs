@@ -1,6 +1,7 @@
-//! A gateway without a config in a container: it waits, instead of failing again and again.
+//! A gateway in a container that cannot start with its config, or has none: it waits, instead of
+//! failing again and again.
 //!
-//! Once there is a config, this process becomes a fresh one of the same program: all that depends
+//! Once there is a config that it can start with, this process becomes a fresh one of the same program: all that depends
 //! on the config (log, environment, places) then begins as if it had always been there.
 
 use std::{
@@ -9,7 +10,8 @@ use std::{
     sync::Arc,
 };
 
-use gateway::{App, Options, Overrides};
+use config::Config;
+use gateway::{App, Options, Overrides, StartError};
 use tracing::info;
 
 use super::run::{Signals, refused};
@@ -19,32 +21,58 @@ use crate::{
     state, ui,
 };
 
-/// Says what a start without a config does: `wait`, or fail. Our images set it.
+/// Says what a start does that the config does not allow: `wait`, or fail. Our images set it.
 const VARIABLE: &str = "OPENCLAW_UNCONFIGURED";
 
-/// Whether a start is to wait for a config file.
+/// Whether a start that the config does not allow is to wait for another config.
 pub(super) fn is_to_wait(program: &Program) -> bool {
-    program.env().get(VARIABLE).is_some_and(|it| it.trim() == "wait") && !program.snapshot().exists
+    program.env().get(VARIABLE).is_some_and(|it| it.trim() == "wait")
 }
 
-/// Waits, and then starts over. Comes back when the process is to end.
-pub(super) async fn wait(program: &Program, overrides: Overrides) -> Result<(), Failure> {
-    let mut signals = Signals::listen()?;
+/// What holds where nothing can be read of the file.
+pub(super) fn defaults(program: &Program) -> Option<Arc<Config>> {
+    config::load_text("{}", &program.locations, program.env()).config
+}
+
+/// Waits for a config to start with, and then starts over. `None` when there is one already;
+/// else this comes back when the process is to end.
+pub(super) async fn wait(
+    program: &Program,
+    config: &Config,
+    overrides: &Overrides,
+) -> Option<Result<(), Failure>> {
     let options = Options {
         locations: program.locations.clone(),
         env: program.env().clone(),
         loaded: program.loaded().clone(),
-        overrides,
+        overrides: overrides.clone(),
         allow_unconfigured: false,
         clock: Arc::clone(&program.clock),
     };
-    ui::say(format!("No config at {}: waiting for one.", program.config_path_shown()));
-    ui::hint("openclaw onboard (in Docker: docker compose run --rm openclaw-cli onboard)");
+    let reason = App::check_config(&options).err()?;
+    Some(wait_for(program, config, &options, &reason).await)
+}
+
+async fn wait_for(
+    program: &Program,
+    config: &Config,
+    options: &Options,
+    reason: &StartError,
+) -> Result<(), Failure> {
+    let mut signals = Signals::listen()?;
+    if matches!(reason, StartError::MissingConfig) {
+        ui::say(format!("No config at {}: waiting for one.", program.config_path_shown()));
+        ui::hint("openclaw onboard (in Docker: docker compose run --rm openclaw-cli onboard)");
+    } else {
+        let path = program.config_path_shown();
+        ui::warn(format!("no gateway can start with {path}: {reason}; waiting for a change of it"));
+        ui::hint("openclaw doctor (in Docker: docker compose run --rm openclaw-cli doctor)");
+    }
     warn_of_owner(program);
     tokio::select! {
         biased;
         () = signals.end_asked() => Ok(()),
-        there = App::wait_for_config(&options) => match there {
+        there = App::wait_for_config(options, config, reason) => match there {
             Ok(()) => Err(start_over()),
             Err(error) => Err(refused(program, &error)),
         },

@@ -26,6 +26,9 @@ pub(crate) fn bring_up_to_date(program: &mut Program) {
     };
     // What else is wrong is told by the start itself.
     let Ok((edited, changes)) = editor.migrate(raw) else { return };
+    if !edited.loaded.snapshot.valid {
+        return;
+    }
     for change in &changes {
         ui::say(format!("config: {change}"));
     }
