@@ -79,9 +79,9 @@ async fn compact_now(session: &mut Session, wish: &str) -> Result<Answer, Submit
     let Some(mut turn) = session.idle_turn().await? else {
         return Ok(Answer::Text("There is nothing to shorten yet.".to_owned()));
     };
-    let before = compact::tokens(&turn.transcript.context().messages);
+    let before = turn.transcript.context().messages.rough_tokens();
     let made = compact::run(&mut turn, &session.io, wish).await;
-    let after = compact::tokens(&turn.transcript.context().messages);
+    let after = turn.transcript.context().messages.rough_tokens();
     session.take_back(turn);
     Ok(Answer::Text(match made? {
         0 => "There is nothing to shorten yet.".to_owned(),

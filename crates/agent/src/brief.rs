@@ -9,7 +9,7 @@ use std::{
 };
 
 use config::{Agent, Config, ElevatedLevel, ModelRef};
-use domain::{AgentId, Message, SessionKey, ToolSpec};
+use domain::{AgentId, Messages, SessionKey, ToolSpec};
 use models::{Model, Request, Thinking};
 use policy::{
     Subject,
@@ -70,7 +70,7 @@ impl Brief {
     }
 
     /// The request to `model` with `messages`.
-    pub(crate) fn request(&self, model: Arc<Model>, messages: Vec<Arc<Message>>) -> Request {
+    pub(crate) fn request(&self, model: Arc<Model>, messages: Messages) -> Request {
         let kit = self.kit(&model);
         let model = match self.output_tokens_max {
             Some(max) if max < model.output_tokens_max => {

@@ -6,19 +6,12 @@
 
 use std::{fmt::Write as _, sync::Arc};
 
-use domain::{Content, EntryId, Message, Part, User, transcript::Body};
+use domain::{Content, EntryId, Message, Messages, Part, User, transcript::Body};
 use futures_util::StreamExt as _;
 use models::{Delta, Request, Thinking};
-use serde_json::Value;
 use store::StoreError;
 
 use crate::{EventBody, io::Io, turn::Turn};
-
-/// Characters per token, by rule of thumb, erring to the long side.
-const CHARS_PER_TOKEN: u64 = 4;
-
-/// What an image counts, in characters.
-const IMAGE_CHARS: u64 = 4_800;
 
 /// Longest piece of one message that the summariser reads, in characters.
 const EXCERPT_CHARS_MAX: usize = 4_000;
@@ -32,7 +25,7 @@ promised. Leave out pleasantries and dead ends. Write plain text under short hea
 pub(crate) fn is_due(turn: &Turn) -> bool {
     let agent = turn.brief.agent();
     let Some(window) = window(turn) else { return false };
-    tokens(&turn.transcript.context().messages)
+    turn.transcript.context().messages.rough_tokens()
         > window.saturating_sub(agent.compaction.reserve_tokens)
 }
 
@@ -55,10 +48,10 @@ fn window(turn: &Turn) -> Option<u64> {
 pub(crate) async fn run(turn: &mut Turn, io: &Io, wish: &str) -> Result<u64, StoreError> {
     let keep = turn.brief.agent().compaction.keep_recent_tokens;
     let context = turn.transcript.context();
-    let tokens_before = tokens(&context.messages);
+    let tokens_before = context.messages.rough_tokens();
     let Some(cut) = cut(&context.messages, keep.min(tokens_before / 2)) else { return Ok(0) };
     let Some(first_kept_entry_id) = entry_at(&context.entry_ids, cut) else { return Ok(0) };
-    let old: Vec<Arc<Message>> = context.messages[..cut].to_vec();
+    let old: Vec<Arc<Message>> = context.messages.iter().take(cut).cloned().collect();
     turn.emitter.send(EventBody::Compaction { begins: true }).await;
     let summary = match summarise(turn, io, &old, wish).await {
         Some(summary) => summary,
@@ -75,11 +68,11 @@ fn entry_at(ids: &[EntryId], index: usize) -> Option<EntryId> {
 }
 
 /// Where the kept part begins: at a message of the person, so that no call loses its result.
-fn cut(messages: &[Arc<Message>], keep_tokens: u64) -> Option<usize> {
+fn cut(messages: &Messages, keep_tokens: u64) -> Option<usize> {
     let mut kept = 0;
     let mut cut = None;
     for (index, message) in messages.iter().enumerate().skip(1).rev() {
-        kept += tokens_of(message);
+        kept += message.rough_tokens();
         if matches!(**message, Message::User(_)) {
             cut = Some(index);
             if kept >= keep_tokens {
@@ -107,7 +100,7 @@ async fn summarise(turn: &Turn, io: &Io, old: &[Arc<Message>], wish: &str) -> Op
         move |model| Request {
             model,
             system: Arc::from("You write summaries that another reader can work from."),
-            messages: vec![Arc::clone(&user)],
+            messages: vec![Arc::clone(&user)].into(),
             tools: Arc::from([]),
             thinking: Thinking::Off,
             cache_key: cache_key.clone(),
@@ -170,45 +163,6 @@ fn excerpt(text: &str) -> String {
     text.chars().take(EXCERPT_CHARS_MAX).collect()
 }
 
-/// Tokens of a conversation, by rule of thumb.
-pub(crate) fn tokens(messages: &[Arc<Message>]) -> u64 {
-    messages.iter().map(|message| tokens_of(message)).sum()
-}
-
-fn tokens_of(message: &Message) -> u64 {
-    let content = match message {
-        Message::User(it) => &it.content,
-        Message::Assistant(it) => &it.content,
-        Message::ToolResult(it) => &it.content,
-        Message::BashExecution(it) => {
-            return (it.command.len() + it.output.len()) as u64 / CHARS_PER_TOKEN;
-        }
-    };
-    let chars: u64 = content
-        .0
-        .iter()
-        .map(|part| match part {
-            Part::Text { text, .. } => text.len() as u64,
-            Part::Thinking { thinking, .. } => thinking.len() as u64,
-            Part::Image { .. } => IMAGE_CHARS,
-            Part::ToolCall { name, arguments, .. } => name.len() as u64 + json_chars(arguments),
-        })
-        .sum();
-    chars / CHARS_PER_TOKEN + 1
-}
-
-/// About as many characters as `value` has as JSON, without writing it.
-fn json_chars(value: &Value) -> u64 {
-    match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => 5,
-        Value::String(text) => text.len() as u64 + 2,
-        Value::Array(items) => items.iter().map(|item| json_chars(item) + 1).sum(),
-        Value::Object(fields) => {
-            fields.iter().map(|(key, item)| key.len() as u64 + json_chars(item) + 4).sum()
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use domain::{UnixMillis, User};
@@ -222,9 +176,10 @@ mod tests {
             Arc::new(Message::User(User { content, timestamp: UnixMillis(0) }))
         };
         let messages = [said("old"), said("older still"), said(&"x".repeat(400)), said("new")];
+        let history = |count| messages.iter().take(count).cloned().collect();
 
-        assert_eq!(cut(&messages, 50), Some(2));
-        assert_eq!(cut(&messages, 1), Some(3));
-        assert_eq!(cut(&messages[..1], 1), None);
+        assert_eq!(cut(&history(4), 50), Some(2));
+        assert_eq!(cut(&history(4), 1), Some(3));
+        assert_eq!(cut(&history(1), 1), None);
     }
 }

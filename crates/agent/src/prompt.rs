@@ -6,7 +6,7 @@
 use std::{fmt::Write as _, sync::Arc};
 
 use config::WorkspaceAccess;
-use domain::{Message, Part, StopReason, ToolSpec};
+use domain::{Message, Messages, Part, StopReason, ToolSpec};
 
 /// What the prompt is made of.
 #[derive(Debug)]
@@ -231,7 +231,7 @@ fn say(out: &mut String, text: std::fmt::Arguments<'_>) {
 
 /// The conversation as a model takes it: replies that brought nothing are left out, and of
 /// replies that broke off only the text stays.
-pub(crate) fn messages(context: &[Arc<Message>]) -> Vec<Arc<Message>> {
+pub(crate) fn messages(context: &Messages) -> Messages {
     context.iter().filter_map(sendable).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::{Assistant, CallId, Message, ToolSpec};
+use domain::{Assistant, CallId, Messages, ToolSpec};
 use futures_util::stream::BoxStream;
 
 /// Streams one reply of a model. Dropping the stream aborts the request.
@@ -19,7 +19,7 @@ pub struct Request {
     /// System prompt. Stable text first, so that provider caches hold it.
     pub system: Arc<str>,
     /// The conversation; tool results pair with calls.
-    pub messages: Vec<Arc<Message>>,
+    pub messages: Messages,
     /// Tools on offer.
     pub tools: Arc<[ToolSpec]>,
     /// How much the model may think.

@@ -137,7 +137,8 @@ impl Check {
             messages: vec![Arc::new(Message::User(domain::User {
                 content: Content::text(GREETING),
                 timestamp: self.clock.now(),
-            }))],
+            }))]
+            .into(),
             tools: Arc::from([]),
             thinking: Thinking::Off,
             cache_key: "key-check".to_owned(),

@@ -105,7 +105,7 @@ fn replies_that_brought_nothing_are_left_out() {
         reply(StopReason::ToolUse, vec![call]),
     ];
 
-    let sent = messages(&context);
+    let sent = messages(&context.iter().cloned().collect());
 
     assert_eq!(sent.len(), 2);
     assert_eq!(sent[0], reply(StopReason::Aborted, vec![Part::text("half")]));

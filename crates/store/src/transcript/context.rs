@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::{
-    CallId, Content, EntryId, Message, Part, StopReason, ToolResult, UnixMillis, User,
+    CallId, Content, EntryId, Message, Messages, Part, StopReason, ToolResult, UnixMillis, User,
     transcript::Body,
 };
 use serde::Deserialize;
@@ -20,7 +20,7 @@ const NO_RESULT: &str = "No result: the run ended before this call did.";
 pub struct Context {
     /// Messages, oldest first. Every call has its result, but for those of the newest message
     /// while its turn runs.
-    pub messages: Vec<Arc<Message>>,
+    pub messages: Messages,
     /// The line each message comes from; an answer that was made up has the call's.
     pub entry_ids: Vec<EntryId>,
     /// Last chosen provider and model.
