@@ -79,14 +79,15 @@ impl ApprovalsFile {
         Self { path: state_dir.join("exec-approvals.json") }
     }
 
-    /// Reads it; an absent one is an empty one.
+    /// Reads it; an absent one is an empty one. The file is small and on the disk of the state
+    /// directory, so it is read at once: handing it to another thread takes longer.
     ///
     /// # Errors
     ///
-    /// [`ApprovalsError::Damaged`] and what the disk says: whoever asks must take it for a no.
+    /// [`ApprovalsError::Damaged`] and what the disk says: the caller must take it for a no.
+    #[expect(clippy::unused_async, reason = "callers must not count on it never waiting")]
     pub async fn read(&self) -> Result<ApprovalsSnapshot, ApprovalsError> {
-        let path = self.path.clone();
-        work(move || read(&path)).await
+        read(&self.path)
     }
 
     /// Reads it, and makes it first if it is not there.

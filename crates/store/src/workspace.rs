@@ -80,6 +80,18 @@ struct Cached {
     truncated: bool,
 }
 
+impl Cached {
+    /// Whether a reading with this limit would give the same.
+    fn is_for(&self, chars_max: usize) -> bool {
+        self.chars_max == chars_max
+            || match &self.content {
+                // Bytes, which are never fewer than characters.
+                PromptContent::Found(text) => !self.truncated && text.len() <= chars_max,
+                PromptContent::Missing | PromptContent::Empty => true,
+            }
+    }
+}
+
 /// Device, inode, size, modified, changed.
 type Stamp = (u64, u64, u64, (i64, i64), (i64, i64));
 
@@ -151,7 +163,7 @@ impl Workspace {
         let known = lock(&self.cache.0).get(path).cloned();
         if let Some(known) = known
             && known.stamp == stamp
-            && known.chars_max == chars_max
+            && known.is_for(chars_max)
         {
             return (known.content, known.truncated);
         }
