@@ -7,6 +7,7 @@
 use std::{
     net::IpAddr,
     sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
 };
 
 use agent::{Event, EventBody, Stop};
@@ -14,7 +15,10 @@ use domain::UnixMillis;
 use protocol::Code;
 use serde_json::{Map, Value, json};
 use store::{AuditFiles, AuditLog};
-use tokio::sync::mpsc;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout_at},
+};
 use tracing::warn;
 
 use crate::{
@@ -27,6 +31,9 @@ use crate::{
 const WAITING_MAX: usize = 1024;
 /// Records written at once, at most.
 const BATCH_MAX: usize = 256;
+/// How long records of agents wait for others, to be written together: a turn makes several, and
+/// each write wakes two threads. Records of clients do not wait.
+const GATHER: Duration = Duration::from_millis(25);
 /// Longest name of what something was done to, in characters.
 const TARGET_CHARS_MAX: usize = 200;
 /// Params that name what something is done to, the most telling first. No others are looked at.
@@ -46,10 +53,17 @@ const TARGETS: [&str; 11] = [
 
 type Record = Map<String, Value>;
 
+/// A record on its way to the writer.
+struct Waiting {
+    record: Record,
+    /// Whether it may wait for others.
+    is_patient: bool,
+}
+
 /// Takes records. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Audit {
-    sender: mpsc::Sender<Record>,
+    sender: mpsc::Sender<Waiting>,
     /// Where to read them.
     pub(crate) files: AuditFiles,
     lost: std::sync::Arc<AtomicU64>,
@@ -58,7 +72,7 @@ pub(crate) struct Audit {
 /// The writer's side.
 pub(crate) struct Writer {
     log: AuditLog,
-    inbox: mpsc::Receiver<Record>,
+    inbox: mpsc::Receiver<Waiting>,
 }
 
 /// What an endpoint was called for; put into the extensions of its reply.
@@ -126,7 +140,7 @@ impl Audit {
     /// Records what an agent did, if there is room.
     pub(crate) fn by_agent(&self, event: &Event) {
         let Some(record) = of_agent(event) else { return };
-        if self.sender.try_send(record).is_err() {
+        if self.sender.try_send(Waiting { record, is_patient: true }).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -134,11 +148,11 @@ impl Audit {
     async fn put(&self, record: Record) {
         let lost = self.lost.swap(0, Ordering::Relaxed);
         if lost > 0 {
-            let gap = object(json!({"kind": "gap", "lost": lost}));
+            let record = object(json!({"kind": "gap", "lost": lost}));
             // The writer ends with the gateway only.
-            let _closed = self.sender.send(gap).await;
+            let _closed = self.sender.send(Waiting { record, is_patient: true }).await;
         }
-        let _closed = self.sender.send(record).await;
+        let _closed = self.sender.send(Waiting { record, is_patient: false }).await;
     }
 }
 
@@ -155,7 +169,12 @@ impl Writer {
             if taken == 0 {
                 break;
             }
-            let records = std::mem::take(&mut batch);
+            tokio::select! {
+                biased;
+                () = self.gather(&mut batch) => {}
+                () = lifecycle.hard.cancelled() => {}
+            }
+            let records = batch.drain(..).map(|it| it.record).collect();
             let written = tokio::task::spawn_blocking(move || {
                 let written = self.log.append(records);
                 (self, written)
@@ -168,6 +187,17 @@ impl Writer {
         }
         if let Err(error) = self.log.sync() {
             warn!(error = chain(&error), "cannot sync the audit log");
+        }
+    }
+
+    /// Takes what comes until time or room is over, or a record that does not wait is there.
+    async fn gather(&mut self, batch: &mut Vec<Waiting>) {
+        let until = Instant::now() + GATHER;
+        while batch.iter().all(|it| it.is_patient) && batch.len() < BATCH_MAX {
+            let room = BATCH_MAX - batch.len();
+            if !matches!(timeout_at(until, self.inbox.recv_many(batch, room)).await, Ok(1..)) {
+                return;
+            }
         }
     }
 }
