@@ -3,8 +3,14 @@
 //! Decides nothing: whether a session has a sandbox is `policy`'s to say, and so is whether a
 //! call may leave it, which the permit carries. A sandbox that cannot be had is a failed call,
 //! never a run on the host.
+//!
+//! A conversation whose last turn used its sandbox will likely use it again, so the next turn has
+//! it looked at and opened while the model is asked, off the path of the first call.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use domain::Effect;
 use policy::Permit;
@@ -18,6 +24,8 @@ use crate::{brief::Brief, io::Io, prompt, sandboxes};
 pub(crate) struct Machines {
     host: OnceCell<Arc<dyn Sandbox>>,
     boxed: OnceCell<Arc<dyn Sandbox>>,
+    /// Whether a call went into the sandbox.
+    is_boxed_used: AtomicBool,
 }
 
 /// The machine of one call.
@@ -27,6 +35,21 @@ pub(crate) struct Machine {
 }
 
 impl Machines {
+    /// Whether a call went into the session's sandbox.
+    pub(crate) fn has_entered(&self) -> bool {
+        self.is_boxed_used.load(Ordering::Relaxed)
+    }
+
+    /// Opens the session's sandbox, if it has one, before a call needs it.
+    pub(crate) async fn open_ahead(&self, brief: &Brief, io: &Io) {
+        if brief.boxed.is_some()
+            && let Err(error) = self.boxed.get_or_try_init(|| enter(brief, io)).await
+        {
+            // The call that needs it tries again, and tells the model.
+            tracing::debug!(error = &error as &dyn std::error::Error, "not opened ahead");
+        }
+    }
+
     /// Gives a permitted call its machine.
     pub(crate) async fn of(
         &self,
@@ -48,6 +71,7 @@ impl Machines {
         let acts = acts && !permit.is_for_node();
         let is_boxed = brief.boxed.is_some() && !permit.leaves_sandbox();
         let sandbox = if is_boxed && acts {
+            self.is_boxed_used.store(true, Ordering::Relaxed);
             self.boxed.get_or_try_init(|| enter(brief, io)).await?
         } else {
             self.host.get_or_try_init(|| host(brief, io)).await?

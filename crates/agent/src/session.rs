@@ -72,6 +72,8 @@ pub(crate) struct Session {
     last_offer: Instant,
     quiet: Vec<oneshot::Sender<oneshot::Sender<()>>>,
     seeded: bool,
+    /// Whether the last turn used the sandbox.
+    uses_sandbox: bool,
 }
 
 /// The turn that runs.
@@ -107,6 +109,7 @@ impl Session {
             last_offer: Instant::now(),
             quiet: Vec::new(),
             seeded: false,
+            uses_sandbox: false,
         }
     }
 

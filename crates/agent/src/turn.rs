@@ -34,7 +34,7 @@ pub(crate) struct Turn {
     pub(crate) transcript: Transcript,
     pub(crate) emitter: Arc<Emitter>,
     pub(crate) halt: Halt,
-    pub(crate) machines: Machines,
+    pub(crate) machines: Arc<Machines>,
     /// Messages that join at the next boundary. Bounded by the queue's cap; when it is full
     /// the session keeps the message for a turn of its own.
     pub(crate) inbox: mpsc::Receiver<Interjection>,
@@ -70,6 +70,8 @@ pub(crate) struct Finished {
     /// Messages that came too late.
     pub(crate) unread: Vec<Submission>,
     pub(crate) compactions: u64,
+    /// Whether a call used the session's sandbox.
+    pub(crate) has_entered: bool,
 }
 
 /// What came of one model request.
@@ -110,6 +112,7 @@ pub(crate) async fn run(mut turn: Turn, io: &Io) -> Finished {
         steered: progress.steered,
         unread,
         compactions: progress.compactions,
+        has_entered: turn.machines.has_entered(),
     }
 }
 

@@ -153,10 +153,11 @@ impl Backend {
             let ask = Ask { engine: &known, spares: &spares, settings, name };
             let outcome = ensure::run(ask, live).await;
             reply.send(outcome.result).ok();
-            if let Some(live) = outcome.live.as_ref().filter(|_| outcome.is_unlisted) {
+            let mut live = outcome.live;
+            if let Some(live) = live.as_mut().filter(|_| outcome.is_unlisted) {
                 ask.list(live).await;
             }
-            outcome.live
+            live
         };
         self.pool.submit(&name, job).await.map_err(|_| Error::Closed)?;
         let machine = answer.await.map_err(|_| Error::Closed)??;

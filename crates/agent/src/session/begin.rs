@@ -6,7 +6,7 @@ use config::{Config, ElevatedLevel, ModelRef};
 use domain::{Content, Message, Part, TurnId, UnixMillis, User, transcript::Body};
 use policy::explain::Boxed;
 use store::{Context, SessionEntry, StoreError, Transcript};
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 
 use super::{Current, Session};
 use crate::{
@@ -14,7 +14,6 @@ use crate::{
     brief::Brief,
     halt::Halt,
     io::Io,
-    machines::Machines,
     prompt,
     queue::Batch,
     sandboxes,
@@ -69,7 +68,7 @@ impl Session {
             transcript,
             emitter: Arc::clone(&emitter),
             halt: halt.clone(),
-            machines: Machines::default(),
+            machines: Arc::default(),
             inbox,
         };
         let Submission { turn: turn_id, origin, .. } = submission;
@@ -85,7 +84,8 @@ impl Session {
             started,
             is_heartbeat,
         });
-        self.turns.spawn(in_lane(turn, origin, Arc::clone(&self.io)));
+        let opens_ahead = std::mem::take(&mut self.uses_sandbox);
+        self.turns.spawn(in_lane(turn, opens_ahead, origin, Arc::clone(&self.io)));
         Ok(())
     }
 
@@ -112,7 +112,7 @@ impl Session {
             transcript,
             emitter,
             halt: Halt::new(None),
-            machines: Machines::default(),
+            machines: Arc::default(),
             inbox,
         }))
     }
@@ -248,14 +248,22 @@ fn changes(context: &Context, model: Option<&ModelRef>, thinking: Option<&str>) 
 }
 
 /// Waits for a place among the running turns, then runs.
-async fn in_lane(turn: Turn, origin: Origin, io: Arc<Io>) -> Finished {
+async fn in_lane(turn: Turn, opens_ahead: bool, origin: Origin, io: Arc<Io>) -> Finished {
     let _place = tokio::select! {
         biased;
         place = io.lanes.of(&origin).enter() => place,
         _reason = turn.halt.reached() => None,
     };
     turn.emitter.send(EventBody::Started).await;
-    turn::run(turn, &io).await
+    let mut ahead = JoinSet::new();
+    if opens_ahead {
+        let (machines, brief) = (Arc::clone(&turn.machines), Arc::clone(&turn.brief));
+        let io = Arc::clone(&io);
+        ahead.spawn(async move { machines.open_ahead(&brief, &io).await });
+    }
+    let finished = turn::run(turn, &io).await;
+    ahead.shutdown().await;
+    finished
 }
 
 /// The model that a person chose for this conversation.

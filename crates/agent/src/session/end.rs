@@ -53,6 +53,7 @@ impl Session {
             outcome.handed_over = finished.handed_over;
             joined.extend(finished.steered);
             self.transcript = Some(finished.transcript);
+            self.uses_sandbox = finished.has_entered;
             self.queue.put_back(finished.unread);
         }
         let outcome = Arc::new(outcome);

@@ -28,12 +28,17 @@ use crate::{
     security::{self, Ground},
 };
 
+/// How seldom the list is told that a container is still in use: what is idle is told by hours.
+const LIST_EVERY_MS: i64 = 10_000;
+
 /// A container that is live in this process.
 #[derive(Clone)]
 pub(crate) struct Live {
     pub(crate) machine: Machine,
     /// Hash of the settings that it was made by.
     pub(crate) hash: String,
+    /// When the list was last told that it is in use.
+    pub(crate) listed_ms: i64,
 }
 
 /// What the settings come to.
@@ -60,7 +65,11 @@ pub(crate) struct Outcome {
 pub(crate) async fn run(ask: Ask<'_>, live: Option<Live>) -> Outcome {
     match ask.find_live(live.as_ref()).await {
         Ok(None) => {}
-        Ok(Some(machine)) => return Outcome { result: Ok(machine), live, is_unlisted: true },
+        Ok(Some(machine)) => {
+            let listed_ms = live.as_ref().map_or(0, |live| live.listed_ms);
+            let is_unlisted = ask.engine.now_ms().saturating_sub(listed_ms) >= LIST_EVERY_MS;
+            return Outcome { result: Ok(machine), live, is_unlisted };
+        }
         Err(error) => return Outcome::failed(error, live),
     }
     match ask.run(live.as_ref()).await {
@@ -93,9 +102,10 @@ pub(crate) struct Ask<'a> {
 impl Ask<'_> {
     /// Says on the list that what is live is in use. Nobody waits for it, as the disk may take
     /// longer than the call; the next one that asks for this container does.
-    pub(crate) async fn list(self, live: &Live) {
-        if let Err(error) = self.touch(&live.hash, None).await {
-            tracing::warn!(container = self.name, %error, "not listed as used");
+    pub(crate) async fn list(self, live: &mut Live) {
+        match self.touch(&live.hash, None).await {
+            Ok(()) => live.listed_ms = self.engine.now_ms(),
+            Err(error) => tracing::warn!(container = self.name, %error, "not listed as used"),
         }
     }
 
@@ -138,7 +148,7 @@ impl Ask<'_> {
             match self.take_up(&wanted, &found, live).await {
                 Ok(machine) => {
                     self.touch(&hash, Some(&found)).await?;
-                    return Ok(Live { machine, hash });
+                    return Ok(Live { machine, hash, listed_ms: engine.now_ms() });
                 }
                 Err(error @ Error::Unreachable { .. }) => return Err(error),
                 Err(error) => tracing::info!(container = name, %error, "made anew"),
@@ -205,7 +215,7 @@ impl Ask<'_> {
             birth::create(engine, self.plan(wanted, &birth::labels(engine, &own))).await?
         };
         self.touch(&wanted.hash, None).await?;
-        Ok(Live { machine, hash: wanted.hash.clone() })
+        Ok(Live { machine, hash: wanted.hash.clone(), listed_ms: engine.now_ms() })
     }
 
     fn plan<'b>(&'b self, wanted: &'b Wanted, labels: &'b BTreeMap<String, String>) -> Plan<'b> {
