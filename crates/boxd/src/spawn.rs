@@ -15,6 +15,7 @@ use boxd::{Exec, Failure, Size};
 use rustix::{
     fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl, open},
     io::{Errno, Result},
+    process::chdir,
     termios::{Winsize, tcsetwinsize},
 };
 
@@ -44,8 +45,8 @@ pub(crate) fn spawn(
 ) -> std::result::Result<Spawned, Failure> {
     let command = command(exec, marker).ok_or(Failure::Invalid)?;
     let spawned = match exec.pty {
-        None => on_pipes(command, exec.has_stdin),
-        Some(size) => on_terminal(command, exec.has_stdin, size),
+        None => on_pipes(command, exec),
+        Some(size) => on_terminal(command, exec, size),
     };
     spawned.map_err(|errno| {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -77,7 +78,7 @@ fn command(exec: &Exec<'_>, marker: (&str, &str)) -> Option<Command> {
     }
     let mut command = Command::new(OsStr::from_bytes(program));
     command.args(arguments.iter().map(|word| OsStr::from_bytes(word)));
-    command.env_clear().current_dir(Path::new(OsStr::from_bytes(exec.cwd)));
+    command.env_clear();
     for (name, default) in INHERITED {
         if let Some(value) = std::env::var_os(name).or_else(|| default.map(Into::into)) {
             command.env(name, value);
@@ -89,12 +90,14 @@ fn command(exec: &Exec<'_>, marker: (&str, &str)) -> Option<Command> {
     Some(command)
 }
 
-fn on_pipes(mut command: Command, has_stdin: bool) -> Result<Spawned> {
+fn on_pipes(mut command: Command, exec: &Exec<'_>) -> Result<Spawned> {
+    let _there = Visit::to(exec.cwd)?;
     let mut child = command
-        .stdin(if has_stdin { Stdio::piped() } else { Stdio::null() })
+        .stdin(if exec.has_stdin { Stdio::piped() } else { Stdio::null() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        // No closure before the exec: that keeps `posix_spawn`, which copies no page tables.
+        // No closure before the exec and no directory, which a static libc cannot pass on: that
+        // keeps `posix_spawn`, which copies no page tables.
         .process_group(0)
         .spawn()
         .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::INVAL))?;
@@ -109,12 +112,13 @@ fn on_pipes(mut command: Command, has_stdin: bool) -> Result<Spawned> {
     Ok(spawned)
 }
 
-fn on_terminal(command: Command, has_stdin: bool, size: Size) -> Result<Spawned> {
+fn on_terminal(mut command: Command, exec: &Exec<'_>, size: Size) -> Result<Spawned> {
+    command.current_dir(Path::new(OsStr::from_bytes(exec.cwd)));
     let (ours, theirs) = pty_process::blocking::open().map_err(errno)?;
     let ours = OwnedFd::from(ours);
     resize(&ours, size)?;
     let mut command = pty_process::blocking::Command::from(command);
-    if !has_stdin {
+    if !exec.has_stdin {
         command = command.stdin(Stdio::null());
     }
     // It leads a session of its own, and with it a group of its own.
@@ -129,6 +133,24 @@ fn on_terminal(command: Command, has_stdin: bool, size: Size) -> Result<Spawned>
         input: Some(again(&ours)?),
         terminal: Some(ours),
     })
+}
+
+/// Our own working directory while a command starts, which inherits it: we are one thread, and
+/// use absolute paths only.
+struct Visit;
+
+impl Visit {
+    fn to(dir: &[u8]) -> Result<Self> {
+        chdir(dir)?;
+        Ok(Self)
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        // The root is always there.
+        let _back = chdir("/");
+    }
 }
 
 fn unblock(fd: &OwnedFd) -> Result<()> {
