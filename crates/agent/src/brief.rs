@@ -120,6 +120,7 @@ impl Brief {
             exec_host: agent.exec.host,
             host_exec: agent.host_exec,
             sandbox: self.boxed.clone(),
+            door: policy::Door::Turn,
         }
     }
 

@@ -17,12 +17,13 @@ use tools::ToolCx;
 use crate::{
     EventBody,
     brief::Brief,
-    consent,
+    confine, consent,
     emitter::Emitter,
     event::CallEnd,
     halt::Halt,
     io::Io,
     machines::{Machine, Machines},
+    sandboxes,
     turn::{Turn, append},
 };
 
@@ -159,6 +160,10 @@ pub(crate) async fn judged(call: &Call, ground: Ground<'_>, io: &Io, subject: &S
             }
         }
     };
+    let (tool, effect) = (prepared.tool, &prepared.effect);
+    if let Some(denied) = confine::denied(tool, effect, permit.writes(), ground.brief).await {
+        return Reached::Refused(denied.into());
+    }
     let machine = ground.machines.of(&prepared.effect, &permit, ground.brief, io).await;
     Reached::Ran(match machine {
         Ok(machine) => prepared.run(permit, context(call, ground, subject, machine)).await,
@@ -173,7 +178,8 @@ fn context(call: &Call, ground: Ground<'_>, subject: &Subject, machine: Machine)
         exec: brief.agent().exec.clone(),
         background: subject.tools.decide("process") == Decision::Allowed,
         workspace_only: brief.config.tools.workspace_only && !machine.is_boxed,
-        sandboxed: machine.is_boxed,
+        machine: machine_of(brief, machine.is_boxed),
+        runs_outside: policy::runs_outside(subject),
         output_chars_max: OUTPUT_CHARS_MAX,
         progress_every: PROGRESS_EVERY,
     };
@@ -190,6 +196,16 @@ fn context(call: &Call, ground: Ground<'_>, subject: &Subject, machine: Machine)
         progress,
         cancel: ground.halt.token().clone(),
     }
+}
+
+/// The machine of a call, as those that share it are told apart.
+fn machine_of(brief: &Brief, is_boxed: bool) -> tools::Machine {
+    if !is_boxed {
+        return tools::Machine::Host;
+    }
+    let agent = brief.agent();
+    let key = sandboxes::scope(agent, &brief.session).key;
+    tools::Machine::Sandbox(format!("{:?}:{key}", sandboxes::engine(agent)))
 }
 
 fn handed_over() -> CallResult {

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use config::ElevatedLevel;
 use domain::{AgentId, Call, CallId, CallResult, SessionId, SessionKey, TurnId};
-use policy::{explain::Boxed, tool_policy::Decision};
+use policy::{Door, explain::Boxed, tool_policy::Decision};
 use serde_json::Value;
 use tokio::{sync::mpsc, time::Instant};
 
@@ -37,8 +37,8 @@ pub struct Invocation {
     pub action: Option<String>,
     /// Where it came from.
     pub channel: String,
-    /// Tools that may not be called so, whatever the conversation may.
-    pub withheld: Vec<String>,
+    /// By which door it comes.
+    pub door: Door,
     /// How long it may take.
     pub patience: Duration,
 }
@@ -61,10 +61,6 @@ pub enum Invoked {
 /// Makes the call.
 pub(crate) async fn run(invocation: Invocation, agent: &AgentId, io: &Io) -> Invoked {
     let Some(tool) = io.tools.name_of(&invocation.tool) else { return Invoked::Unavailable };
-    let is_withheld = |name: &String| io.tools.name_of(name) == Some(tool);
-    if invocation.withheld.iter().any(is_withheld) {
-        return Invoked::Unavailable;
-    }
     let (brief, subject) = standing(&invocation, agent, io).await;
     if subject.tools.decide(tool) != Decision::Allowed {
         return Invoked::Unavailable;
@@ -82,6 +78,8 @@ pub(crate) async fn run(invocation: Invocation, agent: &AgentId, io: &Io) -> Inv
         biased;
         reached = dispatch::judged(&call, ground, io, &subject) => match reached {
             Reached::NotUnderstood(result) => Invoked::NotUnderstood(result),
+            // As if there were no such tool: the door tells nothing of what is behind it.
+            Reached::Refused(refusal) if refusal.rule == Door::RULE => Invoked::Unavailable,
             Reached::Refused(refusal) => Invoked::Refused(refusal.result),
             Reached::Ran(result) => Invoked::Ran(result),
         },
@@ -120,8 +118,24 @@ async fn standing(invocation: &Invocation, agent: &AgentId, io: &Io) -> (Brief, 
         config: Arc::clone(&config),
     };
     let (provider, model) = model.map(|it| (it.provider, it.model)).unwrap_or_default();
-    let subject = brief.subject(&provider, &model);
+    let door = own_names(&invocation.door, io);
+    let subject = policy::Subject { door, ..brief.subject(&provider, &model) };
     (brief, subject)
+}
+
+/// The door with the tools' own names in place of their aliases.
+fn own_names(door: &Door, io: &Io) -> Door {
+    let own = |names: &[String]| -> Vec<String> {
+        let own =
+            |name: &String| io.tools.name_of(name).map_or_else(|| name.clone(), str::to_owned);
+        names.iter().map(own).collect()
+    };
+    match door {
+        Door::Turn => Door::Turn,
+        Door::Request { named, withheld } => {
+            Door::Request { named: own(named), withheld: own(withheld) }
+        }
+    }
 }
 
 /// An emitter that nobody listens to.

@@ -83,6 +83,8 @@ pub struct Place {
     pub home: PathBuf,
     /// State directory.
     pub state_dir: PathBuf,
+    /// The config file.
+    pub config_path: PathBuf,
     /// Host name.
     pub host: String,
     /// Operating system and architecture, such as `linux (x86_64)`.

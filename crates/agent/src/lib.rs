@@ -15,6 +15,7 @@ mod answer;
 mod brief;
 mod commands;
 mod compact;
+mod confine;
 pub mod consent;
 mod conversations;
 mod dispatch;

@@ -61,7 +61,7 @@ impl Machines {
         let acts = match effect {
             Effect::Read { .. } | Effect::Write { .. } | Effect::Run { .. } => true,
             // These touch no file and start no process: the handle is not used.
-            Effect::Supervise
+            Effect::Supervise { .. }
             | Effect::Observe
             | Effect::Configure
             | Effect::Send { .. }

@@ -37,22 +37,28 @@ use crate::{
     skills::{Found, offer::Offer},
 };
 
-/// The box of `session`, should it have one.
-pub fn settings(config: &Config, agent: &Agent, session: &SessionKey, seed: Seed) -> Settings {
-    let sandbox = &agent.sandbox_settings;
-    let sharing = match sandbox.sharing {
+/// Who shares the box of `session`, should it have one.
+pub(crate) fn scope(agent: &Agent, session: &SessionKey) -> Scope {
+    let sharing = match agent.sandbox_settings.sharing {
         config::Sharing::Session => Sharing::Session,
         config::Sharing::Agent => Sharing::Agent,
         config::Sharing::Shared => Sharing::Shared,
     };
     let id = agent.id.as_str();
     let key = naming::scope_key(sharing, id, session.as_str(), &agent.workspace);
-    let sandbox_dir = match sharing {
+    Scope { sharing, key, agent: id.to_owned() }
+}
+
+/// The box of `session`, should it have one.
+pub fn settings(config: &Config, agent: &Agent, session: &SessionKey, seed: Seed) -> Settings {
+    let sandbox = &agent.sandbox_settings;
+    let scope = scope(agent, session);
+    let sandbox_dir = match scope.sharing {
         Sharing::Shared => sandbox.workspace_root.clone(),
-        Sharing::Session | Sharing::Agent => sandbox.workspace_root.join(naming::slug(&key)),
+        Sharing::Session | Sharing::Agent => sandbox.workspace_root.join(naming::slug(&scope.key)),
     };
     Settings {
-        scope: Scope { sharing, key, agent: id.to_owned() },
+        scope,
         access: match sandbox.workspace_access {
             WorkspaceAccess::None => Access::None,
             WorkspaceAccess::ReadOnly => Access::Ro,

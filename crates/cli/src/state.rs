@@ -28,6 +28,7 @@ pub(crate) fn place(program: &Program) -> Place {
         env: program.env().vars().clone(),
         home: program.locations.home.clone(),
         state_dir: program.locations.state_dir.clone(),
+        config_path: program.locations.config_path.clone(),
         host: system.nodename().to_string_lossy().into_owned(),
         os: format!("{} ({})", std::env::consts::OS, std::env::consts::ARCH),
         timezone: jiff::tz::TimeZone::system().iana_name().unwrap_or("UTC").to_owned(),

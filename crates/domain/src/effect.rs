@@ -15,8 +15,11 @@ pub enum Effect {
     },
     /// Runs a shell command.
     Run(Run),
-    /// Looks at, or talks to, processes that `Run` left in the background.
-    Supervise,
+    /// Looks at, ends or talks to processes that `Run` left in the background.
+    Supervise {
+        /// Whether it writes to their input, which a shell runs as commands.
+        types: bool,
+    },
     /// Looks at conversations.
     Observe,
     /// Changes settings of a conversation.
@@ -31,6 +34,21 @@ pub enum Effect {
         /// The agent that it is to be; `None` is the caller's own.
         agent: Option<String>,
     },
+}
+
+impl Effect {
+    /// Whether it changes more than the conversation that it belongs to: files, processes, other
+    /// conversations. A door for bare requests lets such a call pass only by name.
+    pub fn reaches_far(&self) -> bool {
+        match self {
+            Self::Write { .. }
+            | Self::Run(_)
+            | Self::Supervise { .. }
+            | Self::Send { .. }
+            | Self::Spawn { .. } => true,
+            Self::Read { .. } | Self::Observe | Self::Configure => false,
+        }
+    }
 }
 
 /// A shell command, and how it wants to be run. Wishes can only make things stricter; what they

@@ -412,6 +412,7 @@ fn place(options: &Options, host: &str) -> agent::Place {
         env: options.loaded.env.vars().clone(),
         home: options.locations.home.clone(),
         state_dir: options.locations.state_dir.clone(),
+        config_path: options.locations.config_path.clone(),
         host: host.to_owned(),
         os: format!("{} ({})", std::env::consts::OS, std::env::consts::ARCH),
         timezone: jiff::tz::TimeZone::system().iana_name().unwrap_or("UTC").to_owned(),

@@ -14,6 +14,9 @@ use crate::{
     tool_policy::{Decision, Policy},
 };
 
+/// The tool that runs commands.
+const EXEC: &str = "exec";
+
 /// Who acts, and under which rules. Built once per turn. The default may use every tool and
 /// leave no sandbox.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +31,40 @@ pub struct Subject {
     pub host_exec: config::HostExec,
     /// The session's sandbox; `None` when its tools run on the host.
     pub sandbox: Option<Boxed>,
+    /// By which door the call comes.
+    pub door: Door,
+}
+
+/// Which way a call comes in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Door {
+    /// From a model, in a turn.
+    #[default]
+    Turn,
+    /// From a bare request (`POST /tools/invoke`), by `gateway.tools`.
+    Request {
+        /// Tools that may reach far all the same.
+        named: Vec<String>,
+        /// Tools that may not be called so, whatever they do.
+        withheld: Vec<String>,
+    },
+}
+
+impl Door {
+    /// The rule of calls that the door for bare requests holds back.
+    pub const RULE: &'static str = "gateway.tools";
+
+    /// Whether `tool` may pass to cause `effect`.
+    pub fn lets(&self, tool: &str, effect: &Effect) -> bool {
+        let is_in =
+            |list: &[String]| list.iter().any(|name| name.trim().eq_ignore_ascii_case(tool));
+        match self {
+            Self::Turn => true,
+            Self::Request { named, withheld } => {
+                !is_in(withheld) && (is_in(named) || !effect.reaches_far())
+            }
+        }
+    }
 }
 
 /// Where a permitted call runs.
@@ -46,9 +83,29 @@ pub enum Reach {
 pub struct Permit {
     reach: Reach,
     approved: Option<Verdict>,
+    writes: Writes,
+}
+
+/// Where a permitted call may write on the host.
+///
+/// Who may write anywhere there can start programs, by the gateway's config, a shell's profile, a
+/// list of keys. So writing goes no further than the commands that the caller may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writes {
+    /// Anywhere: every command is allowed, too.
+    Anywhere,
+    /// Anywhere but in the gateway's own files, which say which commands are allowed.
+    ExceptOwn,
+    /// In the agent's workspace, and not in the gateway's own files: no command is allowed.
+    Workspace,
 }
 
 impl Permit {
+    /// Where it may write on the host. In a sandbox the sandbox alone decides.
+    pub fn writes(&self) -> Writes {
+        self.writes
+    }
+
     /// Whether the call runs on the host though the session has a sandbox.
     pub fn leaves_sandbox(&self) -> bool {
         self.reach == Reach::Outside
@@ -128,7 +185,9 @@ impl Question {
     /// `askFallback` does not let it run.
     pub fn settle(self, verdict: Verdict) -> Result<Permit, Denied> {
         match approval::settle(verdict, self.fallback, self.finding.satisfied) {
-            None => Ok(Permit { reach: self.reach, approved: Some(verdict) }),
+            None => {
+                Ok(Permit { reach: self.reach, approved: Some(verdict), writes: Writes::Anywhere })
+            }
             Some(rule) => Err(Denied {
                 tool: self.tool,
                 rule: rule.to_owned(),
@@ -167,10 +226,48 @@ pub fn judge(tool: &str, effect: &Effect, subject: &Subject) -> Judgement {
         let explanation = explanation.map(|(sandbox, block)| sandbox.explain_block(tool, &block));
         return Judgement::Deny(Denied { tool: tool.to_owned(), rule, explanation });
     }
+    if !subject.door.lets(tool, effect) {
+        let rule = Door::RULE.to_owned();
+        let explanation = Some(format!("name it in `gateway.tools.allow` to call `{tool}` so"));
+        return Judgement::Deny(Denied { tool: tool.to_owned(), rule, explanation });
+    }
+    if *effect == (Effect::Supervise { types: true }) && !commands(subject) {
+        let rule = "tools.exec".to_owned();
+        let explanation = Some("who may run no commands types into none".to_owned());
+        return Judgement::Deny(Denied { tool: tool.to_owned(), rule, explanation });
+    }
     let Effect::Run(run) = effect else {
-        return Judgement::Allow(Permit { reach: Reach::Inside, approved: None });
+        return Judgement::Allow(Permit {
+            reach: Reach::Inside,
+            approved: None,
+            writes: writes(subject),
+        });
     };
     reach(tool, run, subject).unwrap_or_else(Judgement::Deny)
+}
+
+/// How far `subject` may write.
+fn writes(subject: &Subject) -> Writes {
+    match (&subject.sandbox, commands(subject), subject.host_exec.security) {
+        (Some(_), _, _) | (None, true, ExecSecurity::Full) => Writes::Anywhere,
+        (None, true, ExecSecurity::Allowlist | ExecSecurity::Deny) => Writes::ExceptOwn,
+        (None, false, _) => Writes::Workspace,
+    }
+}
+
+/// Whether `subject` may run commands at all, by this door.
+fn commands(subject: &Subject) -> bool {
+    let run = Effect::Run(Run::default());
+    let is_open = subject.sandbox.is_some() || subject.host_exec.security != ExecSecurity::Deny;
+    is_open && subject.tools.decide(EXEC) == Decision::Allowed && subject.door.lets(EXEC, &run)
+}
+
+/// Whether commands of `subject` that ask for nothing run on the gateway's machine, though its
+/// session has a sandbox.
+pub fn runs_outside(subject: &Subject) -> bool {
+    let way = subject.elevated.way(None, subject.host_exec);
+    subject.sandbox.is_some()
+        && (way == Some(Way::Outside) || subject.exec_host == config::ExecHost::Gateway)
 }
 
 /// Where a command would run, before the machine's own rules are asked.
@@ -205,9 +302,11 @@ fn reach(tool: &str, run: &Run, subject: &Subject) -> Result<Judgement, Denied> 
             )),
         }),
         // `sandbox`, and what is no host at all: the tool says what is wrong with it.
-        (Some(_), _) | (None, Auto) if is_boxed => {
-            Ok(Judgement::Allow(Permit { reach: Reach::Inside, approved: None }))
-        }
+        (Some(_), _) | (None, Auto) if is_boxed => Ok(Judgement::Allow(Permit {
+            reach: Reach::Inside,
+            approved: None,
+            writes: Writes::Anywhere,
+        })),
         (Some(_), _) | (None, Auto) => Ok(Judgement::Host(Reach::Inside)),
     }
 }
@@ -222,7 +321,10 @@ pub fn judge_host(
     programs: &[Option<Program>],
 ) -> HostJudgement {
     match rules.need(run, programs) {
-        Need::Nothing(finding) => HostJudgement::Allow(Permit { reach, approved: None }, finding),
+        Need::Nothing(finding) => HostJudgement::Allow(
+            Permit { reach, approved: None, writes: Writes::Anywhere },
+            finding,
+        ),
         Need::Word(finding) => {
             let (security, ask) = rules.tightened(run);
             HostJudgement::Ask(Question {
@@ -258,6 +360,9 @@ fn refusal(standing: &Standing, sandbox: Option<&Boxed>) -> String {
     }
     lines.join("\n")
 }
+
+#[cfg(test)]
+mod doors;
 
 #[cfg(test)]
 mod tests {

@@ -22,6 +22,7 @@ pub mod tool_policy;
 
 pub use approval::{Rules, Verdict};
 pub use judge::{
-    Denied, HostJudgement, Judgement, Permit, Question, Reach, Subject, judge, judge_host,
+    Denied, Door, HostJudgement, Judgement, Permit, Question, Reach, Subject, Writes, judge,
+    judge_host, runs_outside,
 };
 pub use tool_policy::{Decision, Policy, Query};

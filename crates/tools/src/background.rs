@@ -11,6 +11,7 @@
 
 mod driver;
 mod record;
+mod scope;
 mod slug;
 
 use std::{
@@ -20,16 +21,16 @@ use std::{
     time::Duration,
 };
 
-use domain::{AgentId, Clock, SessionKey};
+use domain::{Clock, SessionKey};
 use sandbox::Running;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use record::{Ending, How, Process};
+pub use scope::Machine;
+pub(crate) use scope::Scope;
 
-/// Most processes that run at once, in the foreground and in the background.
-const RUNNING_MAX: usize = 256;
-
-/// Most finished processes that are remembered; the oldest goes first.
+/// Finished processes that are remembered. Past that the scope with the most of them loses its
+/// oldest, so that nobody's results go because somebody else starts many commands.
 const FINISHED_MAX: usize = 100;
 
 /// A background command has ended, and its conversation should hear of it.
@@ -58,6 +59,7 @@ struct Shared {
 pub(crate) struct Launch {
     pub(crate) running: Running,
     pub(crate) session: SessionKey,
+    pub(crate) machine: Machine,
     pub(crate) command: String,
     pub(crate) cwd: String,
     pub(crate) timeout: Option<Duration>,
@@ -86,12 +88,11 @@ impl Processes {
         self.shared.closed.cancel();
     }
 
-    /// Whether one more process would be too many.
-    pub(crate) fn is_full(&self) -> bool {
+    /// The bound that one more process in `scope` would exceed, and whose it is.
+    pub(crate) fn bound_reached(&self, scope: &Scope) -> Option<(usize, &'static str)> {
         let table = self.shared.table();
-        // The table holds few finished ones, so most calls need not look at each.
-        table.len() >= RUNNING_MAX
-            && table.values().filter(|process| process.ending().is_none()).count() >= RUNNING_MAX
+        let running = table.values().filter(|process| process.ending().is_none());
+        scope.bound_reached(running.map(|process| &process.scope))
     }
 
     /// Takes charge of a process.
@@ -106,18 +107,24 @@ impl Processes {
         process
     }
 
-    /// The process called `id`, if it belongs to `scope`.
-    pub(crate) fn find(&self, scope: &str, id: &str) -> Option<Arc<Process>> {
-        self.shared.table().get(id).filter(|process| process.scope == scope).cloned()
+    /// The process called `id`, if `session` may see it from `scope`.
+    pub(crate) fn find(
+        &self,
+        scope: &Scope,
+        session: &SessionKey,
+        id: &str,
+    ) -> Option<Arc<Process>> {
+        self.shared.table().get(id).filter(|process| process.is_seen(scope, session)).cloned()
     }
 
-    /// Background processes of `scope`, running and finished, newest first.
-    pub(crate) fn list(&self, scope: &str) -> Vec<Arc<Process>> {
+    /// Background processes that `session` may see from `scope`, running and finished, newest
+    /// first.
+    pub(crate) fn list(&self, scope: &Scope, session: &SessionKey) -> Vec<Arc<Process>> {
         let mut found: Vec<_> = self
             .shared
             .table()
             .values()
-            .filter(|process| process.scope == scope && process.is_backgrounded())
+            .filter(|process| process.is_seen(scope, session) && process.is_backgrounded())
             .cloned()
             .collect();
         found.sort_by_key(|process| std::cmp::Reverse(process.started_at));
@@ -149,18 +156,22 @@ impl Shared {
     /// Makes room among the finished ones.
     fn evict(&self) {
         let mut table = self.table();
-        let mut finished: Vec<_> =
-            table.values().filter_map(|it| Some((it.ended_at()?, Arc::clone(it)))).collect();
-        finished.sort_by_key(|(ended_at, _)| *ended_at);
-        let surplus = finished.len().saturating_sub(FINISHED_MAX);
-        for (_, process) in finished.drain(..surplus) {
-            process.forget();
-            table.remove(&process.id);
+        let mut finished: BTreeMap<Scope, Vec<Arc<Process>>> = BTreeMap::new();
+        for process in table.values().filter(|process| process.ending().is_some()) {
+            finished.entry(process.scope.clone()).or_default().push(Arc::clone(process));
+        }
+        let mut surplus =
+            finished.values().map(Vec::len).sum::<usize>().saturating_sub(FINISHED_MAX);
+        for processes in finished.values_mut() {
+            processes.sort_by_key(|process| std::cmp::Reverse(process.ended_at()));
+        }
+        while surplus > 0
+            && let Some(oldest) =
+                finished.values_mut().max_by_key(|processes| processes.len()).and_then(Vec::pop)
+        {
+            oldest.forget();
+            table.remove(&oldest.id);
+            surplus -= 1;
         }
     }
-}
-
-/// Who may see the processes of a conversation: all conversations of the same agent.
-pub(crate) fn scope_of(session: &SessionKey) -> String {
-    format!("agent:{}", session.agent().unwrap_or_else(AgentId::main))
 }

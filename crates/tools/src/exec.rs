@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::{
     Processes, Tool, ToolCx, ToolError, ToolOutput,
-    background::{Ending, How, Launch, Process},
+    background::{Ending, How, Launch, Process, Scope},
     path,
     ports::Nodes,
     schema::trimmed,
@@ -102,10 +102,12 @@ impl Tool for Exec {
         let mut warnings = Warnings::default();
         check_host(args.host.as_deref(), cx)?;
         let plan = Plan::of(&args, cx, &mut warnings)?;
-        if self.processes.is_full() {
-            return Err(ToolError::Failed(
-                "Too many commands are running; end some with the process tool.".to_owned(),
-            ));
+        let scope = Scope::of(&cx.session, &cx.limits.machine);
+        if let Some((max, whose)) = self.processes.bound_reached(&scope) {
+            return Err(ToolError::Failed(format!(
+                "Too many commands are running: at most {max} for this {whose}; end some with \
+                 the process tool."
+            )));
         }
         let line = args.command.clone().unwrap_or_default();
         let (command, cwd) = command(args, &plan, cx, &mut warnings).await?;
@@ -113,6 +115,7 @@ impl Tool for Exec {
         let process = self.processes.adopt(Launch {
             running,
             session: cx.session.clone(),
+            machine: cx.limits.machine.clone(),
             command: line,
             cwd,
             timeout: plan.timeout,
@@ -203,8 +206,8 @@ fn check_host(host: Option<&str>, cx: &ToolCx) -> Result<(), ToolError> {
     let host = trimmed(host).map(str::to_lowercase);
     let refusal = match host.as_deref() {
         None | Some("auto") => return Ok(()),
-        Some("sandbox") if cx.limits.sandboxed => return Ok(()),
-        Some("gateway") if !cx.limits.sandboxed => return Ok(()),
+        Some("sandbox") if cx.limits.is_sandboxed() => return Ok(()),
+        Some("gateway") if !cx.limits.is_sandboxed() => return Ok(()),
         Some("sandbox") => {
             "host=sandbox was asked for, but this session has no sandbox; leave host out, or \
              enable agents.defaults.sandbox"
@@ -231,11 +234,11 @@ async fn command(
     warnings: &mut Warnings,
 ) -> Result<(Command, String), ToolError> {
     let env = args.env.unwrap_or_default();
-    if !cx.limits.sandboxed {
+    if !cx.limits.is_sandboxed() {
         policy::env_guard::check(&env).map_err(|refusal| ToolError::Failed(refusal.to_string()))?;
     }
     let (workdir, cwd) = place(args.workdir.as_deref(), cx, warnings).await?;
-    let pty = args.pty.unwrap_or(false) && !cx.limits.sandboxed;
+    let pty = args.pty.unwrap_or(false) && !cx.limits.is_sandboxed();
     let command = Command {
         line: with_path(&cx.limits.exec.path_prepend, &args.command.unwrap_or_default()),
         workdir,
@@ -261,7 +264,7 @@ async fn place(
         Ok(stat) => stat,
         Err(SandboxError::NotFound { .. } | SandboxError::File { .. }) => None,
         // Confinement of file tools does not hold for commands on the host.
-        Err(SandboxError::Escape { .. }) if !cx.limits.sandboxed => {
+        Err(SandboxError::Escape { .. }) if !cx.limits.is_sandboxed() => {
             return Ok((Some(wanted.clone()), wanted));
         }
         Err(other) => return Err(other.into()),

@@ -31,6 +31,6 @@ pub mod tool;
 mod typography;
 mod write;
 
-pub use background::{ExecEnded, Processes};
+pub use background::{ExecEnded, Machine, Processes};
 pub use builtin::{Deps, builtin};
 pub use tool::{Limits, Prepared, Progress, Registry, Tool, ToolCx, ToolError, ToolOutput};

@@ -5,7 +5,7 @@ mod log;
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use domain::{Clock, Content, Effect};
+use domain::{Clock, Content, Effect, SessionKey};
 use policy::Permit;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use crate::{
     Processes, Tool, ToolCx, ToolError, ToolOutput,
-    background::{Ending, Process, scope_of},
+    background::{Ending, Process, Scope},
     keys::{self, Encoded},
     schema::trimmed,
 };
@@ -71,15 +71,16 @@ impl Tool for Supervise {
         them, poll for new output, page through the log, type into them, kill or forget them.";
     type Args = Args;
 
-    fn effect(&self, _args: &Args) -> Effect {
-        Effect::Supervise
+    fn effect(&self, args: &Args) -> Effect {
+        let action = trimmed(args.action.as_deref()).unwrap_or_default().to_lowercase();
+        Effect::Supervise { types: !QUIET.contains(&action.as_str()) }
     }
 
     async fn run(&self, args: Args, _permit: Permit, cx: &ToolCx) -> Result<ToolOutput, ToolError> {
-        let scope = scope_of(&cx.session);
+        let scope = Scope::of(&cx.session, &cx.limits.machine);
         let action = trimmed(args.action.as_deref()).unwrap_or_default().to_lowercase();
         if action == "list" {
-            return Ok(self.list(&scope));
+            return Ok(self.list(&scope, &cx.session));
         }
         if !ACTIONS.contains(&action.as_str()) {
             return Err(ToolError::Arguments(format!("Unknown action {action}")));
@@ -89,7 +90,7 @@ impl Tool for Supervise {
         };
         let process = self
             .processes
-            .find(&scope, id)
+            .find(&scope, &cx.session, id)
             .ok_or_else(|| ToolError::Failed(format!("No session found for {id}")))?;
         if !process.is_backgrounded() {
             return Err(ToolError::Failed(format!("Session {id} is not backgrounded.")));
@@ -100,18 +101,27 @@ impl Tool for Supervise {
             "kill" => kill(&process),
             "clear" => self.clear(&process),
             "remove" => Ok(self.remove(&process)),
+            _ if !scope.shares(&process.scope) && !cx.limits.runs_outside => {
+                Err(ToolError::Failed(format!(
+                    "Session {id} runs on another machine than this session's tools, which may not \
+                 type into it; kill it, or start it anew there with its input."
+                )))
+            }
             _ => input(&process, &action, &args, cx).await,
         }
     }
 }
+
+/// Actions that write nothing to a process.
+const QUIET: [&str; 6] = ["list", "poll", "log", "kill", "clear", "remove"];
 
 /// All actions but `list`.
 const ACTIONS: [&str; 9] =
     ["poll", "log", "write", "send-keys", "submit", "paste", "kill", "clear", "remove"];
 
 impl Supervise {
-    fn list(&self, scope: &str) -> ToolOutput {
-        let processes = self.processes.list(scope);
+    fn list(&self, scope: &Scope, session: &SessionKey) -> ToolOutput {
+        let processes = self.processes.list(scope, session);
         let now = self.clock.now();
         let mut lines = Vec::new();
         let mut sessions = Vec::new();

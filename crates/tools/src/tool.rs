@@ -17,7 +17,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::schema::{self, Parameters};
+use crate::{
+    background::Machine,
+    schema::{self, Parameters},
+};
 
 /// Selections of tools whose specs are remembered. Sessions differ in a handful of ways; one
 /// more selection than this empties the memory.
@@ -72,12 +75,21 @@ pub struct Limits {
     pub background: bool,
     /// Whether file tools are confined to the workspace.
     pub workspace_only: bool,
-    /// Whether the session runs in a sandbox.
-    pub sandboxed: bool,
+    /// The machine that the call runs on.
+    pub machine: Machine,
+    /// Whether plain commands of a sandboxed session run on the host all the same.
+    pub runs_outside: bool,
     /// Most characters of a command's output that are kept; the tail stays.
     pub output_chars_max: usize,
     /// How often progress is reported at most.
     pub progress_every: Duration,
+}
+
+impl Limits {
+    /// Whether the call runs in a sandbox.
+    pub fn is_sandboxed(&self) -> bool {
+        self.machine != Machine::Host
+    }
 }
 
 /// Takes intermediate results. Full or closed receivers never slow the tool down.

@@ -285,7 +285,7 @@ async fn who_is_in_a_sandbox_starts_nobody_outside() {
             arguments: json!({"task": "look around", "agentId": "free"}),
             action: None,
             channel: "webchat".to_owned(),
-            withheld: Vec::new(),
+            door: policy::Door::Turn,
             patience: Duration::from_secs(20),
         })
         .await

@@ -75,6 +75,7 @@ impl Rig {
                 env: env.vars().clone(),
                 home: home.path().to_owned(),
                 state_dir: home.state_dir(),
+                config_path: home.config_path(),
                 host: "test".to_owned(),
                 os: "linux".to_owned(),
                 timezone: "UTC".to_owned(),

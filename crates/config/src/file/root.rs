@@ -61,15 +61,7 @@ pub(super) fn shape() -> Shape {
                 ("wideArea", object([("enabled", flag())])),
             ]),
         ),
-        (
-            "canvasHost",
-            object([
-                ("enabled", flag()),
-                ("root", text()),
-                ("port", int_to(1, 65535)),
-                ("liveReload", flag()),
-            ]),
-        ),
+        ("canvasHost", canvas_host()),
         ("talk", media::talk()),
         ("gateway", gateway::gateway()),
         ("memory", memory::memory()),
@@ -77,6 +69,15 @@ pub(super) fn shape() -> Shape {
         ("plugins", automation::plugins()),
         ("secrets", secrets()),
         ("mcp", object([("servers", map(mcp_server()))]).open()),
+    ])
+}
+
+fn canvas_host() -> Shape {
+    object([
+        ("enabled", flag()),
+        ("root", text()),
+        ("port", int_to(1, 65535)),
+        ("liveReload", flag()),
     ])
 }
 

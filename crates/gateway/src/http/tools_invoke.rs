@@ -1,7 +1,8 @@
 //! `POST /tools/invoke`: one call of a tool, outside any turn.
 //!
-//! What may be called is what the conversation may, less what is too much for a bare request:
-//! [`WITHHELD`], which `gateway.tools` changes. The call itself is `agent`'s.
+//! What may be called is what the conversation may, less what reaches far: writes files, runs or
+//! steers processes, writes to other conversations. `gateway.tools.allow` names what passes all
+//! the same, `gateway.tools.deny` what never does. The call itself is `agent`'s.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,6 +13,7 @@ use axum::{
 };
 use config::HttpTools;
 use domain::{AgentId, CallResult};
+use policy::Door;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -30,22 +32,6 @@ mod calls;
 const BODY_BYTES_MAX: usize = 2 << 20;
 /// How long a call may take; a person may have to be asked.
 const PATIENCE: Duration = Duration::from_mins(5);
-
-/// What starts processes, reaches other conversations or changes the gateway.
-const WITHHELD: [&str; 12] = [
-    "exec",
-    "spawn",
-    "shell",
-    "fs_write",
-    "fs_delete",
-    "fs_move",
-    "apply_patch",
-    "sessions_spawn",
-    "sessions_send",
-    "cron",
-    "gateway",
-    "nodes",
-];
 
 /// Unknown fields are passed over, as in the reference.
 #[derive(Debug, Default, Deserialize)]
@@ -97,7 +83,7 @@ pub(crate) async fn answer(
         arguments,
         action: asked.action,
         channel: channel(headers),
-        withheld: withheld(&gateway.config().gateway.tools),
+        door: door(&gateway.config().gateway.tools),
         patience: PATIENCE,
     };
     let key = asked.idempotency_key.map(|key| format!("{} {key}", user.unwrap_or_default()));
@@ -190,29 +176,7 @@ fn channel(headers: &HeaderMap) -> String {
     named.unwrap_or_else(|| "webchat".to_owned())
 }
 
-/// The list as `gateway.tools` leaves it.
-fn withheld(tools: &HttpTools) -> Vec<String> {
-    let is_allowed =
-        |name: &&str| !tools.allow.iter().any(|allowed| allowed.trim().eq_ignore_ascii_case(name));
-    let ours = WITHHELD.into_iter().filter(is_allowed).map(str::to_owned);
-    ours.chain(tools.deny.iter().cloned()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_list_loses_what_is_allowed_and_gains_what_is_denied() {
-        let tools = HttpTools { allow: vec![" EXEC ".to_owned()], deny: vec!["read".to_owned()] };
-
-        let list = withheld(&tools);
-
-        assert!(!list.contains(&"exec".to_owned()));
-        assert!(list.contains(&"apply_patch".to_owned()));
-        assert!(list.contains(&"read".to_owned()));
-        // Who is denied by name is denied, whatever else is said of it.
-        let both = HttpTools { allow: vec!["exec".to_owned()], deny: vec!["exec".to_owned()] };
-        assert!(withheld(&both).contains(&"exec".to_owned()));
-    }
+fn door(tools: &HttpTools) -> Door {
+    // What is denied by name is denied, whatever else is said of it.
+    Door::Request { named: tools.allow.clone(), withheld: tools.deny.clone() }
 }

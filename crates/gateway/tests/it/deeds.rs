@@ -37,7 +37,9 @@ async fn invoke(server: &Server, body: Value) -> Answer {
 
 #[tokio::test]
 async fn a_tool_is_called_by_the_same_door_as_in_a_turn() {
-    let server = Server::plain().await;
+    let home = Server::plain().await.stop().await;
+    home.merge_config(&json!({"gateway": {"tools": {"allow": ["process"]}}})).unwrap();
+    let server = Server::at(home).await;
     let workspace = server.home.state_dir().join("workspace");
     std::fs::create_dir_all(&workspace).unwrap();
     std::fs::write(workspace.join("note.txt"), "found it").unwrap();
@@ -59,7 +61,9 @@ async fn a_tool_is_called_by_the_same_door_as_in_a_turn() {
 
 #[tokio::test]
 async fn the_same_call_under_the_same_key_is_made_once() {
-    let server = Server::plain().await;
+    let home = Server::plain().await.stop().await;
+    home.merge_config(&json!({"gateway": {"tools": {"allow": ["edit"]}}})).unwrap();
+    let server = Server::at(home).await;
     let workspace = server.home.state_dir().join("workspace");
     std::fs::create_dir_all(&workspace).unwrap();
     std::fs::write(workspace.join("note.txt"), "one").unwrap();
@@ -78,6 +82,49 @@ async fn the_same_call_under_the_same_key_is_made_once() {
     assert_eq!((other.status, &other.json()["error"]["type"]), (409, &json!("conflict")));
     // There is no `one` any more.
     assert_eq!(anew.status, 500, "{}", anew.body);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_reaches_far_must_be_named_and_writes_nothing_that_would_run() {
+    let server = Server::plain().await;
+    let call = |tool: &str, args: Value| json!({"tool": tool, "args": args});
+    let write = |path: &str| call("write", json!({"path": path, "content": "{}"}));
+    let by_default = [
+        write("a.txt"),
+        call("edit", json!({"path": "a", "oldText": "a", "newText": "b"})),
+        call("apply_patch", json!({"input": "*** Begin Patch\n*** End Patch"})),
+        call("process", json!({"action": "list"})),
+        call("sessions_send", json!({"sessionKey": "main", "message": "x"})),
+        call("sessions_spawn", json!({"task": "x"})),
+    ];
+    for body in by_default {
+        assert_eq!(invoke(&server, body.clone()).await.status, 404, "{body}");
+    }
+    let home = server.stop().await;
+    let tools = json!({"allow": ["write", "process"]});
+    home.merge_config(&json!({"gateway": {"tools": tools}})).unwrap();
+
+    let server = Server::at(home).await;
+    let inside = invoke(&server, write("a.txt")).await;
+    let typed = json!({"action": "write", "sessionId": "x", "data": "id\n"});
+    let typed = invoke(&server, call("process", typed)).await;
+    std::os::unix::fs::symlink(server.home.path(), server.home.state_dir().join("workspace/up"))
+        .unwrap();
+    let state = server.home.state_dir();
+    let outside = [
+        state.join("openclaw.json").display().to_string(),
+        "../openclaw.json".to_owned(),
+        "~/.bashrc".to_owned(),
+        "up/.bashrc".to_owned(),
+        "up/.openclaw/exec-approvals.json".to_owned(),
+    ];
+
+    assert_eq!(inside.status, 200, "{}", inside.body);
+    assert_eq!(typed.status, 403, "{}", typed.body);
+    for path in &outside {
+        assert_eq!(invoke(&server, write(path)).await.status, 403, "{path}");
+    }
     server.stop().await;
 }
 

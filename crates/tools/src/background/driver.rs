@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     ExecEnded, Launch, Shared,
     record::{Ending, How, Process, Seen, State},
-    scope_of,
+    scope::Scope,
 };
 use crate::output::{Decoder, Tail};
 
@@ -59,7 +59,8 @@ pub(super) fn prepare(
     };
     let process = Arc::new(Process {
         id,
-        scope: scope_of(&launch.session),
+        scope: Scope::of(&launch.session, &launch.machine),
+        session: launch.session.clone(),
         command: launch.command,
         cwd: launch.cwd,
         pid: launch.running.pid,

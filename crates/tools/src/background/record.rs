@@ -6,10 +6,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use domain::UnixMillis;
+use domain::{SessionKey, UnixMillis};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::scope::Scope;
 use crate::{output::Tail, signal};
 
 /// Characters of unread output that `poll` hands out at most.
@@ -22,7 +23,9 @@ const TAIL_CHARS: usize = 2000;
 #[derive(Debug)]
 pub(crate) struct Process {
     pub(crate) id: String,
-    pub(crate) scope: String,
+    pub(crate) scope: Scope,
+    /// The conversation that started it.
+    pub(crate) session: SessionKey,
     pub(crate) command: String,
     pub(crate) cwd: String,
     pub(crate) pid: Option<u32>,
@@ -194,6 +197,11 @@ impl Process {
     /// Where its standard input goes, while it takes any.
     pub(crate) fn stdin(&self) -> Option<mpsc::Sender<Bytes>> {
         self.state().stdin.clone()
+    }
+
+    /// Whether `session`, whose calls run in `scope`, may see it.
+    pub(crate) fn is_seen(&self, scope: &Scope, session: &SessionKey) -> bool {
+        scope.shares(&self.scope) || self.session == *session
     }
 
     /// Ends its standard input.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use tools::Machine;
 
 use crate::world::{World, details, error, text};
 
@@ -135,7 +136,7 @@ async fn dangerous_variables_are_refused_on_the_host_and_passed_in_a_sandbox() {
         let refused = world.call("exec", json!({ "command": "true", "env": { name: "x" } })).await;
         assert!(error(&refused).starts_with("Security Violation:"), "{name}");
     }
-    world.limit(|limits| limits.sandboxed = true);
+    world.limit(|limits| limits.machine = Machine::Sandbox("box".to_owned()));
     let env = json!({ "PATH": "/usr/bin:/bin:/mine" });
     let passed = world.call("exec", json!({ "command": "echo $PATH", "env": env })).await;
 

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use domain::SessionKey;
 use serde_json::json;
+use tools::Machine;
 
 use crate::world::{World, details, error, text};
 
@@ -203,4 +204,66 @@ async fn a_finished_command_is_forgotten_after_its_time() {
     assert_eq!(error(&world.process("poll", &id).await), format!("No session found for {id}"));
     assert_eq!(world.ended.lock().expect("not poisoned").len(), 1);
     assert_eq!(Arc::strong_count(&world.ended), 2);
+}
+
+#[tokio::test]
+async fn a_process_is_seen_only_from_its_own_machine() {
+    let world = World::new().await;
+    let host = world.background("cat").await;
+    let at = |session: &str, machine: Machine| {
+        let mut cx = world.cx.clone();
+        cx.session = SessionKey::stored(session);
+        Arc::make_mut(&mut cx.limits).machine = machine;
+        cx
+    };
+    let boxed = |key: &str| Machine::Sandbox(key.to_owned());
+    let group = at("agent:main:telegram:group:1", boxed("one"));
+    let start = json!({ "command": "cat", "background": true });
+    let started = world.call_in(&group, "exec", start).await;
+    let inside = details(&started)["sessionId"].as_str().expect("an id").to_owned();
+
+    let strangers = [
+        at("agent:main:telegram:group:2", boxed("one:other")),
+        at("agent:main:main", Machine::Host),
+        at("agent:other:main", Machine::Host),
+    ];
+    for (cx, id) in strangers.iter().map(|cx| (cx, &inside)).chain([(&group, &host)]) {
+        let list = world.call_in(cx, "process", json!({ "action": "list" })).await;
+        assert!(!text(&list).contains(id.as_str()), "{}", text(&list));
+        for action in
+            ["poll", "log", "write", "send-keys", "submit", "paste", "kill", "clear", "remove"]
+        {
+            let arguments = json!({
+                "action": action, "sessionId": id, "data": "x\n", "text": "x", "literal": "x",
+            });
+            let refused = world.call_in(cx, "process", arguments).await;
+            assert_eq!(error(&refused), format!("No session found for {id}"), "{action}");
+        }
+    }
+    // Another session of the same sandbox shares it, and so does one of the same agent on the host.
+    for (cx, id) in [
+        (at("agent:main:telegram:group:3", boxed("one")), &inside),
+        (at("agent:main:other", Machine::Host), &host),
+    ] {
+        let killed =
+            world.call_in(&cx, "process", json!({"action": "kill", "sessionId": id})).await;
+        assert!(!killed.is_error, "{}", text(&killed));
+    }
+}
+
+#[tokio::test]
+async fn what_a_sandboxed_session_started_outside_is_seen_and_not_typed_into() {
+    let world = World::new().await;
+    let id = world.background("cat").await;
+    let mut cx = world.cx.clone();
+    Arc::make_mut(&mut cx.limits).machine = Machine::Sandbox("box".to_owned());
+    let write = json!({ "action": "write", "sessionId": id, "data": "x\n" });
+
+    let refused = world.call_in(&cx, "process", write.clone()).await;
+    Arc::make_mut(&mut cx.limits).runs_outside = true;
+    let written = world.call_in(&cx, "process", write).await;
+    let killed = world.call_in(&cx, "process", json!({"action": "kill", "sessionId": id})).await;
+
+    assert!(error(&refused).contains("another machine"), "{}", error(&refused));
+    assert!(!written.is_error && !killed.is_error);
 }

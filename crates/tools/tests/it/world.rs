@@ -165,7 +165,8 @@ fn limits() -> Limits {
         },
         background: true,
         workspace_only: false,
-        sandboxed: false,
+        machine: tools::Machine::Host,
+        runs_outside: false,
         output_chars_max: 200_000,
         progress_every: Duration::from_millis(100),
     }

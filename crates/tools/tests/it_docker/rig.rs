@@ -269,7 +269,8 @@ fn limits() -> Limits {
         },
         background: true,
         workspace_only: false,
-        sandboxed: true,
+        machine: tools::Machine::Sandbox("test".to_owned()),
+        runs_outside: false,
         output_chars_max: 200_000,
         progress_every: Duration::from_millis(100),
     }
