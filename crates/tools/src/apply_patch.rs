@@ -29,7 +29,7 @@ pub(crate) struct ApplyPatch;
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct Args {
     /// The patch, from the line `*** Begin Patch` to the line `*** End Patch`.
-    #[schemars(required)]
+    #[schemars(required, extend("x-aliases" = ["diff", "patchText"]))]
     input: Option<String>,
     #[schemars(extend("x-hidden" = true))]
     patch: Option<String>,

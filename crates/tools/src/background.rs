@@ -62,6 +62,8 @@ pub(crate) struct Launch {
     pub(crate) machine: Machine,
     pub(crate) command: String,
     pub(crate) cwd: String,
+    /// Whether it has a terminal rather than pipes.
+    pub(crate) on_terminal: bool,
     pub(crate) timeout: Option<Duration>,
     pub(crate) finished_kept: Duration,
     pub(crate) notify_on_exit: bool,
@@ -92,7 +94,7 @@ impl Processes {
     pub(crate) fn bound_reached(&self, scope: &Scope) -> Option<(usize, &'static str)> {
         let table = self.shared.table();
         let running = table.values().filter(|process| process.ending().is_none());
-        scope.bound_reached(running.map(|process| &process.scope))
+        scope.bound_reached(&running.map(|process| &process.scope))
     }
 
     /// Takes charge of a process.

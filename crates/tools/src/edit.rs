@@ -27,16 +27,21 @@ pub(crate) struct Edit;
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct Args {
     /// File to change, relative to the workspace or absolute.
+    #[schemars(extend(
+        "x-aliases" = ["file", "filename", "fileName", "target", "targetFile", "absolutePath"]
+    ))]
     path: Option<String>,
     /// Same as path.
     file_path: Option<String>,
     /// Text to replace; it must occur exactly once, so include enough lines around it.
     #[serde(rename = "oldText")]
+    #[schemars(extend("x-aliases" = ["oldStr", "old", "search", "find"]))]
     old_text: Option<String>,
     /// Same as oldText.
     old_string: Option<String>,
     /// Text to put in its place.
     #[serde(rename = "newText")]
+    #[schemars(extend("x-aliases" = ["newStr", "new", "replace", "replacement"]))]
     new_text: Option<String>,
     /// Same as newText.
     new_string: Option<String>,
@@ -48,10 +53,14 @@ pub(crate) struct Args {
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct Pair {
     /// Text to replace; it must occur exactly once.
-    #[serde(rename = "oldText", alias = "old_string")]
+    #[serde(rename = "oldText")]
+    #[schemars(extend("x-aliases" = ["oldString", "oldStr", "old", "search", "find"]))]
     old_text: Option<String>,
     /// Text to put in its place.
-    #[serde(rename = "newText", alias = "new_string")]
+    #[serde(rename = "newText")]
+    #[schemars(extend(
+        "x-aliases" = ["newString", "newStr", "new", "replace", "replacement"]
+    ))]
     new_text: Option<String>,
 }
 

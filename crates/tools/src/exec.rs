@@ -45,21 +45,30 @@ pub(crate) struct Exec {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Args {
     /// Shell command line to run.
-    #[schemars(required)]
+    #[schemars(required, extend(
+        "x-aliases" = ["cmd", "commandLine", "shellCommand", "script", "code"], "x-words" = true
+    ))]
     command: Option<String>,
     /// Directory to run it in; the workspace when left out.
+    #[schemars(extend("x-aliases" = ["cwd", "workingDirectory", "directory", "dir"]))]
     workdir: Option<String>,
     /// Environment variables to add.
+    #[schemars(extend("x-aliases" = ["environment"]))]
     env: Option<BTreeMap<String, String>>,
     /// Milliseconds to wait before the command moves to the background (default 10000).
+    #[schemars(extend("x-aliases" = ["yieldTimeMs"]))]
     yield_ms: Option<u64>,
     /// Move it to the background at once.
+    #[schemars(extend("x-aliases" = ["runInBackground", "isBackground"]))]
     background: Option<bool>,
     /// Seconds after which it is killed, also in the background; 0 means never.
     timeout: Option<f64>,
     #[schemars(extend("x-hidden" = true))]
     timeout_seconds: Option<f64>,
+    #[schemars(extend("x-hidden" = true))]
+    timeout_ms: Option<f64>,
     /// Give it a terminal, for programs that insist on one.
+    #[schemars(extend("x-aliases" = ["tty"]))]
     pty: Option<bool>,
     /// Ask to run outside the sandbox, where that is permitted.
     elevated: Option<bool>,
@@ -111,6 +120,7 @@ impl Tool for Exec {
         }
         let line = args.command.clone().unwrap_or_default();
         let (command, cwd) = command(args, &plan, cx, &mut warnings).await?;
+        let on_terminal = command.pty.is_some();
         let running = start(command, cx, &mut warnings).await?;
         let process = self.processes.adopt(Launch {
             running,
@@ -118,6 +128,7 @@ impl Tool for Exec {
             machine: cx.limits.machine.clone(),
             command: line,
             cwd,
+            on_terminal,
             timeout: plan.timeout,
             finished_kept: cx.limits.exec.finished_kept,
             notify_on_exit: cx.limits.exec.notify_on_exit,
@@ -173,7 +184,8 @@ impl Plan {
                 Duration::from_millis(ms.clamp(*YIELD_MS.start(), *YIELD_MS.end()))
             }))
         };
-        let timeout = match args.timeout.or(args.timeout_seconds) {
+        let from_ms = args.timeout_ms.map(|ms| ms / 1000.0);
+        let timeout = match args.timeout.or(args.timeout_seconds).or(from_ms) {
             Some(seconds) if seconds > 0.0 => {
                 Some(Duration::try_from_secs_f64(seconds).unwrap_or(FOREVER))
             }
@@ -238,7 +250,7 @@ async fn command(
         policy::env_guard::check(&env).map_err(|refusal| ToolError::Failed(refusal.to_string()))?;
     }
     let (workdir, cwd) = place(args.workdir.as_deref(), cx, warnings).await?;
-    let pty = args.pty.unwrap_or(false) && !cx.limits.is_sandboxed();
+    let pty = args.pty.unwrap_or(false);
     let command = Command {
         line: with_path(&cx.limits.exec.path_prepend, &args.command.unwrap_or_default()),
         workdir,

@@ -10,9 +10,12 @@ pub(crate) struct Encoded {
 }
 
 impl Encoded {
-    /// Appends a key such as `enter`, `C-c`, `^D`, `M-x`, `S-up` or `a`.
-    pub(crate) fn key(&mut self, token: &str) {
-        if let Some(bytes) = encode(token) {
+    /// Appends a key such as `enter`, `C-c`, `^D`, `M-x`, `S-up` or `a`; `enter` alone is
+    /// `line_end`.
+    pub(crate) fn key(&mut self, token: &str, line_end: u8) {
+        if matches!(token.to_lowercase().as_str(), "enter" | "return") {
+            self.bytes.push(line_end);
+        } else if let Some(bytes) = encode(token) {
             self.bytes.extend(bytes);
         } else {
             self.warnings.push(format!("key {token} is unknown and was sent as text"));
@@ -232,7 +235,7 @@ mod tests {
 
         for (token, expected) in cases {
             let mut encoded = Encoded::default();
-            encoded.key(token);
+            encoded.key(token, b'\r');
             assert_eq!(encoded.bytes, expected, "{token}");
             assert_eq!(encoded.warnings.is_empty(), token != "C-", "{token}");
         }

@@ -14,6 +14,7 @@ mod edit;
 mod exec;
 mod keys;
 pub mod look;
+mod names;
 mod output;
 mod patch;
 mod path;

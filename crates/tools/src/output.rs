@@ -2,13 +2,18 @@
 //!
 //! Memory is constant and work per byte is too, however much a command writes. Pure.
 
+mod escapes;
+
+use escapes::Escapes;
+
 /// Decodes one stream of bytes, whose chunks may split a character, and drops what a model
-/// should not see: control characters other than tab, LF and CR, and invisible format
-/// characters.
+/// should not see: escape sequences of terminals, control characters other than tab, LF and CR,
+/// and invisible format characters.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Decoder {
     /// Start of a character whose rest has not come yet; at most three bytes.
     begun: Vec<u8>,
+    escapes: Escapes,
 }
 
 impl Decoder {
@@ -24,10 +29,10 @@ impl Decoder {
         };
         loop {
             match std::str::from_utf8(rest) {
-                Ok(text) => return push_sanitised(text, out),
+                Ok(text) => return push_sanitised(text, &mut self.escapes, out),
                 Err(error) => {
                     let (valid, after) = rest.split_at(error.valid_up_to());
-                    push_sanitised(&String::from_utf8_lossy(valid), out);
+                    push_sanitised(&String::from_utf8_lossy(valid), &mut self.escapes, out);
                     let Some(bad) = error.error_len() else {
                         self.begun = after.to_vec();
                         return;
@@ -47,14 +52,16 @@ impl Decoder {
     }
 }
 
-fn push_sanitised(text: &str, out: &mut String) {
+fn push_sanitised(text: &str, escapes: &mut Escapes, out: &mut String) {
     // Nearly all output is plain; this test runs many bytes at a time.
-    if text.bytes().all(|byte| matches!(byte, b' '..=0x7f | b'\t' | b'\n' | b'\r')) {
+    if escapes.is_outside()
+        && text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r'))
+    {
         return out.push_str(text);
     }
     let mut kept_from = 0;
     for (at, c) in text.char_indices() {
-        if is_dropped(c) {
+        if escapes.takes(c) || is_dropped(c) {
             out.push_str(&text[kept_from..at]);
             kept_from = at + c.len_utf8();
         }
@@ -65,7 +72,7 @@ fn push_sanitised(text: &str, out: &mut String) {
 /// Whether a character is left out of output. The ranges are Unicode's class `Cf`.
 fn is_dropped(c: char) -> bool {
     if c < '\u{ad}' {
-        return c < ' ' && !matches!(c, '\t' | '\n' | '\r');
+        return c.is_control() && !matches!(c, '\t' | '\n' | '\r');
     }
     matches!(
         c,
@@ -183,10 +190,10 @@ mod tests {
     }
 
     #[test]
-    fn control_and_format_characters_are_dropped_but_line_ends_and_tabs_stay() {
+    fn controls_escapes_and_format_characters_are_dropped_but_line_ends_and_tabs_stay() {
         let text = "a\0\u{1b}[31mb\tc\r\nd\u{200b}\u{feff}é\u{7f}\u{202e}😀";
 
-        assert_eq!(decoded(&[text.as_bytes()]), "a[31mb\tc\r\ndé\u{7f}😀");
+        assert_eq!(decoded(&[text.as_bytes()]), "ab\tc\r\ndé😀");
     }
 
     #[test]
@@ -223,7 +230,7 @@ mod tests {
             let whole = decoded(&[&bytes]);
 
             prop_assert_eq!(&decoded(&chunks), &whole);
-            prop_assert!(!whole.chars().any(|c| c < ' ' && !"\t\r\n".contains(c)));
+            prop_assert!(!whole.chars().any(|c| c.is_control() && !"\t\r\n".contains(c)));
         }
 
         #[test]

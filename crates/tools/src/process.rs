@@ -36,16 +36,19 @@ pub(crate) struct Supervise {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Args {
     /// What to do: list all; poll for new output; read the log; write text, send-keys, submit
-    /// (enter) or paste to its input; kill; clear a finished one; remove one, killing it first.
+    /// (text and enter) or paste to its input; kill; clear a finished one; remove one, killing it
+    /// first.
     #[schemars(required, extend("enum" = [
         "list", "poll", "log", "write", "send-keys", "submit", "paste", "kill", "clear", "remove"
-    ]))]
+    ], "x-aliases" = ["command", "op", "operation", "method"]))]
     action: Option<String>,
     /// Which process; for all actions but list.
+    #[schemars(extend("x-aliases" = ["id", "session", "process", "processId"]))]
     session_id: Option<String>,
-    /// Text for write.
+    /// Text for write and submit.
+    #[schemars(extend("x-aliases" = ["input", "chars", "content", "stdin", "value"]))]
     data: Option<String>,
-    /// Close its input after write.
+    /// Close its input after write or submit.
     eof: Option<bool>,
     /// Keys for send-keys, such as enter, up, C-c, M-x, f1.
     keys: Option<Vec<String>>,
@@ -284,24 +287,32 @@ async fn input(
 ) -> Result<ToolOutput, ToolError> {
     let mut encoded = Encoded::default();
     let mut eof = false;
+    // What the enter key sends on a terminal ends no line of a pipe.
+    let line_end = if process.on_terminal { b'\r' } else { b'\n' };
     match action {
         "write" => {
             encoded.bytes.extend(args.data.as_deref().unwrap_or_default().as_bytes());
             eof = args.eof.unwrap_or(false);
         }
-        "submit" => encoded.bytes.push(b'\r'),
+        "submit" => {
+            let text = args.data.as_deref().or(args.text.as_deref()).unwrap_or_default();
+            encoded.bytes.extend(text.trim_end_matches(['\r', '\n']).as_bytes());
+            encoded.bytes.push(line_end);
+            eof = args.eof.unwrap_or(false);
+        }
         "paste" => {
             let text = args
                 .text
                 .as_deref()
                 .filter(|text| !text.is_empty())
                 .ok_or_else(|| ToolError::Arguments("There is no text to paste.".to_owned()))?;
-            encoded.bytes = keys::paste(text, args.bracketed.unwrap_or(true));
+            let is_marked = process.on_terminal && args.bracketed.unwrap_or(true);
+            encoded.bytes = keys::paste(text, is_marked);
         }
         _ => {
             encoded.bytes.extend(args.literal.as_deref().unwrap_or_default().as_bytes());
             args.hex.iter().flatten().for_each(|token| encoded.hex(token));
-            args.keys.iter().flatten().for_each(|token| encoded.key(token));
+            args.keys.iter().flatten().for_each(|token| encoded.key(token, line_end));
             if encoded.bytes.is_empty() {
                 let mut text = "There are no keys to send.".to_owned();
                 encoded.warnings.iter().for_each(|warning| text = format!("{text} {warning}."));
@@ -314,7 +325,7 @@ async fn input(
     let id = &process.id;
     let mut text = match action {
         "write" => format!("Wrote {count} bytes to session {id}"),
-        "submit" => format!("Sent enter to session {id}"),
+        "submit" => format!("Submitted {count} bytes, enter included, to session {id}"),
         "paste" => format!("Pasted {count} bytes to session {id}"),
         _ => format!("Sent {count} bytes to session {id}"),
     };

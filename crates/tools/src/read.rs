@@ -28,12 +28,17 @@ pub(crate) struct Read;
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct Args {
     /// File to read, relative to the workspace or absolute.
+    #[schemars(extend(
+        "x-aliases" = ["file", "filename", "fileName", "target", "targetFile", "absolutePath"]
+    ))]
     path: Option<String>,
     /// Same as path.
     file_path: Option<String>,
     /// First line to show, from 1.
+    #[schemars(extend("x-aliases" = ["startLine", "lineStart", "line"]))]
     offset: Option<u64>,
     /// Most lines to show.
+    #[schemars(extend("x-aliases" = ["lines", "numLines", "maxLines", "lineCount"]))]
     limit: Option<u64>,
 }
 

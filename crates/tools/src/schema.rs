@@ -13,6 +13,12 @@ use crate::ToolError;
 /// Marks a property that is understood but not shown to the model, such as an old name.
 pub(crate) const HIDDEN: &str = "x-hidden";
 
+/// Names that models also give a property; how a name is put together does not matter.
+const ALIASES: &str = "x-aliases";
+
+/// Marks a text that may come as a list of words: a command line.
+const WORDS: &str = "x-words";
+
 /// Most characters of unreadable arguments that are quoted back.
 const QUOTE_CHARS_MAX: usize = 200;
 
@@ -37,10 +43,23 @@ pub(crate) fn parameters<Args: JsonSchema>() -> Parameters {
         top.entry("properties").or_insert_with(|| Value::Object(Map::new()));
     }
     let mut shown = understood.clone();
+    without_notes(&mut shown);
     if let Some(properties) = shown.get_mut("properties").and_then(Value::as_object_mut) {
         properties.retain(|_, property| property.get(HIDDEN).is_none());
     }
     Parameters { shown, understood }
+}
+
+/// Takes out what only [`read`] goes by.
+fn without_notes(schema: &mut Value) {
+    let Some(object) = schema.as_object_mut() else { return };
+    object.remove(ALIASES);
+    object.remove(WORDS);
+    if let Some(inner) = object.get_mut("items") {
+        without_notes(inner);
+    }
+    let properties = object.get_mut("properties").and_then(Value::as_object_mut);
+    properties.into_iter().flatten().for_each(|(_, inner)| without_notes(inner));
 }
 
 /// Reads the arguments that the model sent for `tool`.
@@ -159,6 +178,9 @@ fn coerce(value: &mut Value, schema: &Value, path: &str) -> Result<(), (String, 
             Ok(())
         }
         Some("string") => {
+            if let Some(text) = joined(value, schema[WORDS] == true) {
+                *value = Value::String(text);
+            }
             if value.is_number() || value.is_boolean() {
                 *value = Value::String(value.to_string());
             }
@@ -195,6 +217,7 @@ fn coerce_object(
     path: &str,
 ) -> Result<(), (String, &'static str)> {
     object.retain(|_, value| !value.is_null());
+    rename(object, &schema["properties"]);
     for (name, value) in object {
         let inner = match schema["properties"].get(name) {
             Some(property) => property,
@@ -204,6 +227,58 @@ fn coerce_object(
         coerce(value, inner, &path)?;
     }
     Ok(())
+}
+
+/// Gives what has another name than the schema's the schema's, unless that is taken.
+fn rename(object: &mut Map<String, Value>, properties: &Value) {
+    let Some(properties) = properties.as_object() else { return };
+    if object.keys().all(|name| properties.contains_key(name)) {
+        return;
+    }
+    let letters = |name: &str| -> String {
+        name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    };
+    let is_like = |name: &str, wanted: &str| letters(name) == letters(wanted);
+    let has_alias = |schema: &Value, name: &str| {
+        let aliases = schema[ALIASES].as_array().into_iter().flatten().filter_map(Value::as_str);
+        aliases.into_iter().any(|alias| is_like(alias, name))
+    };
+    let strange: Vec<String> =
+        object.keys().filter(|name| !properties.contains_key(*name)).cloned().collect();
+    for name in strange {
+        let same = properties.keys().find(|wanted| is_like(wanted, &name));
+        let meant = same.or_else(|| {
+            let found = properties.iter().find(|(_, schema)| has_alias(schema, &name));
+            found.map(|(wanted, _)| wanted)
+        });
+        if let Some(meant) = meant.filter(|meant| !object.contains_key(*meant))
+            && let Some(value) = object.remove(&name)
+        {
+            object.insert(meant.clone(), value);
+        }
+    }
+}
+
+/// The text of a list that stands for one: its only item, or the words of a command line.
+fn joined(value: &Value, are_words: bool) -> Option<String> {
+    let items: Option<Vec<&str>> = value.as_array()?.iter().map(Value::as_str).collect();
+    match items?.as_slice() {
+        [one] => Some((*one).to_owned()),
+        words if are_words && !words.is_empty() => {
+            Some(words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "))
+        }
+        _ => None,
+    }
+}
+
+/// `word` as a shell reads it back.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 fn number(value: &Value) -> Option<f64> {
@@ -236,6 +311,7 @@ mod tests {
     #[serde(rename_all = "camelCase")]
     struct Sample {
         /// A path.
+        #[schemars(extend("x-aliases" = ["file", "targetFile"], "x-words" = true))]
         path: Option<String>,
         limit: Option<u64>,
         seconds: Option<f64>,
@@ -289,6 +365,29 @@ mod tests {
                 old_name: Some(3.0),
             })
         );
+    }
+
+    #[test]
+    fn names_of_other_kinds_are_understood_and_the_right_one_wins() {
+        let path = |arguments: Value| read_sample(arguments).unwrap().path;
+        let some = |text: &str| Some(text.to_owned());
+
+        for name in ["file", "File", "target_file", "target-file", "PATH"] {
+            assert_eq!(path(json!({ name: "x" })), some("x"), "{name}");
+        }
+        assert_eq!(path(json!({ "file": "x", "path": "y" })), some("y"));
+        assert_eq!(path(json!({ "profile": "x" })), None);
+        assert_eq!(read_sample(json!({ "old_name": 3 })).unwrap().old_name, Some(3.0));
+    }
+
+    #[test]
+    fn a_list_of_words_becomes_a_line_that_a_shell_reads_back() {
+        let path = |arguments: Value| read_sample(arguments).unwrap().path;
+
+        assert_eq!(path(json!({ "path": ["a b"] })).unwrap(), "a b");
+        let words = json!({ "path": ["bash", "-lc", "echo 'a b' $x", ""] });
+        assert_eq!(path(words).unwrap(), r"bash -lc 'echo '\''a b'\'' $x' ''");
+        assert!(read_sample(json!({ "path": ["a", 1] })).is_err());
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub(crate) struct SessionStatus {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Args {
     /// Which session, by key or id; this one when left out.
+    #[schemars(extend("x-aliases" = ["session", "key", "sessionId"]))]
     session_key: Option<String>,
     /// Model to use from now on; default goes back to the configured one.
     model: Option<String>,

@@ -51,7 +51,7 @@ pub(crate) struct SessionsHistory {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Args {
     /// Which session, by key or id.
-    #[schemars(required)]
+    #[schemars(required, extend("x-aliases" = ["session", "key", "sessionId"]))]
     session_key: Option<String>,
     /// Most messages to show, the newest ones (default 50).
     limit: Option<u64>,

@@ -33,6 +33,7 @@ pub(crate) struct SessionsSend {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Args {
     /// Which session, by key or id.
+    #[schemars(extend("x-aliases" = ["session", "key", "sessionId", "to"]))]
     session_key: Option<String>,
     /// Which session, by its label, instead of sessionKey.
     #[schemars(length(max = 64))]
@@ -40,7 +41,7 @@ pub(crate) struct Args {
     /// The agent whose session has that label.
     agent_id: Option<String>,
     /// What to say to it.
-    #[schemars(required)]
+    #[schemars(required, extend("x-aliases" = ["text", "content", "prompt"]))]
     message: Option<String>,
     /// Seconds to wait for the answer (default 30); 0 sends it and does not wait.
     timeout_seconds: Option<f64>,

@@ -28,7 +28,7 @@ pub(crate) struct SessionsSpawn {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Args {
     /// What the sub-agent is to do, with all that it has to know: it does not see this conversation.
-    #[schemars(required)]
+    #[schemars(required, extend("x-aliases" = ["prompt", "message", "instructions"]))]
     task: Option<String>,
     /// Short name for its session.
     label: Option<String>,

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     background::Machine,
+    names,
     schema::{self, Parameters},
 };
 
@@ -242,7 +243,7 @@ impl Registry {
         specs
     }
 
-    /// Understands a call. Aliases `bash` and `apply-patch` are known.
+    /// Understands a call, also by the names that models give a tool instead of its own.
     ///
     /// # Errors
     ///
@@ -269,13 +270,8 @@ impl Registry {
     }
 
     fn find(&self, called: &str) -> Option<(&'static str, &Arc<dyn Erased>)> {
-        let wanted = called.trim().to_lowercase();
-        let name = match wanted.as_str() {
-            "bash" => "exec",
-            "apply-patch" => "apply_patch",
-            other => other,
-        };
-        self.tools.get_key_value(name).map(|(name, tool)| (*name, tool))
+        let get = |name: &str| self.tools.get_key_value(name).map(|(name, tool)| (*name, tool));
+        names::candidates(called).find_map(|name| get(&name))
     }
 }
 

@@ -17,10 +17,14 @@ pub(crate) struct Write;
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct Args {
     /// File to write, relative to the workspace or absolute.
+    #[schemars(extend(
+        "x-aliases" = ["file", "filename", "fileName", "target", "targetFile", "absolutePath"]
+    ))]
     path: Option<String>,
     /// Same as path.
     file_path: Option<String>,
     /// All of its new text.
+    #[schemars(extend("x-aliases" = ["contents", "text", "fileText", "data", "body"]))]
     content: Option<String>,
 }
 

@@ -64,6 +64,7 @@ pub(super) fn prepare(
         command: launch.command,
         cwd: launch.cwd,
         pid: launch.running.pid,
+        on_terminal: launch.on_terminal,
         started_at: launch.clock.now(),
         kill,
         forgotten: CancellationToken::new(),

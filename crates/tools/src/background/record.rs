@@ -29,6 +29,8 @@ pub(crate) struct Process {
     pub(crate) command: String,
     pub(crate) cwd: String,
     pub(crate) pid: Option<u32>,
+    /// Whether it has a terminal rather than pipes.
+    pub(crate) on_terminal: bool,
     pub(crate) started_at: UnixMillis,
     pub(super) kill: CancellationToken,
     pub(super) forgotten: CancellationToken,

@@ -53,7 +53,7 @@ impl Scope {
     /// The bound that one more process here would exceed when `running` run already.
     pub(crate) fn bound_reached<'a>(
         &self,
-        running: impl Iterator<Item = &'a Self> + Clone,
+        running: &(impl Iterator<Item = &'a Self> + Clone),
     ) -> Option<(usize, &'static str)> {
         let count = |is: &dyn Fn(&Self) -> bool| running.clone().filter(|it| is(it)).count();
         let is_boxed = |it: &Self| it.machine != Machine::Host;
@@ -95,7 +95,7 @@ mod tests {
         let mut fill = |agent: &str, sandbox: Option<&str>| {
             let one = scope(agent, sandbox);
             let mut count = 0;
-            while one.bound_reached(running.iter()).is_none() {
+            while one.bound_reached(&running.iter()).is_none() {
                 running.push(one.clone());
                 count += 1;
             }
@@ -109,6 +109,6 @@ mod tests {
         assert_eq!(fill("b", Some("b:2")), 32);
         assert_eq!(fill("c", Some("c:1")), 0);
         assert_eq!(fill("a", None), 64);
-        assert_eq!(scope("b", None).bound_reached(running.iter()), Some((256, "gateway")));
+        assert_eq!(scope("b", None).bound_reached(&running.iter()), Some((256, "gateway")));
     }
 }

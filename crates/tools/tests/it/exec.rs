@@ -84,13 +84,36 @@ async fn a_flood_keeps_its_end() {
 }
 
 #[tokio::test]
-async fn control_characters_are_dropped_and_line_ends_stay() {
+async fn controls_and_escapes_are_dropped_and_line_ends_stay() {
     let world = World::new().await;
 
     let command = r"printf 'a\033[1mb\000c\r\nd\342\200\213e\377'";
     let result = world.call("exec", json!({ "command": command })).await;
 
-    assert_eq!(text(&result), "a[1mbc\r\nde\u{fffd}");
+    assert_eq!(text(&result), "abc\r\nde\u{fffd}");
+}
+
+#[tokio::test]
+async fn tools_and_arguments_are_understood_by_the_names_that_models_give_them() {
+    let world = World::new().await;
+    let calls = [
+        ("exec", json!({ "cmd": "echo ran" })),
+        ("exec", json!({ "command": ["echo", "ran"] })),
+        ("exec", json!({ "command": ["bash", "-c", "echo ran"] })),
+        ("functions.exec", json!({ "command": "echo ran" })),
+        ("default_api:exec", json!({ "command": "echo ran", "timeout_ms": 5000 })),
+        ("run_shell_command", json!({ "shell_command": "echo ran", "tty": false })),
+        ("exec<|channel|>json", json!({ "script": "echo ran" })),
+    ];
+
+    for (tool, arguments) in calls {
+        let result = world.call(tool, arguments.clone()).await;
+        assert_eq!(text(&result), "ran", "{tool} {arguments}");
+    }
+    world.call("write_file", json!({ "file_name": "a.txt", "contents": "old" })).await;
+    let edit = json!({ "target_file": "a.txt", "search": "old", "replace": "new" });
+    world.call("EditFile", edit).await;
+    assert_eq!(text(&world.call("ReadFile", json!({ "filePath": "a.txt" })).await), "new");
 }
 
 #[tokio::test]

@@ -28,6 +28,52 @@ async fn each_output_is_polled_once() {
 }
 
 #[tokio::test]
+async fn a_submitted_line_ends_as_its_reader_knows_it() {
+    let world = World::new().await;
+    let command = "read -r a; read -r b; echo \"got=[$a][$b]\"";
+    for pty in [false, true] {
+        let arguments = json!({ "command": command, "background": true, "pty": pty });
+        let started = world.call("exec", arguments).await;
+        let id = details(&started)["sessionId"].as_str().expect("an id").to_owned();
+
+        let first = json!({ "action": "submit", "session_id": id, "data": "one two" });
+        world.call("process", first).await;
+        let second = json!({ "action": "send-keys", "id": id, "literal": "x", "keys": ["enter"] });
+        world.call("process", second).await;
+        let (output, end) = world.drain(&id).await;
+
+        assert!(output.contains("got=[one two][x]"), "pty {pty}: {output}");
+        assert_eq!(end["exitCode"], 0);
+    }
+}
+
+#[tokio::test]
+async fn a_pipe_gets_pasted_text_without_the_marks_of_a_terminal() {
+    let world = World::new().await;
+    let id = world.background("cat").await;
+
+    world.call("process", json!({ "action": "paste", "sessionId": id, "text": "a\nb" })).await;
+    world.call("process", json!({ "action": "write", "sessionId": id, "eof": true })).await;
+    let (output, _) = world.drain(&id).await;
+
+    assert_eq!(output, "a\nb");
+}
+
+#[tokio::test]
+async fn a_screen_that_is_drawn_anew_is_logged_without_its_sequences() {
+    let world = World::new().await;
+    let frames = r"for i in 1 2 3; do printf '\033[2K\033[1A\033[38;2;215;119;87mframe %s\033[39m\r\n' $i; done";
+    let arguments = json!({ "command": frames, "background": true, "pty": true });
+    let started = world.call("exec", arguments).await;
+    let id = details(&started)["sessionId"].as_str().expect("an id").to_owned();
+    world.drain(&id).await;
+
+    let log = world.process("log", &id).await;
+
+    assert_eq!(text(&log).replace('\r', ""), "frame 1\nframe 2\nframe 3");
+}
+
+#[tokio::test]
 async fn closing_the_input_ends_a_filter() {
     let world = World::new().await;
     let id = world.background("wc -c").await;

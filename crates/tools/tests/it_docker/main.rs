@@ -21,3 +21,4 @@ mod rig;
 mod secrets;
 mod settings;
 mod swaps;
+mod terminal;
