@@ -12,12 +12,14 @@
 //! ```
 //!
 //! When its input ends, PID 1 stays and waits for the next gateway, as the processes of a
-//! sandbox end with PID 1; any other process exits. SIGTERM kills all and exits with 0.
+//! sandbox end with PID 1; any other process exits. SIGTERM kills all and exits with 0. So does
+//! a request that finds the servant's own limits changed (see [`limits`]).
 
 mod crowd;
 mod exec;
 mod failure;
 mod files;
+mod limits;
 mod list;
 mod memory;
 mod proc;
@@ -36,7 +38,7 @@ use rustix::{
     stdio::{dup2_stdin, dup2_stdout, stdin, stdout},
 };
 
-use crate::{memory::Memory, server::Server, signals::Signals, wire::Wire};
+use crate::{limits::Limits, memory::Memory, server::Server, signals::Signals, wire::Wire};
 
 /// Least number of the link's own descriptors, clear of the standard ones.
 const DESCRIPTOR_MIN: i32 = 3;
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
 
 fn serve() -> rustix::io::Result<()> {
     let memory = Memory::open(getpid() == Pid::INIT);
+    let limits = Limits::of_start();
     // Nobody in the sandbox may open our descriptors by `/proc` and speak in our name.
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     // Orphans become our children, also when we are not PID 1.
@@ -61,5 +64,5 @@ fn serve() -> rustix::io::Result<()> {
     dup2_stdout(&nowhere)?;
     drop(nowhere);
     let signals = Signals::catch()?;
-    Server::new(Wire::new(input, output)?, signals, memory).run()
+    Server::new(Wire::new(input, output)?, signals, memory, limits).run()
 }

@@ -25,6 +25,8 @@ const TEXT_BYTES_MAX: usize = 256;
 /// The order in which processes are offered, and how often one was taken.
 #[derive(Debug)]
 pub(crate) struct Memory {
+    /// Our score.
+    own: i16,
     /// The score of commands.
     commands: i16,
     kills: u64,
@@ -34,15 +36,24 @@ impl Memory {
     /// Looks around; lowers our own score if that is wanted and allowed. To be called before
     /// the process becomes undumpable, as its files in `/proc` are root's from then on.
     pub(crate) fn open(is_pid1: bool) -> Self {
-        let own = text_of("/proc/self/oom_score_adj").and_then(|text| text.trim().parse().ok());
-        let own: i16 = own.unwrap_or(0);
+        let given = own_score().unwrap_or(0);
         if is_pid1 {
             set("self", OWN_LOWERED);
         }
-        let commands = own.saturating_add(COMMANDS_MORE).min(SCORE_MAX);
-        let mut memory = Self { commands, kills: 0 };
+        let commands = given.saturating_add(COMMANDS_MORE).min(SCORE_MAX);
+        let mut memory = Self { own: own_score().unwrap_or(given), commands, kills: 0 };
         memory.has_killed();
         memory
+    }
+
+    /// Whether our score is as it was. Root in the sandbox may raise it, and so may we put it
+    /// back: without the privilege that would have lowered it further.
+    pub(crate) fn holds(&self) -> bool {
+        let is_ours = || own_score().is_none_or(|score| score == self.own);
+        if !is_ours() {
+            set("self", self.own);
+        }
+        is_ours()
     }
 
     /// Has a command die before us. What it has started already keeps our score, but it has
@@ -58,6 +69,10 @@ impl Memory {
         self.kills = kills;
         has_killed
     }
+}
+
+fn own_score() -> Option<i16> {
+    text_of("/proc/self/oom_score_adj")?.trim().parse().ok()
 }
 
 /// Sets a process's score. One that may not be set stays as it is.

@@ -1,6 +1,6 @@
 //! What `/proc` tells about processes.
 
-use std::{ffi::CStr, os::fd::OwnedFd};
+use std::{ffi::CStr, os::fd::OwnedFd, str::SplitAsciiWhitespace};
 
 use rustix::{
     buffer::spare_capacity,
@@ -53,6 +53,13 @@ impl Proc {
         parse(pid, &text)
     }
 
+    /// The number of the process's scheduling policy.
+    pub(crate) fn policy(&self, pid: i32) -> Option<u32> {
+        let text = self.contents(&format!("{pid}/stat"), STAT_BYTES_MAX).ok()?;
+        // The 41st field of all, and the 39th after the name.
+        fields_after_name(&text)?.nth(38)?.parse().ok()
+    }
+
     /// Whether the process was started with this variable, given as `NAME=value`. What it
     /// hides counts as not there.
     pub(crate) fn has_variable(&self, pid: i32, variable: &[u8]) -> bool {
@@ -91,8 +98,7 @@ fn number(name: &CStr) -> Option<i32> {
 /// Reads a line of `/proc/<pid>/stat`. The name in parentheses may hold anything, also
 /// parentheses; what follows the last one is numbers.
 fn parse(pid: i32, text: &[u8]) -> Option<Process> {
-    let after_name = text.iter().rposition(|byte| *byte == b')')? + 1;
-    let mut fields = str::from_utf8(text.get(after_name..)?).ok()?.split_ascii_whitespace();
+    let mut fields = fields_after_name(text)?;
     let state = fields.next()?;
     if matches!(state, "Z" | "X") {
         return None;
@@ -102,6 +108,11 @@ fn parse(pid: i32, text: &[u8]) -> Option<Process> {
     // The start is the 22nd field of all; seven of them are taken now.
     let started = fields.nth(15)?.parse().ok()?;
     Some(Process { pid, parent, group, session, started })
+}
+
+fn fields_after_name(text: &[u8]) -> Option<SplitAsciiWhitespace<'_>> {
+    let after_name = text.iter().rposition(|byte| *byte == b')')? + 1;
+    Some(str::from_utf8(text.get(after_name..)?).ok()?.split_ascii_whitespace())
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use rustix::{
 
 use crate::{
     exec::{Broken, Running},
+    limits::Limits,
     list::List,
     memory::Memory,
     signals::Signals,
@@ -40,6 +41,7 @@ pub(crate) struct Server {
     wire: Wire,
     signals: Signals,
     memory: Memory,
+    limits: Limits,
     is_pid1: bool,
     phase: Phase,
     commands: BTreeMap<u32, Running>,
@@ -80,11 +82,12 @@ enum Ready {
 }
 
 impl Server {
-    pub(crate) fn new(wire: Wire, signals: Signals, memory: Memory) -> Self {
+    pub(crate) fn new(wire: Wire, signals: Signals, memory: Memory, limits: Limits) -> Self {
         Self {
             wire,
             signals,
             memory,
+            limits,
             is_pid1: getpid() == Pid::INIT,
             phase: Phase::Searching,
             commands: BTreeMap::new(),
@@ -119,6 +122,10 @@ impl Server {
             self.carry();
             self.tick();
             if self.wire.flush().is_err() && !self.desert() {
+                return Ok(());
+            }
+            if self.limits.were_changed && !self.wire.is_waiting() {
+                self.end();
                 return Ok(());
             }
         }
@@ -303,13 +310,18 @@ impl Server {
             };
             match step {
                 Ok(true) => {}
-                Ok(false) => over.push((*id, Reply::Done)),
-                Err(failure) => over.push((*id, Reply::Failed(failure))),
+                Ok(false) => over.push((*id, Ok(()))),
+                Err(failure) => over.push((*id, Err(failure))),
             }
         }
         for (id, last) in over {
             self.transfers.remove(&id);
-            self.wire.say(id, &last);
+            match last {
+                Ok(()) => {
+                    self.wire.say(id, &Reply::Done);
+                }
+                Err(failure) => self.say_failed(id, failure),
+            }
         }
     }
 

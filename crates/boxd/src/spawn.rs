@@ -121,16 +121,18 @@ fn on_terminal(mut command: Command, exec: &Exec<'_>, size: Size) -> Result<Spaw
     if !exec.has_stdin {
         command = command.stdin(Stdio::null());
     }
-    // It leads a session of its own, and with it a group of its own.
-    let child = command.spawn(theirs).map_err(errno)?;
+    // All that may fail before the command runs: a failure says that none was started.
     unblock(&ours)?;
     let again = |fd: &OwnedFd| rustix::io::fcntl_dupfd_cloexec(fd, 0);
+    // Also without input: answers to a program's questions are typed here.
+    let (out, input) = (again(&ours)?, again(&ours)?);
+    // It leads a session of its own, and with it a group of its own.
+    let child = command.spawn(theirs).map_err(errno)?;
     Ok(Spawned {
         pid: child.id().cast_signed(),
-        out: Some(again(&ours)?),
+        out: Some(out),
         err: None,
-        // Also without input: answers to a program's questions are typed here.
-        input: Some(again(&ours)?),
+        input: Some(input),
         terminal: Some(ours),
     })
 }

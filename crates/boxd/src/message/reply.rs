@@ -140,6 +140,10 @@ pub enum Failure {
     /// A file is not as it was.
     #[error("a file has changed")]
     Stale,
+    /// Nothing was done: something in the sandbox has changed the servant's own limits or its
+    /// scheduling. The servant ends after this answer.
+    #[error("a process in the sandbox has changed the limits of the sandbox's servant")]
+    Altered,
     /// Anything else.
     #[error("system error {errno}")]
     Other {
@@ -299,6 +303,7 @@ impl Failure {
             Self::NoSpace => (7, 0),
             Self::Invalid => (8, 0),
             Self::Stale => (10, 0),
+            Self::Altered => (11, 0),
             Self::Other { errno } => (9, u64::try_from(errno).unwrap_or(0)),
         };
         out.push(kind);
@@ -318,6 +323,7 @@ impl Failure {
             8 => Self::Invalid,
             9 => Self::Other { errno: i32::try_from(number).ok()? },
             10 => Self::Stale,
+            11 => Self::Altered,
             _ => return None,
         })
     }

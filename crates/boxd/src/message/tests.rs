@@ -94,6 +94,7 @@ fn replies(it: &Stuff) -> Vec<Reply<'_>> {
         Failure::NoSpace,
         Failure::Invalid,
         Failure::Stale,
+        Failure::Altered,
         Failure::Other { errno: it.sign.saturating_abs() },
     ];
     let mut replies = vec![

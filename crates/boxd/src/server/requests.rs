@@ -55,6 +55,8 @@ impl Server {
             Request::Chunk(bytes) => return self.write_more(id, bytes),
             Request::Commit => return self.finish_write(id),
             _ if is_known => return Err(Broken),
+            // Before anything is done, so that the request can be made again elsewhere.
+            _ if self.is_altered() => Err(Failure::Altered),
             Request::Exec(exec) => self.exec(id, &exec, &nonce),
             Request::Read { offset, bytes_max, path } => {
                 Read::begin(path, offset, bytes_max).map(|read| {
@@ -76,10 +78,28 @@ impl Server {
                 None
             }),
         };
-        if let Some(reply) = begun.unwrap_or_else(|failure| Some(Reply::Failed(failure))) {
-            self.wire.say(id, &reply);
+        match begun {
+            Ok(None) => {}
+            Ok(Some(reply)) => {
+                self.wire.say(id, &reply);
+            }
+            Err(failure) => self.say_failed(id, failure),
         }
         Ok(())
+    }
+
+    /// Says why nothing came of a request. What fails because our limits were changed after the
+    /// look at them may be made again elsewhere too: no command was started, no file replaced.
+    pub(super) fn say_failed(&mut self, id: u32, failure: Failure) {
+        let failure = if self.is_altered() { Failure::Altered } else { failure };
+        self.wire.say(id, &Reply::Failed(failure));
+    }
+
+    /// Whether a process has changed what commands inherit from us, now or earlier.
+    fn is_altered(&mut self) -> bool {
+        let hold = self.limits.hold() && self.memory.holds();
+        self.limits.were_changed |= !hold;
+        self.limits.were_changed
     }
 
     /// Begins the answer with the preamble and the gateway's nonce, by which it is found in
@@ -160,7 +180,7 @@ impl Server {
             Some(Transfer::Write(write)) => {
                 if let Err(failure) = write.chunk(bytes) {
                     self.transfers.remove(&id);
-                    self.wire.say(id, &Reply::Failed(failure));
+                    self.say_failed(id, failure);
                 }
                 Ok(())
             }
@@ -172,8 +192,12 @@ impl Server {
         match self.transfers.remove(&id) {
             None => Ok(()),
             Some(Transfer::Write(write)) => {
-                let outcome = write.commit();
-                self.wire.say(id, &outcome.map_or_else(Reply::Failed, |()| Reply::Done));
+                match write.commit() {
+                    Ok(()) => {
+                        self.wire.say(id, &Reply::Done);
+                    }
+                    Err(failure) => self.say_failed(id, failure),
+                }
                 Ok(())
             }
             Some(Transfer::Read(_) | Transfer::List(_)) => Err(Broken),

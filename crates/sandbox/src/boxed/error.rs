@@ -103,6 +103,8 @@ fn of_failure(failure: Failure) -> io::Error {
             io::Error::new(io::ErrorKind::InvalidInput, failure)
         }
         Failure::TooLarge { .. } => io::Error::new(io::ErrorKind::FileTooLarge, failure),
+        // The failure itself stays inside: a lease looks for it.
+        Failure::Altered => io::Error::other(failure),
         Failure::Other { errno } => io::Error::from_raw_os_error(errno),
     }
 }

@@ -13,6 +13,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use boxd::Failure;
 use tokio::{sync::oneshot, time::timeout};
 
 use super::{
@@ -27,6 +28,9 @@ use crate::backend::{Command, Running, Sandbox, SandboxError, Stat};
 const QUIET_MIN: Duration = Duration::from_millis(300);
 /// The same in the end: a large file takes its time.
 const QUIET_MAX: Duration = Duration::from_secs(10);
+
+/// How long a servant may take to end after it said so.
+const LEAVING_MAX: Duration = Duration::from_secs(6);
 
 /// A turn's hold on its container.
 pub(super) struct Lease {
@@ -94,6 +98,31 @@ impl Lease {
         running
     }
 
+    /// Makes a call, and makes it once more in a container that was started anew when the
+    /// servant did nothing because its limits were changed from inside.
+    async fn call<T, F>(&self, make: impl Fn(Arc<dyn Sandbox>) -> F) -> Result<T, SandboxError>
+    where
+        F: Future<Output = Result<T, SandboxError>>,
+    {
+        let outcome = self.answered(make(self.live().await?)).await;
+        if !outcome.as_ref().is_err_and(is_altered) {
+            return self.note(outcome);
+        }
+        let container = Backend::name_of(&self.settings);
+        tracing::warn!(%container, "a process has changed its servant's limits: started anew");
+        self.ended().await;
+        let outcome = self.answered(make(self.live().await?)).await;
+        self.note(outcome)
+    }
+
+    /// Waits until the servant has gone, as it said it would; ends the link if it does not.
+    async fn ended(&self) {
+        let Some(way) = self.held().way else { return };
+        if timeout(LEAVING_MAX, way.link.closed()).await.is_err() {
+            way.link.close();
+        }
+    }
+
     fn note<T>(&self, outcome: Result<T, SandboxError>) -> Result<T, SandboxError> {
         if let Err(SandboxError::Spawn { .. } | SandboxError::File { .. }) = outcome
             && self.reach() == Reach::EngineExec
@@ -112,27 +141,32 @@ impl Sandbox for Lease {
 
     async fn exec(&self, command: Command) -> Result<Running, SandboxError> {
         let noted = self.backend.recent.begin(&Backend::name_of(&self.settings), &command.line);
-        let outcome = self.answered(self.live().await?.exec(command)).await;
-        Ok(self.watched(self.note(outcome)?, noted))
+        let command = &command;
+        let started = self.call(|sandbox| async move { sandbox.exec(command.clone()).await });
+        Ok(self.watched(started.await?, noted))
     }
 
     async fn read(&self, path: &str, bytes_max: u64) -> Result<Vec<u8>, SandboxError> {
-        let outcome = self.answered(self.live().await?.read(path, bytes_max)).await;
-        self.note(outcome)
+        self.call(|sandbox| async move { sandbox.read(path, bytes_max).await }).await
     }
 
     async fn write(&self, path: &str, bytes: &[u8]) -> Result<(), SandboxError> {
-        let outcome = self.answered(self.live().await?.write(path, bytes)).await;
-        self.note(outcome)
+        self.call(|sandbox| async move { sandbox.write(path, bytes).await }).await
     }
 
     async fn remove(&self, path: &str) -> Result<(), SandboxError> {
-        let outcome = self.answered(self.live().await?.remove(path)).await;
-        self.note(outcome)
+        self.call(|sandbox| async move { sandbox.remove(path).await }).await
     }
 
     async fn stat(&self, path: &str) -> Result<Option<Stat>, SandboxError> {
-        let outcome = self.answered(self.live().await?.stat(path)).await;
-        self.note(outcome)
+        self.call(|sandbox| async move { sandbox.stat(path).await }).await
     }
+}
+
+fn is_altered(error: &SandboxError) -> bool {
+    let (SandboxError::Spawn { source, .. } | SandboxError::File { source, .. }) = error else {
+        return false;
+    };
+    let inner = source.get_ref().and_then(|it| it.downcast_ref::<Failure>());
+    inner == Some(&Failure::Altered)
 }

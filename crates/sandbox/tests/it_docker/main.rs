@@ -17,6 +17,7 @@ mod loss;
 mod podman;
 mod proxy;
 mod rig;
+mod servant;
 mod skills;
 mod spares;
 mod swaps;
