@@ -29,6 +29,7 @@ mod assets;
 mod client_tools;
 mod completions;
 mod history;
+mod lenient;
 mod metrics;
 mod models;
 mod page;

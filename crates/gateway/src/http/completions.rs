@@ -109,9 +109,11 @@ pub(crate) async fn answer(gateway: Arc<Gateway>, headers: HeaderMap, body: Body
         Ok(tools) => tools,
         Err(text) => return invalid(StatusCode::BAD_REQUEST, &text),
     };
-    let Some(prompt) = prompt::of(&request.messages) else {
-        return invalid(StatusCode::BAD_REQUEST, "Missing user message in `messages`.");
+    let prompt = match prompt::of(&request.messages) {
+        Ok(prompt) => prompt,
+        Err(text) => return invalid(StatusCode::BAD_REQUEST, &text),
     };
+    let wants_usage = request.wants_usage();
     let heading = Heading {
         id: format!("chatcmpl_{}", uuid::Uuid::new_v4()),
         created: gateway.clock.now().0 / 1000,
@@ -128,7 +130,6 @@ pub(crate) async fn answer(gateway: Arc<Gateway>, headers: HeaderMap, body: Body
         ..Submission::of(turn, target.session, prompt.content)
     };
     let is_streamed = request.stream.unwrap_or(false);
-    let wants_usage = request.stream_options.is_some_and(|it| it.include_usage);
     match Run::begin(&gateway, submission, is_streamed).await {
         Ok(Begun::Turn(run, Some(events))) => stream::reply(heading, run, events, wants_usage),
         Ok(Begun::Turn(mut run, None)) => match run.outcome().await {

@@ -5,13 +5,16 @@
 //!            └─────► failure
 //! ```
 
-use std::convert::Infallible;
+use std::{convert::Infallible, time::Duration};
 
 use agent::{Event, EventBody, Outcome, Stop};
 use axum::body::{Body, Bytes};
 use domain::Usage;
 use futures_util::stream;
-use tokio::sync::mpsc;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout_at},
+};
 use tracing::warn;
 
 use super::{
@@ -21,6 +24,13 @@ use super::{
 
 /// The last line of an answer.
 pub(super) const DONE: &str = "data: [DONE]\n\n";
+
+/// The longest silence in an answer. Proxies drop a connection that is silent for longer, often after
+/// 30 or 60 seconds, while tools run.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// A comment, which readers of server-sent events pass over (HTML standard, §9.2.6).
+const COMMENT: &str = ": keep-alive\n\n";
 
 /// How an API writes the pieces of an answer.
 pub(super) trait Dialect: Send + 'static {
@@ -73,7 +83,15 @@ impl<D: Dialect> Piecewise<D> {
         }
     }
 
+    /// The next piece, or a comment when there is none for a while.
     async fn text_or_end(&mut self) -> String {
+        let due = Instant::now() + KEEP_ALIVE;
+        let piece = timeout_at(due, self.piece()).await;
+        piece.unwrap_or_else(|_| COMMENT.to_owned())
+    }
+
+    /// Waits for the next piece. Loses none when it is given up.
+    async fn piece(&mut self) -> String {
         while let Some(event) = self.events.recv().await {
             match event.body {
                 EventBody::Text { so_far, delta } => {
