@@ -93,7 +93,7 @@ pub(crate) enum Parsed {
     /// Run this.
     Run(Box<Cli>),
     /// Print this and be done: help or version.
-    Print(String),
+    Print(ui::Page),
 }
 
 /// Reads the command line.
@@ -105,10 +105,10 @@ pub(crate) fn parse(mut argv: Vec<OsString>) -> Result<Parsed, Failure> {
         };
         let kind = error.kind();
         if kind == ErrorKind::DisplayVersion {
-            return Ok(Parsed::Print(format!("{}\n", env!("CARGO_PKG_VERSION"))));
+            return Ok(Parsed::Print(env!("CARGO_PKG_VERSION").into()));
         }
         if !error.use_stderr() {
-            return Ok(Parsed::Print(error.render().ansi().to_string()));
+            return Ok(Parsed::Print(page(&error.render())));
         }
         if kind != ErrorKind::UnknownArgument || !forgive(&mut argv, &error) {
             return Err(usage(&error));
@@ -117,8 +117,13 @@ pub(crate) fn parse(mut argv: Vec<OsString>) -> Result<Parsed, Failure> {
 }
 
 /// Help for people who typed nothing.
-pub(crate) fn root_help() -> String {
-    Cli::command().render_help().ansi().to_string()
+pub(crate) fn root_help() -> ui::Page {
+    page(&Cli::command().render_help())
+}
+
+/// The parser's own text, in its colours.
+fn page(text: &clap::builder::StyledStr) -> ui::Page {
+    ui::Page::of_ansi(text.ansi().to_string().trim_end())
 }
 
 /// Help for people who named a noun and no verb, and the failure that this is.
@@ -126,7 +131,7 @@ pub(crate) fn no_verb(noun: &str, hint: &str) -> Failure {
     let mut root = Cli::command();
     root.build();
     if let Some(command) = root.find_subcommand_mut(noun) {
-        ui::answer(command.render_help().ansi().to_string().trim_end());
+        ui::answer(page(&command.render_help()));
     }
     Failure::new(Kind::Usage, "say what to do").hint(hint)
 }

@@ -28,7 +28,7 @@ impl<const PATIENCE_MS: u64> Asking<PATIENCE_MS> {
     }
 
     /// Shows the answer, as `text` says it to a person.
-    pub(crate) fn tell(&self, answer: &Value, text: impl FnOnce() -> String) {
+    pub(crate) fn tell<P: Into<ui::Page>>(&self, answer: &Value, text: impl FnOnce() -> P) {
         if self.json {
             ui::answer_json(answer);
         } else {

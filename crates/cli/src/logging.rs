@@ -4,14 +4,18 @@
 //! `openclaw logs` reads `time`, `level`, `subsystem` and `message`. Fields follow, span fields
 //! before the event's own. Fields named like a secret are masked, and so is any value that
 //! looks like a provider key.
+//!
+//! A line is one line whatever it says: fields hold names and keys that strangers chose. In JSON they
+//! are escaped, in text they are spelled, and both are cut at a length.
 
 use std::{
+    borrow::Cow,
     fmt::Write as _,
     io::Write,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use domain::Clock;
+use domain::{Clock, printable};
 use serde_json::{Map, Value};
 use tracing::{
     Event, Level, Metadata, Subscriber,
@@ -25,7 +29,12 @@ use tracing_subscriber::{
     registry::{LookupSpan, Scope},
 };
 
-use crate::ui;
+use crate::ui::{self, safe};
+
+/// Longest message, in characters. What comes from the network may be of any length.
+const MESSAGE_CHARS_MAX: usize = 8 * 1024;
+/// Longest value of a field, in characters.
+const FIELD_CHARS_MAX: usize = 2 * 1024;
 
 /// Crates of ours; others speak only from `warn` on.
 const OURS: [&str; 13] = [
@@ -164,12 +173,15 @@ where
             let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(sink) = sink.as_mut() {
                 // A log that cannot be written must not stop the work it is about.
-                sink.write_all(format!("{}\n", line.json()).as_bytes()).ok();
+                sink.write_all(
+                    format!("{}\n", printable::json(line.json().to_string())).as_bytes(),
+                )
+                .ok();
             }
         }
         if level <= self.console {
             match self.style {
-                Style::Json => ui::say(line.json()),
+                Style::Json => ui::say(printable::json(line.json().to_string())),
                 Style::Pretty => ui::say(line.pretty()),
                 Style::Compact => ui::say(line.compact()),
             }
@@ -186,7 +198,7 @@ struct Line {
 }
 
 impl Line {
-    fn json(&self) -> String {
+    fn json(&self) -> Value {
         let mut object = Map::new();
         object.insert("time".into(), self.time.as_str().into());
         object.insert("level".into(), self.level.as_str().to_lowercase().into());
@@ -195,10 +207,10 @@ impl Line {
         for (name, value) in &self.fields {
             object.entry(name.as_str()).or_insert_with(|| value.clone());
         }
-        Value::Object(object).to_string()
+        Value::Object(object)
     }
 
-    fn pretty(&self) -> String {
+    fn pretty(&self) -> ui::Line {
         let time = self.time.get(11..19).unwrap_or(&self.time);
         let style = match self.level {
             Level::ERROR => ui::ERROR,
@@ -206,29 +218,20 @@ impl Line {
             Level::INFO => ui::SUCCESS,
             Level::DEBUG | Level::TRACE => ui::MUTED,
         };
-        format!(
-            "{} {} {} {}{}",
-            ui::paint(ui::MUTED, time),
-            ui::paint(style, &format!("{:<5}", self.level.as_str().to_lowercase())),
-            ui::paint(ui::ACCENT, &self.subsystem),
-            self.message,
-            ui::paint(ui::MUTED, &self.tail()),
-        )
+        let level = format!("{:<5}", self.level.as_str().to_lowercase());
+        let head = ui::paint(ui::MUTED, time) + " " + ui::paint(style, level) + " ";
+        let message = format!(" {}", safe::record(&self.message));
+        head + ui::paint(ui::ACCENT, &self.subsystem) + message + ui::paint(ui::MUTED, self.tail())
     }
 
     fn compact(&self) -> String {
         let level = self.level.as_str().to_lowercase();
-        format!("{} {level} {} {}{}", self.time, self.subsystem, self.message, self.tail())
+        let message = safe::record(&self.message);
+        format!("{} {level} {} {message}{}", self.time, self.subsystem, self.tail())
     }
 
     fn tail(&self) -> String {
-        self.fields.iter().fold(String::new(), |mut tail, (name, value)| {
-            match value.as_str() {
-                Some(text) if !text.contains(' ') => write!(tail, " {name}={text}").ok(),
-                Some(_) | None => write!(tail, " {name}={value}").ok(),
-            };
-            tail
-        })
+        safe::pairs(&self.fields)
     }
 }
 
@@ -241,12 +244,17 @@ struct Fields {
 impl Fields {
     fn put(&mut self, field: &Field, value: Value) {
         let name = field.name();
-        if name == "message" {
-            if let Value::String(text) = masked(name, value) {
-                self.message = text;
+        let mut value = masked(name, value);
+        if let Value::String(text) = &mut value {
+            let chars_max = if name == "message" { MESSAGE_CHARS_MAX } else { FIELD_CHARS_MAX };
+            if let Cow::Owned(short) = safe::cut(text, chars_max) {
+                *text = short;
             }
-        } else {
-            self.rest.insert(name.to_owned(), masked(name, value));
+        }
+        if name != "message" {
+            self.rest.insert(name.to_owned(), value);
+        } else if let Value::String(text) = value {
+            self.message = text;
         }
     }
 }
@@ -373,6 +381,28 @@ mod tests {
         });
 
         assert!(text.contains(r#""message":"sent Bearer *** *** to it","token":"***""#), "{text}");
+    }
+
+    #[test]
+    fn what_a_stranger_chose_stays_in_its_field() {
+        let evil =
+            "x\n2026-01-01T00:00:00.000Z error gateway forged\u{1b}]0;t\u{7}\u{9b}1m\u{202e}";
+        let long = "y".repeat(FIELD_CHARS_MAX + 5);
+        let text = logged(|| tracing::warn!(target: "cli", run = evil, long, "refused {evil}"));
+        let line = Line {
+            time: "2026-01-01T00:00:00.000Z".to_owned(),
+            level: Level::WARN,
+            subsystem: "cli".to_owned(),
+            message: format!("refused {evil}"),
+            fields: [("run".to_owned(), Value::from(evil))].into_iter().collect(),
+        };
+
+        for text in [text.trim_end().to_owned(), line.compact()] {
+            assert!(!text.contains('\n') && !text.chars().any(printable::is_hidden), "{text}");
+        }
+        let read: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(read["run"], evil);
+        assert!(read["long"].as_str().unwrap().ends_with("y… (5 more)"), "{text}");
     }
 
     #[test]

@@ -29,6 +29,7 @@ use error::{Failure, Kind};
 use program::Program;
 
 fn main() -> ExitCode {
+    ui::tell_panics();
     let mut argv: Vec<OsString> = std::env::args_os().collect();
     if node_shim::is_wanted(&argv) {
         argv = match node_shim::translate(&argv) {
@@ -42,8 +43,8 @@ fn main() -> ExitCode {
     }
     let cli = match args::parse(argv) {
         Ok(Parsed::Run(cli)) => *cli,
-        Ok(Parsed::Print(text)) => {
-            ui::answer(text.trim_end());
+        Ok(Parsed::Print(page)) => {
+            ui::answer(page);
             return ExitCode::SUCCESS;
         }
         Err(failure) => {
@@ -70,7 +71,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         return commands::run(command, &mut program)
             .map_err(|failure| failure.or_ask_the_doctor(&program.invocation()));
     }
-    ui::answer(args::root_help().trim_end());
+    ui::answer(args::root_help());
     Ok(())
 }
 

@@ -8,8 +8,9 @@
 //! ```
 //!
 //! [`state::State`] is changed by events alone and says what is to be done; [`wire`] owns the
-//! connection, [`shell`] the person's own commands, [`screen`] the terminal, [`mod@show`] the loop between them. Whatever a model or a
-//! tool said passes [`safe`] before it is kept.
+//! connection, [`shell`] the person's own commands, [`screen`] the terminal, [`mod@show`] the loop between them.
+//! Whatever a model or a tool said passes [`safe`](crate::ui::safe) before it is kept, and each
+//! picture passes it once more before it is drawn.
 
 mod bang;
 mod input;
@@ -23,7 +24,6 @@ mod past;
 mod picker;
 mod question;
 mod row;
-mod safe;
 mod screen;
 mod session;
 mod shell;

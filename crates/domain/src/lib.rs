@@ -12,6 +12,7 @@ pub mod effect;
 pub mod ids;
 pub mod message;
 pub mod messages;
+pub mod printable;
 pub mod scope;
 pub mod secret;
 pub mod session_key;

@@ -11,6 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use domain::printable;
 use serde_json::{Map, Value};
 
 use crate::{StoreError, bounded, error::At, private, store::blocking};
@@ -88,7 +89,8 @@ impl AuditLog {
             numbered.insert("sequence".to_owned(), self.next.into());
             numbered.extend(record);
             self.next += 1;
-            text.extend_from_slice(Value::Object(numbered).to_string().as_bytes());
+            let line = printable::json(Value::Object(numbered).to_string());
+            text.extend_from_slice(line.as_bytes());
             text.push(b'\n');
         }
         if self.bytes >= self.bytes_max {
@@ -198,6 +200,21 @@ mod tests {
 
     fn numbers(page: &AuditPage) -> Vec<u64> {
         page.records.iter().filter_map(sequence_of).collect()
+    }
+
+    #[tokio::test]
+    async fn a_record_is_one_line_that_commands_no_terminal() {
+        let home = tempfile::tempdir().unwrap();
+        let mut log = AuditLog::open(home.path()).unwrap();
+        let evil = "a\n{}\u{1b}]0;t\u{7}\u{9b}2J\u{2028}\u{202e}";
+
+        log.append(vec![record(evil)]).unwrap();
+        let page = log.files().page(None, 9, |_| true).await.unwrap();
+
+        let text = fs::read_to_string(log.files().path(0)).unwrap();
+        assert!(text.ends_with('\n') && text.lines().count() == 1, "{text:?}");
+        assert!(!text.chars().any(printable::is_hidden), "{text:?}");
+        assert_eq!(page.records[0]["what"], evil);
     }
 
     #[tokio::test]

@@ -197,7 +197,7 @@ fn print(payloads: &Value) {
     let mut any = false;
     for payload in payloads.as_array().into_iter().flatten() {
         if let Some(text) = payload["text"].as_str().filter(|text| !text.is_empty()) {
-            ui::answer(text);
+            ui::answer(ui::Page::prose(text));
             any = true;
         }
         let several = payload["mediaUrls"].as_array().into_iter().flatten();

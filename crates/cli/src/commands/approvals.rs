@@ -114,7 +114,7 @@ pub(crate) fn run(program: &Program, args: &Args) -> Result<(), Failure> {
 async fn get(program: &Program, place: &Place, json: bool) -> Result<(), Failure> {
     let read = place.read(program).await?;
     if json {
-        ui::answer(format!("{:#}", read.shown));
+        ui::answer_json(&read.shown);
         return Ok(());
     }
     let mut lines = vec![format!("File: {}", read.path)];
@@ -131,7 +131,7 @@ async fn get(program: &Program, place: &Place, json: bool) -> Result<(), Failure
         lines.push(format!("Agent {name}: security {security}, ask {ask}"));
         lines.extend(agent.allowlist.iter().map(|entry| format!("  {}", entry.pattern)));
     }
-    ui::answer(lines.join("\n"));
+    ui::answer(lines);
     Ok(())
 }
 

@@ -51,7 +51,7 @@ const ALL: [Name; 4] = [Name::Zsh, Name::Bash, Name::Fish, Name::Powershell];
 
 pub(crate) fn run(program: &Program, args: &Args) -> Result<(), Failure> {
     if !args.write_state && !args.install {
-        ui::answer_raw(&args.shell.script());
+        ui::answer_script(&args.shell.script());
         return Ok(());
     }
     let dir = dir(program);

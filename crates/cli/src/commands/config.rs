@@ -140,7 +140,7 @@ fn get(program: &Program, text: &str, as_json: bool) -> Result<(), Failure> {
     let value = path.find(&snapshot.resolved).or_else(|| path.find(&snapshot.parsed));
     let value = value.ok_or_else(|| not_found(text))?;
     match value.as_str() {
-        Some(text) if !as_json => ui::answer(text),
+        Some(text) if !as_json => ui::answer(ui::Page::prose(text)),
         Some(_) | None => ui::answer_json(value),
     }
     Ok(())

@@ -9,7 +9,8 @@ use crate::{
     args::Rpc,
     error::{Failure, Kind},
     program::Program,
-    target, ui,
+    target,
+    ui::{self, Line, safe},
 };
 
 const TIMEOUT_MS: u64 = 30_000;
@@ -106,9 +107,9 @@ fn show(args: &Args, tail: &Value, first: bool) {
             ui::answer_json_line(&entry.map_or_else(|| raw(line), |entry| entry.json(line)));
         } else {
             ui::answer(match entry {
-                Some(entry) if args.plain => entry.plain(),
+                Some(entry) if args.plain => entry.plain().into(),
                 Some(entry) => entry.pretty(),
-                None => line.to_owned(),
+                None => Line::from(&*safe::record(line)),
             });
         }
     }
@@ -183,23 +184,19 @@ impl Entry {
 
     fn plain(&self) -> String {
         let Self { time, level, subsystem, message } = self;
-        format!("{time} {level} {subsystem} {message}")
+        format!("{time} {level} {subsystem} {}", safe::record(message))
     }
 
-    fn pretty(&self) -> String {
+    fn pretty(&self) -> Line {
         let style = match self.level.as_str() {
             "error" | "fatal" => ui::ERROR,
             "warn" => ui::WARN,
             "info" => ui::SUCCESS,
             _ => ui::MUTED,
         };
-        format!(
-            "{} {} {} {}",
-            ui::paint(ui::MUTED, &self.time),
-            ui::paint(style, &self.level),
-            ui::paint(ui::ACCENT, &self.subsystem),
-            self.message
-        )
+        let head = ui::paint(ui::MUTED, &self.time) + " " + ui::paint(style, &self.level) + " ";
+        let message = format!(" {}", safe::record(&self.message));
+        head + ui::paint(ui::ACCENT, &self.subsystem) + message
     }
 }
 
@@ -207,13 +204,7 @@ impl Entry {
 fn extra(value: &Value) -> String {
     const USUAL: [&str; 4] = ["time", "level", "subsystem", "message"];
     let fields = value.as_object().into_iter().flatten();
-    fields
-        .filter(|(name, _)| !USUAL.contains(&name.as_str()))
-        .map(|(name, value)| match value.as_str() {
-            Some(text) => format!(" {name}={text}"),
-            None => format!(" {name}={value}"),
-        })
-        .collect()
+    safe::pairs(fields.filter(|(name, _)| !USUAL.contains(&name.as_str())))
 }
 
 #[cfg(test)]

@@ -186,7 +186,7 @@ async fn act(program: &Program, verb: &Verb) -> Result<(), Failure> {
         }
         Verb::Invoke(args) => {
             let answer = args.call(program).await?;
-            common.show(&answer, |answer| format!("{:#}", answer["payload"]));
+            common.show(&answer, |answer| ui::Page::json(&answer["payload"]));
         }
         Verb::Run(args) => return run::run(program, args).await,
     }
@@ -239,18 +239,18 @@ impl Common {
         target::ask(program, &self.rpc, patience, method, params).await
     }
 
-    fn show(&self, answer: &Value, told: impl FnOnce(&Value) -> String) {
+    fn show<P: Into<ui::Page>>(&self, answer: &Value, told: impl FnOnce(&Value) -> P) {
         if self.json {
-            ui::answer(format!("{answer:#}"));
+            ui::answer_json(answer);
         } else {
             ui::answer(told(answer));
         }
     }
 }
 
-fn lines(rows: &Value, none: &str, line: fn(&Value) -> String) -> String {
+fn lines(rows: &Value, none: &str, line: fn(&Value) -> String) -> Vec<String> {
     let rows: Vec<String> = rows.as_array().into_iter().flatten().map(line).collect();
-    if rows.is_empty() { none.to_owned() } else { rows.join("\n") }
+    if rows.is_empty() { vec![none.to_owned()] } else { rows }
 }
 
 fn node_line(node: &Value) -> String {
@@ -269,7 +269,7 @@ fn pending_line(request: &Value) -> String {
     format!("{id}  {}  {}  {commands}", name(request), text(&request["platform"]))
 }
 
-fn describe(node: &Value) -> String {
+fn describe(node: &Value) -> Vec<String> {
     let fields = ["nodeId", "displayName", "platform", "version", "approvalState", "remoteIp"];
     let mut lines: Vec<String> = fields
         .iter()
@@ -278,7 +278,7 @@ fn describe(node: &Value) -> String {
         .collect();
     lines.push(format!("connected: {}", node["connected"]));
     lines.push(format!("commands: {}", list(&node["commands"])));
-    lines.join("\n")
+    lines
 }
 
 fn name(node: &Value) -> String {

@@ -15,6 +15,7 @@ use std::io::IsTerminal as _;
 use crate::{
     error::{Failure, Kind},
     program::Program,
+    ui,
 };
 
 pub(crate) use self::{flags::Args, quiet::lines};
@@ -37,7 +38,7 @@ pub(crate) fn run(program: &mut Program, args: &Args) -> Result<(), Failure> {
 
 /// Whether a person sits at both ends.
 pub(crate) fn has_terminal() -> bool {
-    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    std::io::stdin().is_terminal() && ui::is_watched()
 }
 
 /// What is said where nobody can be asked.

@@ -28,7 +28,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if !has_corners(&code) || !has_timing(&code) {
         return Err(Failure::new(Kind::Failed, "the QR code has wrong corners"));
     }
-    ui::answer(code.to_str());
+    ui::answer(ui::Page::prose(&code.to_str()));
     Ok(())
 }
 

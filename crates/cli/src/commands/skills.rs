@@ -128,7 +128,7 @@ fn standing(found: &Found) -> &'static str {
     }
 }
 
-fn painted(word: &str) -> String {
+fn painted(word: &str) -> ui::Line {
     let style = match word {
         "ready" => ui::SUCCESS,
         "missing" => ui::WARN,
@@ -173,7 +173,7 @@ fn list(program: &Program, shelf: &Shelf<'_>, wish: &List) {
         .map(|it| {
             let emoji = it.skill.emoji.as_deref().unwrap_or_default();
             let mut row = vec![
-                painted(standing(it)),
+                standing(it).to_owned(),
                 format!("{emoji} {}", it.skill.name).trim().to_owned(),
                 it.skill.description.clone(),
                 it.source.as_str().trim_start_matches("openclaw-").to_owned(),
@@ -208,8 +208,8 @@ fn info(program: &Program, shelf: &Shelf<'_>, name: &str, as_json: bool) -> Resu
         return Ok(());
     }
     let skill = &found.skill;
-    ui::answer(format!("{}: {}", skill.name, painted(standing(found))));
-    ui::answer(&skill.description);
+    ui::answer(ui::Line::from(format!("{}: ", skill.name)) + painted(standing(found)));
+    ui::answer(ui::Page::prose(&skill.description));
     let path = program.locations.shorten(&found.path);
     ui::answer(format!("  source: {}", found.source.as_str()));
     ui::answer(format!("  path: {path}"));
@@ -262,11 +262,12 @@ fn check(shelf: &Shelf<'_>, as_json: bool) {
     ui::answer(format!("{} skills", shelf.found.len()));
     for (word, names) in [("ready", ready), ("disabled", disabled), ("blocked", blocked)] {
         let list = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        ui::answer(format!("  {}: {list}", painted(word)));
+        ui::answer(ui::Line::from("  ") + painted(word) + ": " + list);
     }
     for it in of("missing") {
         let needs = lacks(&it.standing.missing).join("; ");
-        ui::answer(format!("  {}: {} ({needs})", painted("missing"), it.skill.name));
+        let told = format!(": {} ({needs})", it.skill.name);
+        ui::answer(ui::Line::from("  ") + painted("missing") + told);
         for fix in fixes(it) {
             ui::hint(fix);
         }

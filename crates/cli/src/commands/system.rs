@@ -8,7 +8,7 @@ use crate::{
     asking::Asking,
     error::{Failure, Kind},
     program::Program,
-    text, wait_for,
+    text, ui, wait_for,
 };
 
 /// A gateway may take this many milliseconds.
@@ -98,7 +98,7 @@ async fn carry_out(program: &Program, verb: &Verb) -> Result<(), Failure> {
                 When::NextHeartbeat => "next-heartbeat",
             };
             let answer = common.ask(program, "wake", json!({"mode": mode, "text": text})).await?;
-            common.tell(&answer, || "ok".to_owned());
+            common.tell(&answer, || "ok");
         }
         Verb::Presence(common) => {
             let list = common.ask(program, "system-presence", json!({})).await?;
@@ -108,7 +108,7 @@ async fn carry_out(program: &Program, verb: &Verb) -> Result<(), Failure> {
         Verb::Heartbeat { verb: Heartbeat::Last(common) } => {
             let last = common.ask(program, "last-heartbeat", json!({})).await?;
             common.tell(&last, || {
-                if last.is_null() { "No heartbeat yet.".to_owned() } else { format!("{last:#}") }
+                if last.is_null() { "No heartbeat yet.".into() } else { ui::Page::json(&last) }
             });
         }
         Verb::Heartbeat { verb: Heartbeat::Enable(common) } => {
@@ -123,11 +123,11 @@ async fn carry_out(program: &Program, verb: &Verb) -> Result<(), Failure> {
 
 async fn switch(program: &Program, common: &Common, enabled: bool) -> Result<(), Failure> {
     let answer = common.ask(program, "set-heartbeats", json!({"enabled": enabled})).await?;
-    common.tell(&answer, || "ok".to_owned());
+    common.tell(&answer, || "ok");
     Ok(())
 }
 
-fn table(list: &Value, now_ms: i64) -> String {
+fn table(list: &Value, now_ms: i64) -> Vec<String> {
     let rows = list.as_array().map_or(&[][..], Vec::as_slice);
     let lines = rows.iter().map(|row| {
         let field = |name: &str| row[name].as_str().unwrap_or("-").to_owned();
@@ -137,5 +137,5 @@ fn table(list: &Value, now_ms: i64) -> String {
         format!("{host:<24} {mode:<10} {reason:<12} {age}").trim_end().to_owned()
     });
     let head = format!("{:<24} {:<10} {:<12} {}", "Host", "Mode", "Reason", "Seen");
-    std::iter::once(head).chain(lines).collect::<Vec<_>>().join("\n")
+    std::iter::once(head).chain(lines).collect()
 }

@@ -1,7 +1,7 @@
 //! `tui`: a chat with the agent in the terminal.
 
 use std::{
-    io::{IsTerminal as _, stdin, stdout},
+    io::{IsTerminal as _, stdin},
     sync::Arc,
     time::Duration,
 };
@@ -54,7 +54,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(program: &Program, args: Args) -> Result<(), Failure> {
-    if !stdin().is_terminal() || !stdout().is_terminal() {
+    if !stdin().is_terminal() || !ui::is_shown() {
         return Err(Failure::new(Kind::Usage, "the chat needs a terminal")
             .hint("openclaw agent --agent main -m \"Hello\""));
     }

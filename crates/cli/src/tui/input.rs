@@ -1,6 +1,6 @@
 //! The text that a person types: several lines, a cursor, and what was sent before.
 
-use super::safe;
+use crate::ui::safe;
 
 /// Sent texts that are kept.
 const PAST_MAX: usize = 200;

@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::{
     log::{Log, RowId},
     row::{self, Row, Status, Tool},
-    safe,
 };
+use crate::ui::safe;
 
 /// One turn that runs.
 #[derive(Debug)]

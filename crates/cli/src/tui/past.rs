@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use super::{
     row::{self, Row, Status},
-    safe,
     state::{Ask, Effect, State, call},
 };
+use crate::ui::safe;
 
 /// Messages of one page.
 const PAGE: usize = 200;

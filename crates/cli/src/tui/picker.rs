@@ -1,6 +1,6 @@
 //! A list to choose from: typing narrows it.
 
-use super::safe;
+use crate::ui::safe;
 
 /// What is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

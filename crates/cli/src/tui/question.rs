@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::safe;
+use crate::ui::safe;
 
 /// How long a key that was on its way when the question came is no answer to it.
 const EARLY_MS: i64 = 400;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::safe;
+use crate::ui::safe;
 
 /// Source lines in one piece of a text.
 const PIECE_LINES_MAX: usize = 40;

@@ -1,4 +1,9 @@
 //! The terminal: taken over for a while, and given back whatever happens.
+//!
+//! Rows are made of filtered text already. Each picture passes the filter once more on its way to the
+//! terminal, so that a widget which forgot it shows a blank.
+
+#![expect(clippy::disallowed_methods, reason = "the screen is drawn here, behind the filter")]
 
 use std::{
     io::{self, Stdout, stdout},
@@ -10,12 +15,13 @@ use crossterm::{
     execute,
     terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
 };
-use ratatui::{Terminal, backend::CrosstermBackend};
+use domain::printable;
+use ratatui::{Frame, Terminal, backend::CrosstermBackend, buffer::Buffer};
 
 /// The terminal while the chat has it. It is given back when this is dropped, and before a panic
 /// is told.
 pub(crate) struct Screen {
-    pub(crate) terminal: Terminal<CrosstermBackend<Stdout>>,
+    terminal: Terminal<CrosstermBackend<Stdout>>,
 }
 
 impl Screen {
@@ -31,11 +37,28 @@ impl Screen {
         execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste)?;
         Ok(screen)
     }
+
+    /// Draws one picture.
+    pub(crate) fn draw(&mut self, picture: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+        self.terminal.draw(|frame| {
+            picture(frame);
+            blank_hidden(frame.buffer_mut());
+        })?;
+        Ok(())
+    }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
         give_back();
+    }
+}
+
+fn blank_hidden(buffer: &mut Buffer) {
+    for cell in &mut buffer.content {
+        if cell.symbol().chars().any(|it| it.is_control() || printable::is_hidden(it)) {
+            cell.set_symbol(" ");
+        }
     }
 }
 
@@ -53,7 +76,23 @@ mod tests {
         os::fd::OwnedFd,
     };
 
+    use ratatui::{buffer::Cell, layout::Rect};
+
     use super::*;
+
+    #[test]
+    fn a_picture_holds_nothing_that_a_terminal_obeys() {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 6, 1));
+        for (at, symbol) in ["a", "\u{1b}[2J", "\u{9b}", "b\u{202e}", "\n", "你"].iter().enumerate()
+        {
+            buffer.content[at].set_symbol(symbol);
+        }
+
+        blank_hidden(&mut buffer);
+
+        let shown: Vec<&str> = buffer.content.iter().map(Cell::symbol).collect();
+        assert_eq!(shown, ["a", " ", " ", " ", " ", "你"]);
+    }
 
     /// Says to this test, run again on a terminal of its own, that it shall panic.
     const PART: &str = "OPENCLAW_TEST_PANICS_ON_SCREEN";

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::safe;
+use crate::ui::safe;
 
 /// What keys without an agent mean, as the gateway says at hello.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -54,7 +54,7 @@ pub(crate) async fn show(setting: Setting, open: (Client, Events)) -> io::Result
             biased;
             () = ends.next() => return Ok(()),
             () = until(draw_at) => {
-                screen.terminal.draw(|frame| view::draw(frame, &mut state, theme))?;
+                screen.draw(|frame| view::draw(frame, &mut state, theme))?;
                 (draw_at, drawn) = (None, Instant::now());
                 state.drawn().into_iter().for_each(|effect| wire.call(effect));
                 continue;

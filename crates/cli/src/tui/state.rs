@@ -20,10 +20,10 @@ use super::{
     picker::{Kind, Picker},
     question::Question,
     row::{self, Row},
-    safe,
     session::{Defaults, Session},
     shell::Said,
 };
+use crate::ui::safe;
 
 /// What happened.
 #[derive(Debug)]

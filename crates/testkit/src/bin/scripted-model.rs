@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use testkit::llm::Llm;
 
+#[expect(clippy::disallowed_methods, reason = "its address is for a script")]
 fn main() -> anyhow::Result<()> {
     let mut port = 0;
     let mut arguments = std::env::args().skip(1);

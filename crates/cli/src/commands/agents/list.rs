@@ -28,7 +28,7 @@ pub(super) fn run(program: &Program, args: &Args) -> Result<(), Failure> {
         return Ok(());
     }
     let lines: Vec<String> = rows.iter().flat_map(|row| lines(program, row)).collect();
-    ui::answer(lines.join("\n"));
+    ui::answer(lines);
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     text::{age, middle_cut},
-    ui,
+    ui::{self, Page},
 };
 
 /// Characters of a device's id that are shown in a table.
@@ -18,26 +18,30 @@ pub(super) fn name(device: &Value) -> String {
 }
 
 /// Requests that wait, then devices that were let in.
-pub(super) fn list(list: &Value, now_ms: i64) -> String {
+pub(super) fn list(list: &Value, now_ms: i64) -> Page {
     let rows = |key: &str| list[key].as_array().map_or(&[][..], Vec::as_slice);
     let (waiting, paired) = (rows("pending"), rows("paired"));
     if waiting.is_empty() && paired.is_empty() {
-        return "No device pairing entries.".to_owned();
+        return "No device pairing entries.".into();
     }
-    let mut parts = Vec::new();
+    let mut page = Page::default();
     if !waiting.is_empty() {
-        parts.push(pending(waiting, now_ms));
+        page.extend(pending(waiting, now_ms));
+    }
+    if !waiting.is_empty() && !paired.is_empty() {
+        page.extend([""]);
     }
     if !paired.is_empty() {
-        parts.push(format!("Paired ({})\n{}", paired.len(), paired_table(paired)));
+        page.extend([format!("Paired ({})", paired.len())]);
+        page.extend(paired_table(paired));
     }
-    parts.join("\n\n")
+    page
 }
 
 /// Requests that wait.
-pub(super) fn pending(requests: &[Value], now_ms: i64) -> String {
+pub(super) fn pending(requests: &[Value], now_ms: i64) -> Page {
     if requests.is_empty() {
-        return "No device waits.".to_owned();
+        return "No device waits.".into();
     }
     let rows = requests
         .iter()
@@ -55,15 +59,16 @@ pub(super) fn pending(requests: &[Value], now_ms: i64) -> String {
             ]
         })
         .collect();
-    let table = ui::table(&["Request", "Device", "Role", "IP", "Age", "Flags"], rows);
+    let mut page = Page::from(format!("Pending ({})", requests.len()));
+    page.extend(ui::table(&["Request", "Device", "Role", "IP", "Age", "Flags"], rows));
     // Beside the table, since a narrow terminal breaks what is to be copied.
-    let asks = requests.iter().map(|request| {
+    page.extend(requests.iter().map(|request| {
         format!("{} asks for: {}", text(&request["requestId"]), names(&request["scopes"]))
-    });
-    format!("Pending ({})\n{table}\n{}", requests.len(), asks.collect::<Vec<_>>().join("\n"))
+    }));
+    page
 }
 
-fn paired_table(devices: &[Value]) -> String {
+fn paired_table(devices: &[Value]) -> Page {
     let rows = devices
         .iter()
         .map(|device| {

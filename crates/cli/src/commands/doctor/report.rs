@@ -4,16 +4,19 @@ use super::{
     Done, Looked,
     finding::{Finding, Outcome, Severity},
 };
-use crate::{program::Program, ui};
+use crate::{
+    program::Program,
+    ui::{self, Line},
+};
 
 pub(super) fn print(program: &Program, looked: &[Looked], done: &[Done]) {
     let title = format!("OpenClaw {} doctor", env!("CARGO_PKG_VERSION"));
-    ui::answer(ui::paint(ui::ACCENT, &title));
+    ui::answer(ui::paint(ui::ACCENT, title));
     for it in done {
         match it.why() {
-            None => ui::answer(format!("{} {}", ui::paint(ui::SUCCESS, "done"), it.action)),
+            None => ui::answer(ui::paint(ui::SUCCESS, "done") + " " + &it.action),
             Some(why) => {
-                ui::answer(format!("{} {}: {why}", ui::paint(ui::ERROR, "failed"), it.action));
+                ui::answer(ui::paint(ui::ERROR, "failed") + format!(" {}: {why}", it.action));
             }
         }
     }
@@ -43,14 +46,14 @@ fn print_check(program: &Program, looked: &Looked) {
     let title = looked.check.title;
     match &looked.outcome {
         Outcome::Skipped(why) => {
-            ui::answer(ui::paint(ui::MUTED, &format!("- {title}: {why}")));
+            ui::answer(ui::paint(ui::MUTED, format!("- {title}: {why}")));
         }
         Outcome::Looked(findings) if findings.is_empty() => {
-            ui::answer(format!("{} {title}", ui::paint(ui::SUCCESS, "✓")));
+            ui::answer(ui::paint(ui::SUCCESS, "✓") + " " + title);
         }
         Outcome::Looked(findings) => {
             let worst = findings.iter().map(|it| it.severity).max().unwrap_or(Severity::Note);
-            ui::answer(format!("{} {title}", mark(worst)));
+            ui::answer(mark(worst) + " " + title);
             for finding in findings {
                 print_finding(program, finding);
             }
@@ -61,15 +64,16 @@ fn print_check(program: &Program, looked: &Looked) {
 fn print_finding(program: &Program, finding: &Finding) {
     let home = program.locations.home.display().to_string();
     let short = |text: &str| text.replace(&format!("{home}/"), "~/");
-    ui::answer(format!("    {} {}", mark(finding.severity), short(&finding.title)));
-    ui::answer(format!("      {} {}", ui::paint(ui::MUTED, "why"), short(&finding.why)));
+    let below = |word: &str| Line::from("      ") + ui::paint(ui::MUTED, word) + " ";
+    ui::answer(Line::from("    ") + mark(finding.severity) + " " + short(&finding.title));
+    ui::answer(below("why") + short(&finding.why));
     if let Some(fix) = &finding.fix {
         // Whole, so that it can be pasted: a shell does not expand `~` in quotes.
-        ui::answer(format!("      {} {fix}", ui::paint(ui::MUTED, "fix")));
+        ui::answer(below("fix") + fix);
     }
 }
 
-fn mark(severity: Severity) -> String {
+fn mark(severity: Severity) -> Line {
     match severity {
         Severity::Error => ui::paint(ui::ERROR, "✗"),
         Severity::Warn => ui::paint(ui::WARN, "!"),

@@ -23,9 +23,11 @@ pub(super) struct Banner<'a> {
 impl Banner<'_> {
     pub(super) fn print(&self) {
         let title = format!("OpenClaw {}", env!("CARGO_PKG_VERSION"));
-        ui::say(format!("{} {}", ui::paint(ui::ACCENT, &title), self.listening()));
+        ui::say(ui::paint(ui::ACCENT, title) + " " + self.listening());
         for (name, value) in self.rows() {
-            ui::say(format!("  {} {value}", ui::paint(ui::MUTED, &format!("{name:<8}"))));
+            ui::say(
+                ui::Line::from("  ") + ui::paint(ui::MUTED, format!("{name:<8}")) + " " + value,
+            );
         }
     }
 

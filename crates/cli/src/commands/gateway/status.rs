@@ -173,7 +173,7 @@ impl Status {
         match &self.rpc {
             None => {}
             Some(Ok(())) => ui::answer("RPC probe: ok"),
-            Some(Err(error)) => ui::answer(format!("RPC probe: failed\n  {error}")),
+            Some(Err(error)) => ui::answer(vec!["RPC probe: failed".into(), format!("  {error}")]),
         }
         for listener in &self.listeners {
             ui::answer(format!("Listening: pid {} {}", listener.pid, listener.command));

@@ -117,7 +117,7 @@ pub(super) fn status(program: &Program, args: &Args) -> Result<(), Failure> {
         let pid = state.pid.map(|pid| format!(", pid {pid}")).unwrap_or_default();
         lines.push(format!("Runtime: {} ({}{pid})", state.active, state.sub));
     }
-    ui::answer(lines.join("\n"));
+    ui::answer(lines);
     let hint = why.and_then(|failure| failure.hint);
     if let Some(hint) = hint.or_else(|| (!unit.is_written()).then(|| RUN_HINT.to_owned())) {
         ui::hint(hint);

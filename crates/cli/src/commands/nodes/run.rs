@@ -164,7 +164,7 @@ impl Args {
         let payload = &answer["payload"];
         self.common.show(answer, |_| {
             let streams = [text(&payload["stdout"]), text(&payload["stderr"])];
-            streams.map(|it| it.trim_end().to_owned()).join("\n").trim_end().to_owned()
+            ui::Page::prose(streams.map(|it| it.trim_end().to_owned()).join("\n").trim_end())
         });
         if payload["success"] == true {
             return Ok(());

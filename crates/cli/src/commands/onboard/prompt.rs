@@ -17,7 +17,7 @@ use self::{
     screen::{Line, Screen},
     state::{Entry, Step},
 };
-use crate::ui::{ACCENT, ERROR, MUTED, SUCCESS, WARN};
+use crate::ui::{self, ACCENT, ERROR, MUTED, SUCCESS, WARN};
 
 /// How often a wait looks at the keyboard.
 const LOOK: Duration = Duration::from_millis(80);
@@ -183,8 +183,7 @@ fn head(question: &Question, is_wrong: bool) -> Vec<Line> {
 
 /// Rows that a list of choices may take.
 fn ui_rows() -> usize {
-    let rows = rustix::termios::tcgetwinsize(io::stderr()).map_or(24, |size| size.ws_row);
-    usize::from(if rows == 0 { 24 } else { rows }).saturating_sub(8).max(4)
+    ui::rows_of_talk().saturating_sub(8).max(4)
 }
 
 /// A text in the language of `language`.

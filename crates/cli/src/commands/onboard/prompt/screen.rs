@@ -32,19 +32,16 @@ impl Screen {
     /// Puts `lines` in the place of what stands there.
     pub(super) fn show(&mut self, lines: &[Line]) {
         let columns = ui::columns_of_talk();
-        let (mut text, mut count) = (String::new(), 0);
+        let mut drawn: Vec<ui::Line> = Vec::new();
         for line in lines {
             let room = columns.saturating_sub(line.mark.width() + 3).max(8);
-            for (at, piece) in wrapped(&line.text, room).into_iter().enumerate() {
+            for (at, piece) in wrapped(&ui::safe::text(&line.text), room).into_iter().enumerate() {
                 let mark = if at == 0 { line.mark } else { continued(line.mark) };
-                text.push_str(&ui::paint(line.mark_style, mark));
-                text.push_str("  ");
-                text.push_str(&ui::paint(line.style, &piece));
-                text.push('\n');
-                count += 1;
+                drawn.push(ui::paint(line.mark_style, mark) + "  " + ui::paint(line.style, piece));
             }
         }
-        ui::redraw(self.drawn, &text);
+        let count = drawn.len();
+        ui::redraw(self.drawn, &drawn.into());
         self.drawn = count;
     }
 
