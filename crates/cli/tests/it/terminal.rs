@@ -197,6 +197,16 @@ fn what_files_hold_is_harmless_in_complaints_about_them() {
 }
 
 #[test]
+fn a_picture_of_ours_keeps_its_lines() {
+    let home = quiet(TempHome::minimal().unwrap());
+
+    let shown = on_terminal(&home, &["qr-smoke"]);
+
+    assert_eq!(shown.code, Some(0));
+    assert!(shown.screen.lines().count() > 10, "{}", shown.screen);
+}
+
+#[test]
 fn the_terminal_of_these_tests_is_one_that_obeys() {
     let (_, deeds) = played(EVIL.as_bytes());
 
