@@ -87,7 +87,7 @@ impl Editor<'_> {
         let mut wanted = current.clone();
         tree::put(&mut wanted, path.keys(), value)
             .map_err(|depth| EditError::Blocked(path.shown_to(depth)))?;
-        self.finish(raw, &current, wanted)
+        self.finish((raw, raw), &current, wanted)
     }
 
     /// Removes what is at `path`; what follows it in a list moves up.
@@ -101,7 +101,7 @@ impl Editor<'_> {
         if tree::take(&mut wanted, path.keys()).is_none() {
             return Err(EditError::NotFound(path.to_string()));
         }
-        self.finish(raw, &current, wanted)
+        self.finish((raw, raw), &current, wanted)
     }
 
     /// Applies a JSON merge patch (RFC 7396).
@@ -113,7 +113,7 @@ impl Editor<'_> {
         let current = parsed(raw)?;
         let mut wanted = current.clone();
         merge::patch(&mut wanted, patch);
-        self.finish(raw, &current, wanted)
+        self.finish((raw, raw), &current, wanted)
     }
 
     /// Takes `new` for the whole text; masked secrets come back from `raw`, the present text.
@@ -125,7 +125,7 @@ impl Editor<'_> {
         // A present text that cannot be read has no secrets to give back.
         let current = parsed(raw).unwrap_or(Value::Null);
         let wanted = parsed(new)?;
-        self.finish(new, &current, wanted)
+        self.finish((raw, new), &current, wanted)
     }
 
     /// Moves the keys of the 2026.1 era and leaves all else alone. Yields what was done.
@@ -136,7 +136,7 @@ impl Editor<'_> {
     pub fn migrate(&self, raw: &str) -> Result<(Edited, Vec<Change>), EditError> {
         let current = parsed(raw)?;
         let (wanted, changes) = legacy::migrate(current.clone());
-        Ok((self.finish(raw, &current, wanted)?, changes))
+        Ok((self.finish((raw, raw), &current, wanted)?, changes))
     }
 
     /// Moves the keys of the 2026.1 era and removes unknown ones. Yields what was done.
@@ -149,11 +149,17 @@ impl Editor<'_> {
         let (moved, mut changes) = legacy::migrate(current.clone());
         let (wanted, removed) = legacy::strip_unknown(moved);
         changes.extend(removed);
-        Ok((self.finish(raw, &current, wanted)?, changes))
+        Ok((self.finish((raw, raw), &current, wanted)?, changes))
     }
 
-    /// Stamps `wanted`, brings `raw` to it, and checks what that loads to.
-    fn finish(&self, raw: &str, current: &Value, wanted: Value) -> Result<Edited, EditError> {
+    /// Stamps `wanted`, brings `text` to it, and checks what that loads to beside `raw`, which is
+    /// what is there.
+    fn finish(
+        &self,
+        (raw, text): (&str, &str),
+        current: &Value,
+        wanted: Value,
+    ) -> Result<Edited, EditError> {
         let mut wanted = redact::restore(wanted, current)
             .map_err(|masked| EditError::NothingBehindMask(masked.path))?;
         if let Value::Object(root) = &mut wanted {
@@ -166,7 +172,7 @@ impl Editor<'_> {
                 }),
             );
         }
-        let written = text::brought_to(raw, &wanted);
+        let written = text::brought_to(text, &wanted);
         let loaded = load_text(&written, self.locations, self.env);
         if loaded.snapshot.valid || self.adds_no_problem(raw, &loaded.snapshot.problems) {
             Ok(Edited { raw: written, loaded })

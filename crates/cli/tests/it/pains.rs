@@ -356,7 +356,7 @@ fn old_state_under_a_new_program_starts_is_brought_up_to_date_and_kept() {
     gateway.terminate().unwrap();
     gateway.wait().unwrap();
 
-    assert!(listed.stderr.contains("hint: openclaw doctor --fix"), "{}", listed.stderr);
+    assert!(listed.stderr.contains("run `openclaw doctor --fix`"), "{}", listed.stderr);
     assert!(talk.contains("config: moved `gateway.token` to `gateway.auth.token`"), "{talk}");
     let config = home.config().unwrap();
     assert_eq!(config["gateway"]["auth"]["token"], testkit::home::TOKEN);

@@ -98,6 +98,18 @@ fn an_outcome_with_problems_is_refused_with_all_of_them() {
 }
 
 #[test]
+fn a_replacement_with_problems_is_refused_unless_they_were_there_before() {
+    let home = Home::new();
+    let broken = RAW.replace("18789", "'x'");
+    let more = broken.replace("gateway:", "gatewy: 1, gateway:");
+
+    assert!(matches!(home.editor().replace(RAW, "[1]"), Err(EditError::Invalid(_))));
+    assert!(matches!(home.editor().replace(RAW, &broken), Err(EditError::Invalid(_))));
+    assert!(matches!(home.editor().replace(&broken, &more), Err(EditError::Invalid(_))));
+    assert!(home.editor().replace(&broken, &broken).is_ok());
+}
+
+#[test]
 fn a_replacement_gets_its_masked_secrets_back() {
     let home = Home::new();
     let new = redact::redact_raw(RAW).unwrap().replace("18789", "18790");
