@@ -20,6 +20,7 @@ use policy::{
 
 use crate::{
     io::Place,
+    overflow::{self, WINDOW_TOKENS_DEFAULT},
     prompt,
     skills::offer::{Offer, Sight},
 };
@@ -57,6 +58,7 @@ pub(crate) struct Kit {
     pub(crate) specs: Arc<[ToolSpec]>,
     pub(crate) system: Arc<str>,
     pub(crate) thinking: Thinking,
+    pub(crate) context_tokens: u64,
 }
 
 impl Brief {
@@ -69,8 +71,13 @@ impl Brief {
         agents.get(&self.agent).unwrap_or(&agents.list[0])
     }
 
-    /// The request to `model` with `messages`.
-    pub(crate) fn request(&self, model: Arc<Model>, messages: Messages) -> Request {
+    /// The request to `model` with `messages`, whose results are cut where they are too long.
+    pub(crate) fn request(
+        &self,
+        model: Arc<Model>,
+        messages: Messages,
+        result_bytes_max: Option<usize>,
+    ) -> Request {
         let kit = self.kit(&model);
         let model = match self.output_tokens_max {
             Some(max) if max < model.output_tokens_max => {
@@ -84,6 +91,7 @@ impl Brief {
             tools: self.offered(&kit),
             thinking: kit.thinking,
             cache_key: self.cache_key.clone(),
+            result_bytes_max,
             model,
         }
     }
@@ -91,6 +99,13 @@ impl Brief {
     /// Whether `tool` is one that whoever asks runs.
     pub(crate) fn is_of_client(&self, tool: &str) -> bool {
         self.client_tools.iter().any(|it| it.name == tool)
+    }
+
+    /// Most characters of one result that the models asked in this turn have room for.
+    pub(crate) fn output_chars_max(&self) -> usize {
+        let kits = self.kits.lock().unwrap_or_else(PoisonError::into_inner);
+        let smallest = kits.values().map(|kit| kit.context_tokens).min();
+        overflow::output_chars_max(smallest.unwrap_or(WINDOW_TOKENS_DEFAULT))
     }
 
     fn offered(&self, kit: &Kit) -> Arc<[ToolSpec]> {
@@ -159,7 +174,7 @@ impl Brief {
             skills: &self.skills.list(),
             extra: self.extra.as_deref(),
         });
-        Kit { policy, specs, system, thinking }
+        Kit { policy, specs, system, thinking, context_tokens: model.context_tokens }
     }
 }
 

@@ -11,7 +11,7 @@ use futures_util::StreamExt as _;
 use models::{Delta, Request, Thinking};
 use store::StoreError;
 
-use crate::{EventBody, io::Io, turn::Turn};
+use crate::{EventBody, io::Io, overflow::WINDOW_TOKENS_DEFAULT, turn::Turn};
 
 /// Longest piece of one message that the summariser reads, in characters.
 const EXCERPT_CHARS_MAX: usize = 4_000;
@@ -22,25 +22,18 @@ wants and has decided, facts and names, paths, commands and their outcomes, what
 promised. Leave out pleasantries and dead ends. Write plain text under short headings, at most 800 words.";
 
 /// Whether the context has outgrown the model's window less its reserve.
-pub(crate) fn is_due(turn: &Turn) -> bool {
+pub(crate) fn is_due(turn: &Turn, io: &Io) -> bool {
     let agent = turn.brief.agent();
-    let Some(window) = window(turn) else { return false };
     turn.transcript.context().messages.rough_tokens()
-        > window.saturating_sub(agent.compaction.reserve_tokens)
+        > window(turn, io).saturating_sub(agent.compaction.reserve_tokens)
 }
 
-/// The window of the models that may be asked: a kit exists only for those asked before, so
-/// the first request of a turn goes by the configured cap.
-fn window(turn: &Turn) -> Option<u64> {
-    let agent = turn.brief.agent();
-    let configured = turn.candidates.first().and_then(|model| {
-        let provider = turn.brief.config.models.providers.get(&model.provider)?;
-        provider.models.iter().find(|it| it.id == model.model).map(|it| it.context_tokens)
-    });
-    match (configured, agent.context_tokens_max) {
-        (Some(window), Some(cap)) => Some(window.min(cap)),
-        (window, cap) => window.or(cap).or(Some(200_000)),
-    }
+/// The window of the model that is asked first, in tokens.
+pub(crate) fn window(turn: &Turn, io: &Io) -> u64 {
+    let (config, agent) = (&turn.brief.config, turn.brief.agent());
+    let first = turn.candidates.first();
+    let model = first.and_then(|wanted| io.models.resolve(config, agent, wanted).ok());
+    model.map_or(WINDOW_TOKENS_DEFAULT, |model| model.context_tokens)
 }
 
 /// Shortens the conversation. Gives how many compactions were made: none when there is
@@ -67,20 +60,27 @@ fn entry_at(ids: &[EntryId], index: usize) -> Option<EntryId> {
     ids.get(index).cloned()
 }
 
-/// Where the kept part begins: at a message of the person, so that no call loses its result.
+/// Where the kept part begins: at a message of the person, so that no call loses its result; in
+/// a conversation with a single one, at a reply, whose calls come with their results.
 fn cut(messages: &Messages, keep_tokens: u64) -> Option<usize> {
     let mut kept = 0;
-    let mut cut = None;
+    let (mut at_person, mut at_reply) = (None, None);
     for (index, message) in messages.iter().enumerate().skip(1).rev() {
         kept += message.rough_tokens();
-        if matches!(**message, Message::User(_)) {
-            cut = Some(index);
-            if kept >= keep_tokens {
-                break;
+        match &**message {
+            Message::User(_) => {
+                at_person = Some(index);
+                if kept >= keep_tokens {
+                    break;
+                }
             }
+            Message::Assistant(_) if at_reply.is_none() && kept >= keep_tokens => {
+                at_reply = Some(index);
+            }
+            Message::Assistant(_) | Message::ToolResult(_) | Message::BashExecution(_) => {}
         }
     }
-    cut
+    at_person.or(at_reply)
 }
 
 async fn summarise(turn: &Turn, io: &Io, old: &[Arc<Message>], wish: &str) -> Option<String> {
@@ -89,7 +89,10 @@ async fn summarise(turn: &Turn, io: &Io, old: &[Arc<Message>], wish: &str) -> Op
         // Writing to a `String` cannot fail.
         let _written = writeln!(text, "Keep in mind above all: {}", wish.trim());
     }
-    text.push_str(&transcript_text(old));
+    // The newest part of what the model has room for.
+    let old = transcript_text(old);
+    let room = usize::try_from(window(turn, io)).unwrap_or(usize::MAX).saturating_mul(2);
+    text.push_str(&old[old.ceil_char_boundary(old.len().saturating_sub(room))..]);
     let now = io.clock.now();
     let user = Arc::new(Message::User(User { content: Content::text(text), timestamp: now }));
     let cache_key = format!("{}:compact", turn.brief.cache_key);
@@ -104,6 +107,7 @@ async fn summarise(turn: &Turn, io: &Io, old: &[Arc<Message>], wish: &str) -> Op
             tools: Arc::from([]),
             thinking: Thinking::Off,
             cache_key: cache_key.clone(),
+            result_bytes_max: None,
         },
     );
     loop {
@@ -181,5 +185,31 @@ mod tests {
         assert_eq!(cut(&history(4), 50), Some(2));
         assert_eq!(cut(&history(4), 1), Some(3));
         assert_eq!(cut(&history(1), 1), None);
+    }
+
+    #[test]
+    fn a_single_long_turn_is_cut_at_a_reply() {
+        let said = |text: &str| {
+            let content = Content::text(text);
+            Arc::new(Message::User(User { content, timestamp: UnixMillis(0) }))
+        };
+        let reply = |text: &str| {
+            Arc::new(Message::Assistant(domain::Assistant {
+                content: Content::text(text),
+                api: String::new(),
+                provider: String::new(),
+                model: String::new(),
+                usage: domain::Usage::default(),
+                stop_reason: domain::StopReason::Stop,
+                error_message: None,
+                timestamp: UnixMillis(0),
+            }))
+        };
+        let long = "x".repeat(400);
+        let messages = [said("go"), reply(&long), reply(&long), reply(&long)];
+        let history = |count| messages.iter().take(count).cloned().collect();
+
+        assert_eq!(cut(&history(4), 150), Some(2));
+        assert_eq!(cut(&history(2), 150), None);
     }
 }

@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use domain::{Assistant, Call, CallResult, Content, Effect, Message, ToolResult};
+use domain::{Assistant, Call, CallResult, Content, Effect, Message, Part, ToolResult};
 use policy::{Denied, Judgement, Subject, tool_policy::Decision};
 use store::StoreError;
 use tokio::time::Instant;
@@ -23,12 +23,9 @@ use crate::{
     halt::Halt,
     io::Io,
     machines::{Machine, Machines},
-    sandboxes,
+    overflow, sandboxes,
     turn::{Turn, append},
 };
-
-/// Most characters of a command's output that are kept.
-const OUTPUT_CHARS_MAX: usize = 200_000;
 
 /// How often a running call may report.
 const PROGRESS_EVERY: std::time::Duration = std::time::Duration::from_millis(100);
@@ -58,7 +55,7 @@ pub(crate) async fn all(
         let result = ToolResult {
             tool_call_id: call.id,
             tool_name: call.name,
-            content: result.content,
+            content: capped(result.content, turn.brief.output_chars_max()),
             details: result.details,
             is_error: result.is_error,
             timestamp: io.clock.now(),
@@ -66,6 +63,18 @@ pub(crate) async fn all(
         append(&mut turn.transcript, Message::ToolResult(result)).await?;
     }
     Ok(turn.halt.is_reached())
+}
+
+/// What a tool wrote, cut in the middle where it is longer than the models have room for.
+fn capped(mut content: Content, chars_max: usize) -> Content {
+    for part in &mut content.0 {
+        if let Part::Text { text, .. } = part
+            && let Some(short) = overflow::shortened(text, chars_max.saturating_mul(4))
+        {
+            *text = short;
+        }
+    }
+    content
 }
 
 /// What a call stands on: for whom, who watches, what stops it, and on which machines.
@@ -180,7 +189,7 @@ fn context(call: &Call, ground: Ground<'_>, subject: &Subject, machine: Machine)
         workspace_only: brief.config.tools.workspace_only && !machine.is_boxed,
         machine: machine_of(brief, machine.is_boxed),
         runs_outside: policy::runs_outside(subject),
-        output_chars_max: OUTPUT_CHARS_MAX,
+        output_chars_max: brief.output_chars_max(),
         progress_every: PROGRESS_EVERY,
     };
     let (emitter, id, name) = (Arc::clone(ground.emitter), call.id.clone(), call.name.clone());

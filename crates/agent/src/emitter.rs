@@ -78,6 +78,11 @@ impl Emitter {
         }
     }
 
+    /// Takes back text that found no room yet.
+    pub(crate) fn forget_text(&self) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Sends text that is still held back, waiting for room.
     pub(crate) async fn flush_text(&self, so_far: &str) {
         let delta = std::mem::take(&mut *self.held.lock().unwrap_or_else(PoisonError::into_inner));

@@ -26,6 +26,7 @@ mod io;
 mod lane;
 mod machines;
 mod notices;
+mod overflow;
 mod prompt;
 mod queue;
 mod session;

@@ -6,7 +6,7 @@
 use std::{fmt::Write as _, sync::Arc};
 
 use config::WorkspaceAccess;
-use domain::{Message, Messages, Part, StopReason, ToolSpec};
+use domain::ToolSpec;
 
 /// What the prompt is made of.
 #[derive(Debug)]
@@ -227,28 +227,6 @@ fn say(out: &mut String, text: std::fmt::Arguments<'_>) {
     // Writing to a `String` cannot fail.
     let written = out.write_fmt(text);
     debug_assert!(written.is_ok());
-}
-
-/// The conversation as a model takes it: replies that brought nothing are left out, and of
-/// replies that broke off only the text stays.
-pub(crate) fn messages(context: &Messages) -> Messages {
-    context.iter().filter_map(sendable).collect()
-}
-
-fn sendable(message: &Arc<Message>) -> Option<Arc<Message>> {
-    let Message::Assistant(reply) = &**message else { return Some(Arc::clone(message)) };
-    let broken = matches!(reply.stop_reason, StopReason::Error | StopReason::Aborted);
-    let speaks = |part: &Part| match part {
-        Part::Text { text, .. } => !text.is_empty(),
-        Part::Thinking { .. } | Part::ToolCall { .. } => !broken,
-        Part::Image { .. } => true,
-    };
-    if reply.content.0.iter().all(speaks) && !reply.content.0.is_empty() {
-        return Some(Arc::clone(message));
-    }
-    let mut reply = reply.clone();
-    reply.content.0.retain(speaks);
-    (!reply.content.0.is_empty()).then(|| Arc::new(Message::Assistant(reply)))
 }
 
 /// Puts the time in front of what a person said, as the reference does.

@@ -28,6 +28,11 @@ impl Speech {
         (!new.is_empty()).then_some(new)
     }
 
+    /// What was heard so far was thinking after all.
+    pub(crate) fn forget(&mut self) {
+        *self = Self::default();
+    }
+
     /// What was told so far.
     pub(crate) fn audible(&self) -> &str {
         self.text.get(..self.told).unwrap_or_default()

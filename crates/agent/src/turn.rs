@@ -21,11 +21,14 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     EventBody, Stop, Submission, brief::Brief, compact, dispatch, emitter::Emitter, halt::Halt,
-    io::Io, machines::Machines, prompt, speech::Speech,
+    io::Io, machines::Machines, overflow::Recovery, speech::Speech,
 };
 
 /// Model requests in one turn, a guard against endless loops.
 const STEPS_MAX: usize = 400;
+
+/// Most of a broken reply that is kept.
+const PARTIAL_BYTES_MAX: usize = 64 * 1024;
 
 /// A turn about to run. Its message is in the transcript already.
 pub(crate) struct Turn {
@@ -117,13 +120,13 @@ pub(crate) async fn run(mut turn: Turn, io: &Io) -> Finished {
 }
 
 async fn steps(turn: &mut Turn, io: &Io, done: &mut Progress) -> Result<Stop, StoreError> {
-    let mut overflowed = false;
+    let mut recovery = Recovery::default();
     for _ in 0..STEPS_MAX {
         take_interjections(turn, io, done).await?;
-        if compact::is_due(turn) {
+        if compact::is_due(turn, io) {
             done.compactions += compact::run(turn, io, "").await?;
         }
-        match ask(turn, io).await {
+        match ask(turn, io, recovery.result_bytes_max).await {
             Reply::Whole(reply) => {
                 let calls = calls(&reply);
                 store_reply(turn, *reply, done).await?;
@@ -148,14 +151,15 @@ async fn steps(turn: &mut Turn, io: &Io, done: &mut Progress) -> Result<Stop, St
                 done.texts.extend(Speech::spoken(&partial));
                 return Ok(Stop::Aborted { reason });
             }
-            Reply::Failed { error, .. } if overflows(&error) && !overflowed => {
-                overflowed = true;
-                done.compactions += compact::run(turn, io, "").await?;
+            Reply::Failed { error, .. } if overflows(&error) => {
+                let made = compact::run(turn, io, "").await?;
+                done.compactions += made;
+                if !recovery.next(made > 0, compact::window(turn, io)) {
+                    return fail(turn, io, &error, "").await;
+                }
             }
             Reply::Failed { error, partial } => {
-                let text = error.to_string();
-                store_broken(turn, io, &partial, StopReason::Error, Some(text.clone())).await?;
-                return Ok(Stop::Failed { kind: kind(&error), error: text });
+                return fail(turn, io, &error, &partial).await;
             }
         }
     }
@@ -163,15 +167,29 @@ async fn steps(turn: &mut Turn, io: &Io, done: &mut Progress) -> Result<Stop, St
     Ok(Stop::Failed { kind: "unknown", error })
 }
 
+/// Ends a turn whose request failed.
+async fn fail(
+    turn: &mut Turn,
+    io: &Io,
+    error: &ModelError,
+    partial: &str,
+) -> Result<Stop, StoreError> {
+    let text = error.to_string();
+    // Of a reply without end its beginning is enough.
+    let partial = &partial[..partial.floor_char_boundary(PARTIAL_BYTES_MAX)];
+    store_broken(turn, io, partial, StopReason::Error, Some(text.clone())).await?;
+    Ok(Stop::Failed { kind: kind(error), error: text })
+}
+
 /// Asks the model and tells what it says while it says it.
-async fn ask(turn: &Turn, io: &Io) -> Reply {
+async fn ask(turn: &Turn, io: &Io, result_bytes_max: Option<usize>) -> Reply {
     let brief = Arc::clone(&turn.brief);
-    let messages = prompt::messages(&turn.transcript.context().messages);
+    let messages = turn.transcript.context().messages.clone();
     let mut stream = io.models.stream_with_fallback(
         &turn.brief.config,
         turn.brief.agent(),
         turn.candidates.clone(),
-        move |model| brief.request(model, messages.clone()),
+        move |model| brief.request(model, messages.clone(), result_bytes_max),
     );
     let mut speech = Speech::default();
     loop {
@@ -206,6 +224,10 @@ async fn tell(delta: Delta, speech: &mut Speech, emitter: &Emitter) {
         Delta::Thinking(delta) => {
             // Thinking is for the eye only: with no room it is dropped.
             let _sent = emitter.offer(EventBody::Thinking { delta });
+        }
+        Delta::TextWasThinking => {
+            speech.forget();
+            emitter.forget_text();
         }
         Delta::Model { provider, model } => {
             emitter.send(EventBody::Model { provider, model }).await;
@@ -348,7 +370,8 @@ fn kind(error: &ModelError) -> &'static str {
         | ErrorKind::Billing
         | ErrorKind::Server
         | ErrorKind::Format
-        | ErrorKind::Garbage => "unknown",
+        | ErrorKind::Garbage
+        | ErrorKind::TooLarge => "unknown",
     }
 }
 

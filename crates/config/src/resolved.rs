@@ -209,6 +209,8 @@ impl std::fmt::Display for ModelRef {
 pub struct CatalogueEntry {
     /// Short name.
     pub alias: Option<String>,
+    /// Whether replies are asked for as streams.
+    pub streaming: Option<bool>,
     /// Provider parameters: `temperature`, `maxTokens`, `cacheRetention`, …
     pub params: serde_json::Map<String, serde_json::Value>,
 }
@@ -246,6 +248,8 @@ pub struct Provider {
     pub headers: BTreeMap<String, Secret>,
     /// Whether the key goes into `Authorization: Bearer` whatever the dialect's custom.
     pub auth_header: bool,
+    /// Whether replies are asked for as streams.
+    pub streams: bool,
     /// Its models.
     pub models: Vec<ProviderModel>,
 }
@@ -271,6 +275,8 @@ pub struct ProviderModel {
     pub output_tokens_max: u64,
     /// Extra request headers.
     pub headers: BTreeMap<String, Secret>,
+    /// Whether replies are asked for as streams; `None`: as the provider says.
+    pub streams: Option<bool>,
     /// Deviations from the dialect.
     pub compat: Compat,
 }

@@ -9,16 +9,19 @@ mod tests;
 
 use std::borrow::Cow;
 
-use domain::{Part, Secret};
+use domain::Secret;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{
+    Value,
+    value::{RawValue, to_raw_value},
+};
 
 use crate::{
     Model, Request, Thinking,
-    dialect::{CacheRetention, Dialect, Route, put_bearer, put_secret},
-    draft::as_object,
-    turns::{self, Piece, Turn},
+    dialect::{CacheRetention, Dialect, Route, Size, put_bearer, put_secret},
+    history::{self, Answer, IdForm, Piece, Rules, Said, Turn},
+    quirks::Quirk,
 };
 
 /// The dialect.
@@ -27,11 +30,14 @@ pub(crate) const ENTRY: Dialect = Dialect {
     path: "/v1/messages",
     encode,
     headers,
-    decoder: || Box::<decode::Messages>::default(),
+    decoder: |quirks| Box::new(decode::Messages::new(quirks)),
 };
 
-/// Longest call id.
-const CALL_ID_CHARS_MAX: usize = 64;
+/// Longest base64 text of an image.
+const IMAGE_CHARS_MAX: usize = 5 * 1024 * 1024;
+
+/// Stands in for the images of a failed call, whose result must be text.
+const ERROR_IMAGE: &str = "(The call failed; an image that came with it is left out.)";
 
 /// Least tokens that must remain for the answer beside the thinking.
 const ANSWER_TOKENS_MIN: u64 = 1024;
@@ -46,9 +52,9 @@ struct Body<'a> {
     stream: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     system: Vec<Marked<'a>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    tools: Vec<Tool<'a>>,
-    messages: Vec<Wire<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tools: Option<Box<RawValue>>,
+    messages: Box<RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     thinking: Option<WireThinking>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -117,12 +123,12 @@ enum Block<'a> {
         data: &'a str,
     },
     ToolUse {
-        id: Cow<'a, str>,
-        name: &'a str,
+        id: String,
+        name: Cow<'a, str>,
         input: Cow<'a, Value>,
     },
     ToolResult {
-        tool_use_id: Cow<'a, str>,
+        tool_use_id: String,
         content: Vec<Block<'a>>,
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         is_error: bool,
@@ -177,39 +183,64 @@ fn headers(route: &Route) -> HeaderMap {
 
 fn encode(request: &Request, route: &Route) -> serde_json::Result<Vec<u8>> {
     let model = &*request.model;
-    let mark = mark(route);
-    let turns = turns::of(request);
-    let level = if can_think(&turns, model) { request.thinking } else { Thinking::Off };
-    let max_tokens = route.output_tokens(model);
-    let (thinking, output_config) = thinking(model, level, max_tokens);
-    let mut messages = messages(turns, model);
+    let has = |quirk| route.quirks.has(quirk);
+    let mark = mark(route).filter(|_| !has(Quirk::NoCacheHints));
+    let rules = Rules {
+        images: model.images && !has(Quirk::NoImages),
+        image_chars_max: IMAGE_CHARS_MAX,
+        result_bytes_max: request.result_bytes_max.unwrap_or(usize::MAX),
+        ids: IdForm::Plain,
+    };
+    let turns = history::turns_of(request, rules);
+    let may_think = can_think(&turns, model) && !has(Quirk::NoEffort);
+    let level = if may_think { request.thinking } else { Thinking::Off };
+    let mut size = Size::default();
+    let mut messages = messages(turns, &mut size);
     if let Some(last) = messages.last_mut().filter(|it| it.role == Role::User)
         && let Some(block) = last.content.last_mut()
     {
         block.cache_control = mark;
     }
-    let last_tool = request.tools.len().checked_sub(1);
-    let tools = request.tools.iter().enumerate().map(|(at, tool)| Tool {
-        name: &tool.name,
-        description: &tool.description,
-        input_schema: &tool.parameters,
-        cache_control: mark.filter(|_| Some(at) == last_tool),
-    });
+    let messages = to_raw_value(&messages)?;
+    let tools = tools(request, route, mark)?;
+    size.add(messages.get());
+    size.add(&request.system);
+    size.add(tools.as_deref().map_or("", RawValue::get));
+    let max_tokens = route.output_tokens(model, size);
+    let (thinking, output_config) = thinking(model, level, max_tokens);
     let text = Cow::Borrowed(&*request.system);
     let system = (!text.trim().is_empty())
         .then_some(Marked { block: Block::Text { text }, cache_control: mark });
     serde_json::to_vec(&Body {
         model: &model.id,
         max_tokens,
-        stream: true,
+        stream: route.streams,
         system: system.into_iter().collect(),
-        tools: tools.collect(),
+        tools,
         messages,
         // The API refuses a temperature together with thinking.
         temperature: route.temperature().filter(|_| thinking.is_none()),
         thinking,
         output_config,
     })
+}
+
+fn tools(
+    request: &Request,
+    route: &Route,
+    mark: Option<Mark>,
+) -> serde_json::Result<Option<Box<RawValue>>> {
+    if request.tools.is_empty() || route.quirks.has(Quirk::NoTools) {
+        return Ok(None);
+    }
+    let last = request.tools.len() - 1;
+    let tools = request.tools.iter().enumerate().map(|(at, tool)| Tool {
+        name: &tool.name,
+        description: &tool.description,
+        input_schema: &tool.parameters,
+        cache_control: mark.filter(|_| at == last),
+    });
+    to_raw_value(&tools.collect::<Vec<_>>()).map(Some)
 }
 
 fn mark(route: &Route) -> Option<Mark> {
@@ -234,15 +265,10 @@ fn can_think(turns: &[Turn<'_>], model: &Model) -> bool {
         return true;
     }
     let newest = turns.iter().rev().find_map(|turn| match turn {
-        Turn::Assistant { message, own } => Some((message, *own)),
+        Turn::Assistant(said) => Some(said),
         Turn::User(_) | Turn::Result(_) => None,
     });
-    newest.is_some_and(|(message, own)| {
-        own && matches!(
-            message.content.0.first(),
-            Some(Part::Thinking { thinking_signature: Some(_), .. })
-        )
-    })
+    newest.is_some_and(|said| matches!(said.first(), Some(Said::Thinking { .. })))
 }
 
 fn thinking(
@@ -274,22 +300,16 @@ fn thinking(
 }
 
 /// The messages; neighbours of one role are one message, since roles must alternate.
-fn messages<'a>(turns: Vec<Turn<'a>>, model: &Model) -> Vec<Wire<'a>> {
+fn messages<'a>(turns: Vec<Turn<'a>>, size: &mut Size) -> Vec<Wire<'a>> {
     let mut sent: Vec<Wire<'a>> = Vec::with_capacity(turns.len());
     for turn in turns {
         let (role, blocks) = match turn {
-            Turn::User(pieces) => (Role::User, pieces.into_iter().map(block).collect()),
-            Turn::Assistant { message, own } => (Role::Assistant, said(message, own)),
-            Turn::Result(result) => {
-                let mut pieces = turns::pieces(&result.content, model);
-                if pieces.is_empty() {
-                    pieces.push(Piece::Text(turns::result_text(&[])));
-                }
-                let tool_use_id = turns::safe_id(result.tool_call_id.as_str(), CALL_ID_CHARS_MAX);
-                let content = pieces.into_iter().map(block).collect();
-                let is_error = result.is_error;
-                (Role::User, vec![Block::ToolResult { tool_use_id, content, is_error }])
+            Turn::User(pieces) => {
+                size.add_images(&pieces);
+                (Role::User, pieces.into_iter().map(block).collect())
             }
+            Turn::Assistant(said) => (Role::Assistant, said.into_iter().map(said_block).collect()),
+            Turn::Result(answer) => (Role::User, vec![result(answer, size)]),
         };
         let marked = blocks.into_iter().map(|block| Marked { block, cache_control: None });
         match sent.last_mut().filter(|it| it.role == role) {
@@ -298,6 +318,21 @@ fn messages<'a>(turns: Vec<Turn<'a>>, model: &Model) -> Vec<Wire<'a>> {
         }
     }
     sent
+}
+
+fn result<'a>(answer: Answer<'a>, size: &mut Size) -> Block<'a> {
+    let Answer { id, mut pieces, is_error, .. } = answer;
+    if pieces.is_empty() {
+        pieces.push(Piece::Text(history::result_text(&[])));
+    }
+    for piece in &mut pieces {
+        if is_error && matches!(piece, Piece::Image { .. }) {
+            *piece = Piece::Text(ERROR_IMAGE.into());
+        }
+    }
+    size.add_images(&pieces);
+    let content = pieces.into_iter().map(block).collect();
+    Block::ToolResult { tool_use_id: id, content, is_error }
 }
 
 fn block(piece: Piece<'_>) -> Block<'_> {
@@ -309,24 +344,13 @@ fn block(piece: Piece<'_>) -> Block<'_> {
     }
 }
 
-fn said(message: &domain::Assistant, own: bool) -> Vec<Block<'_>> {
-    let parts = message.content.0.iter().filter_map(|part| match part {
-        Part::Text { text, .. } if !text.trim().is_empty() => {
-            Some(Block::Text { text: Cow::Borrowed(text) })
+fn said_block(said: Said<'_>) -> Block<'_> {
+    match said {
+        Said::Text { text, .. } => Block::Text { text: Cow::Borrowed(text) },
+        Said::Thinking { signature, redacted: true, .. } => {
+            Block::RedactedThinking { data: signature }
         }
-        Part::Thinking { thinking, thinking_signature: Some(signature), redacted } if own => {
-            Some(if *redacted {
-                Block::RedactedThinking { data: signature }
-            } else {
-                Block::Thinking { thinking, signature }
-            })
-        }
-        Part::ToolCall { id, name, arguments, .. } => Some(Block::ToolUse {
-            id: turns::safe_id(id.as_str(), CALL_ID_CHARS_MAX),
-            name,
-            input: as_object(arguments),
-        }),
-        Part::Text { .. } | Part::Thinking { .. } | Part::Image { .. } => None,
-    });
-    parts.collect()
+        Said::Thinking { text, signature, .. } => Block::Thinking { thinking: text, signature },
+        Said::Call { id, name, arguments, .. } => Block::ToolUse { id, name, input: arguments },
+    }
 }

@@ -125,7 +125,10 @@ fn failure(kind: ErrorKind) -> Option<store::Failure> {
         ErrorKind::RateLimit => Some(store::Failure::RateLimit),
         ErrorKind::Timeout => Some(store::Failure::Timeout),
         ErrorKind::Format => Some(store::Failure::Format),
-        ErrorKind::Server | ErrorKind::ContextOverflow | ErrorKind::Garbage => None,
+        ErrorKind::Server
+        | ErrorKind::ContextOverflow
+        | ErrorKind::Garbage
+        | ErrorKind::TooLarge => None,
     }
 }
 

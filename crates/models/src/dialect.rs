@@ -8,7 +8,12 @@ use domain::{Part, Secret, StopReason, Usage};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
-use crate::{Delta, Request, fault::Fault};
+use crate::{
+    Delta, Request,
+    fault::Fault,
+    history::Piece,
+    quirks::{Quirk, Quirks},
+};
 
 /// One wire dialect.
 #[derive(Debug)]
@@ -21,8 +26,8 @@ pub(crate) struct Dialect {
     pub(crate) encode: fn(&Request, &Route) -> serde_json::Result<Vec<u8>>,
     /// Headers beside the configured ones; the key is among them.
     pub(crate) headers: fn(&Route) -> HeaderMap,
-    /// Makes a reader for one reply.
-    pub(crate) decoder: fn() -> Box<dyn Decoder>,
+    /// Makes a reader for one reply of a server with these deviations.
+    pub(crate) decoder: fn(Quirks) -> Box<dyn Decoder>,
 }
 
 /// How to reach one model, and with which deviations.
@@ -40,19 +45,30 @@ pub(crate) struct Route {
     pub(crate) compat: config::Compat,
     /// `temperature`, `maxTokens`, `cacheRetention`.
     pub(crate) params: Map<String, Value>,
+    /// Whether replies are asked for as streams.
+    pub(crate) streams: bool,
+    /// What the server turned out not to take.
+    pub(crate) quirks: Quirks,
 }
 
 impl Route {
     /// The configured temperature.
     pub(crate) fn temperature(&self) -> Option<f64> {
-        self.params.get("temperature").and_then(Value::as_f64)
+        let takes = !self.quirks.has(Quirk::NoTemperature);
+        self.params.get("temperature").and_then(Value::as_f64).filter(|_| takes)
     }
 
-    /// The configured output limit, at most what the model can write.
-    pub(crate) fn output_tokens(&self, model: &crate::Model) -> u64 {
-        let most = model.output_tokens_max.max(1);
+    /// The configured output limit, at most what the model can write and what a prompt of `size`
+    /// leaves of its window.
+    pub(crate) fn output_tokens(&self, model: &crate::Model, size: Size) -> u64 {
+        let quirks = &self.quirks;
+        let most = model.output_tokens_max.min(quirks.output_tokens_max.unwrap_or(u64::MAX)).max(1);
         let asked = self.params.get("maxTokens").and_then(Value::as_u64).filter(|&n| n > 0);
-        asked.map_or(most, |n| n.min(most))
+        let wanted = asked.map_or(most, |n| n.min(most));
+        let window = model.context_tokens.min(quirks.context_tokens.unwrap_or(u64::MAX));
+        let room = window.saturating_sub(size.tokens()).saturating_sub(OUTPUT_MARGIN_TOKENS);
+        // With less room than this the prompt does not fit anyway, and the server says so.
+        wanted.min(room.max(OUTPUT_TOKENS_MIN))
     }
 
     /// How long the provider is asked to keep the prompt.
@@ -70,6 +86,46 @@ impl Route {
             let name = url.host_str()?;
             Some(name == host || name.strip_suffix(host).is_some_and(|rest| rest.ends_with('.')))
         }) == Some(true)
+    }
+}
+
+/// Tokens that are left free beside the prompt and the reply, for what servers add.
+const OUTPUT_MARGIN_TOKENS: u64 = 256;
+
+/// Least output limit that is asked for, if the model can write as much.
+const OUTPUT_TOKENS_MIN: u64 = 1024;
+
+/// Tokens that an image takes, by rule of thumb.
+const IMAGE_TOKENS: u64 = 1600;
+
+/// How large a prompt is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Size {
+    bytes: usize,
+    image_bytes: usize,
+    images: u64,
+}
+
+impl Size {
+    /// Counts serialised text, with the images in it.
+    pub(crate) fn add(&mut self, text: &str) {
+        self.bytes += text.len();
+    }
+
+    /// Says which of the text counted is of images.
+    pub(crate) fn add_images(&mut self, pieces: &[Piece<'_>]) {
+        for piece in pieces {
+            if let Piece::Image { data, .. } = piece {
+                self.images += 1;
+                self.image_bytes += data.len();
+            }
+        }
+    }
+
+    /// Its tokens, by rule of thumb: rather too many than too few.
+    fn tokens(self) -> u64 {
+        let text = self.bytes.saturating_sub(self.image_bytes) as u64;
+        text / 3 + self.images * IMAGE_TOKENS
     }
 }
 
@@ -92,8 +148,9 @@ pub(crate) trait Decoder: Send {
     /// Told when the stream ended without [`Progress::Whole`]; fails unless the reply is whole.
     fn end(&mut self) -> Result<(), Fault>;
 
-    /// The whole reply. Called once, after [`Progress::Whole`] or a good [`Decoder::end`].
-    fn reply(&mut self) -> Reply;
+    /// The whole reply, and what was held back of it. Called once, after [`Progress::Whole`] or a
+    /// good [`Decoder::end`].
+    fn reply(&mut self, out: &mut Vec<Delta>) -> Result<Reply, Fault>;
 }
 
 /// Whether more events are due.
@@ -101,6 +158,8 @@ pub(crate) trait Decoder: Send {
 pub(crate) enum Progress {
     /// Yes.
     More,
+    /// Yes, and this event was none of the dialect.
+    Skipped,
     /// No, the reply is whole.
     Whole,
 }

@@ -31,6 +31,8 @@ fn advances(kind: ErrorKind) -> bool {
         | ErrorKind::Garbage => true,
         // The conversation must shrink first; a second model would only hide that.
         ErrorKind::ContextOverflow => false,
+        // Another key of the same server would bring the same flood.
+        ErrorKind::TooLarge => false,
     }
 }
 
@@ -88,7 +90,7 @@ impl Cooldowns {
                 rest(entry.failures)
             }
             // Neither speaks against the model or the key.
-            ErrorKind::ContextOverflow | ErrorKind::Garbage => return,
+            ErrorKind::ContextOverflow | ErrorKind::Garbage | ErrorKind::TooLarge => return,
         };
         entry.kind = kind;
         let rest = i64::try_from(rest.as_millis()).unwrap_or(i64::MAX);

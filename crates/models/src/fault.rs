@@ -6,31 +6,62 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::{ErrorKind, Model, ModelError};
+use crate::{ErrorKind, Model, ModelError, dialect::Progress, numbers};
 
 /// Most characters of a provider's own words that are shown.
 const WORDS_CHARS_MAX: usize = 400;
+
+/// Fields that hold what went wrong.
+const MESSAGE_FIELDS: [&str; 6] = ["message", "detail", "error_msg", "status_msg", "msg", "errors"];
 
 /// Beginnings of words that look like keys.
 const KEY_PREFIXES: &[&str] =
     &["sk-", "sk_", "xai-", "gsk_", "csk-", "AIza", "ghp_", "gho_", "Bearer"];
 
+/// Words for a prompt that does not fit, of all providers known.
 const OVERFLOW: &[&str] = &[
     "context_length_exceeded",
     "context length",
     "context window",
+    "contextwindow",
+    "context_window",
     "context size",
+    "context limit",
     "prompt is too long",
+    "prompt too long",
+    "prompt exceeds",
     "input is too long",
-    "input length and `max_tokens` exceed",
+    "input too long",
+    "input length",
+    "`inputs` tokens",
+    "inputs must have less than",
     "maximum prompt length",
     "maximum number of tokens",
+    "max_tokens must be at least 1, got -",
+    "exceeds max length",
+    "model token limit",
     "request_too_large",
-    "reduce the length of the messages",
-    "too many tokens in the prompt",
+    "reduce the length",
+    "too many tokens",
     "exceeds the limit of",
+    "exceeds the token limit",
     "token limit exceeded",
+    "maximum model length",
+    "上下文过长",
+    "上下文长度",
+    "上下文窗口",
+    "压缩上下文",
+    "最大上下文",
+    "输入过长",
+    "输入长度",
+    "提示词过长",
+    "内容过长",
+    "超过最大长度",
+    "超出最大长度",
+    "长度超",
 ];
+/// Codes of providers for the same.
+const OVERFLOW_CODES: &[&str] = &["1261: ", "context_too_long: ", "string_above_max_length: "];
 const BILLING: &[&str] = &[
     "insufficient_quota",
     "insufficient credit",
@@ -39,6 +70,9 @@ const BILLING: &[&str] = &[
     "billing",
     "payment required",
     "out of credits",
+    "arrearage",
+    "余额不足",
+    "欠费",
 ];
 const RATE_LIMIT: &[&str] = &[
     "rate limit",
@@ -50,7 +84,13 @@ const RATE_LIMIT: &[&str] = &[
     "quota exceeded",
     "exceeded your current quota",
     "at capacity",
+    "请求过于频繁",
+    "速率限制",
+    "频率限制",
+    "限流",
 ];
+/// Words for a bound on tokens in a time, which a shorter prompt may meet and a pause too.
+const PER_TIME: &[&str] = &["per minute", "per min", "per day", "per hour", "(tpm)", "每分钟"];
 const AUTH: &[&str] = &[
     "invalid api key",
     "incorrect api key",
@@ -60,6 +100,8 @@ const AUTH: &[&str] = &[
     "permission_error",
     "invalid x-api-key",
     "token has expired",
+    "鉴权失败",
+    "身份验证",
 ];
 const TIMEOUT: &[&str] = &["timed out", "timeout", "deadline exceeded", "etimedout", "econnreset"];
 
@@ -76,12 +118,54 @@ pub(crate) struct Fault {
     pub(crate) retry_after: Option<Duration>,
     /// Whether the provider kept us waiting in vain; asking again would only double the wait.
     pub(crate) stalled: bool,
+    /// Whether the reply ended well and said nothing; another attempt may say something.
+    pub(crate) empty: bool,
+    /// The provider's own words, for [`crate::quirks`].
+    pub(crate) words: Option<Box<str>>,
 }
 
 impl Fault {
     /// A failure without an HTTP answer, or after a good one.
     pub(crate) fn new(kind: ErrorKind, text: impl Into<String>) -> Self {
-        Self { kind, text: text.into(), status: None, retry_after: None, stalled: false }
+        Self {
+            kind,
+            text: text.into(),
+            status: None,
+            retry_after: None,
+            stalled: false,
+            empty: false,
+            words: None,
+        }
+    }
+
+    /// An event that could not be read is skipped unless it was meant for us: then a piece of
+    /// the reply is lost.
+    pub(crate) fn unless_skippable(data: &str) -> Result<Progress, Self> {
+        if data.trim_start().starts_with('{') {
+            return Err(Self::garbage("an event of the stream is broken JSON"));
+        }
+        Ok(Progress::Skipped)
+    }
+
+    /// More came than is taken.
+    pub(crate) fn too_large(text: impl Into<String>) -> Self {
+        Self::new(ErrorKind::TooLarge, text)
+    }
+
+    /// The reply ended well and said nothing.
+    pub(crate) fn empty(text: impl Into<String>) -> Self {
+        Self { empty: true, ..Self::new(ErrorKind::Garbage, text) }
+    }
+
+    /// The provider withheld its reply.
+    pub(crate) fn withheld() -> Self {
+        Self::new(ErrorKind::Format, "the provider withheld the reply (content filter)")
+    }
+
+    /// The reply ended because the window is full, before it said anything.
+    pub(crate) fn window_is_full() -> Self {
+        let text = "the context window was full before the reply began";
+        Self::new(ErrorKind::ContextOverflow, text)
     }
 
     /// What came is not what the dialect promises.
@@ -100,21 +184,32 @@ impl Fault {
         Self { stalled: true, ..Self::new(ErrorKind::Timeout, text) }
     }
 
+    /// Something came for `patience`, and nothing of a reply.
+    pub(crate) fn without_progress(patience: Duration) -> Self {
+        let text = format!("nothing of a reply came for {} s", patience.as_secs_f64());
+        Self { stalled: true, ..Self::new(ErrorKind::Timeout, text) }
+    }
+
     /// Reads the error of an answer with a bad status.
     pub(crate) fn of_answer(status: u16, body: &[u8], retry_after: Option<Duration>) -> Self {
         let words = words_of_body(body);
         let kind = classify(Some(status), words.as_deref().unwrap_or_default());
-        let text = match words {
-            Some(words) => format!("HTTP {status}: {}", shown(&words)),
+        let text = match &words {
+            Some(words) => format!("HTTP {status}: {}", shown(words)),
             None => format!("HTTP {status}"),
         };
-        Self { kind, text, status: Some(status), retry_after, stalled: false }
+        let words = words.map(String::into_boxed_str);
+        Self { status: Some(status), retry_after, words, ..Self::new(kind, text) }
     }
 
     /// Reads an error object inside a stream.
     pub(crate) fn of_event(error: &Value) -> Self {
         let words = words_of(error).unwrap_or_else(|| "the provider reported an error".to_owned());
-        Self::new(classify(None, &words), shown(&words))
+        // Some name the HTTP status that the stream cannot have any more.
+        let code = error.get("error").unwrap_or(error).get("code").and_then(Value::as_u64);
+        let status =
+            code.and_then(|it| u16::try_from(it).ok()).filter(|it| (400..600).contains(it));
+        Self::new(classify(status, &words), shown(&words))
     }
 
     /// Names the model, and masks `key` should the text hold it.
@@ -141,10 +236,16 @@ pub(crate) fn classify(status: Option<u16>, words: &str) -> ErrorKind {
         Some(402) => ErrorKind::Billing,
         Some(401 | 403 | 429) if says(BILLING) => ErrorKind::Billing,
         Some(401 | 403) => ErrorKind::Auth,
+        Some(413) if says(PER_TIME) || says(RATE_LIMIT) => ErrorKind::RateLimit,
         Some(413) => ErrorKind::ContextOverflow,
         Some(429 | 529) => ErrorKind::RateLimit,
         Some(408 | 504) => ErrorKind::Timeout,
+        _ if says(PER_TIME) => ErrorKind::RateLimit,
         _ if says(OVERFLOW) => ErrorKind::ContextOverflow,
+        _ if OVERFLOW_CODES.iter().any(|code| words.starts_with(code)) => {
+            ErrorKind::ContextOverflow
+        }
+        None | Some(400..=422) if numbers::tell_of_overflow(&words) => ErrorKind::ContextOverflow,
         None | Some(400..500) if says(BILLING) => ErrorKind::Billing,
         None | Some(400..500) if says(AUTH) => ErrorKind::Auth,
         Some(400..500) => ErrorKind::Format,
@@ -175,18 +276,25 @@ fn words_of(value: &Value) -> Option<String> {
     };
     let error = value.get("error").filter(|error| !error.is_null()).unwrap_or(value);
     if let Value::String(text) = error {
-        return Some(text.clone());
+        return Some(text.clone()).filter(|text| !text.is_empty());
     }
-    let text = |name: &str| error.get(name).and_then(Value::as_str).filter(|it| !it.is_empty());
-    let message = text("message").or_else(|| text("detail"));
-    let sort = text("code").or_else(|| text("type")).filter(|&sort| sort != "error");
-    match (sort, message) {
-        (Some(sort), Some(message)) if !message.contains(sort) => {
+    let text = |name: &str| match error.get(name)? {
+        Value::String(text) if text.is_empty() => None,
+        Value::String(text) => Some(text.clone()),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+        // A list of complaints, each naming a field.
+        list @ (Value::Array(_) | Value::Object(_)) => Some(list.to_string()),
+    };
+    let message = MESSAGE_FIELDS.iter().find_map(|name| text(name));
+    let inner = error.get("base_resp").and_then(words_of);
+    let code = error.get("code").and_then(Value::as_str).filter(|it| !it.is_empty());
+    let sort = code.map(str::to_owned).or_else(|| text("type")).filter(|sort| sort != "error");
+    match (sort, message.or(inner)) {
+        (Some(sort), Some(message)) if !message.contains(&sort) => {
             Some(format!("{sort}: {message}"))
         }
-        (_, Some(message)) => Some(message.to_owned()),
-        (Some(sort), None) => Some(sort.to_owned()),
-        (None, None) => None,
+        (_, Some(message)) => Some(message),
+        (sort, None) => sort,
     }
 }
 
@@ -222,6 +330,12 @@ mod tests {
             (Some(400), "context_length_exceeded: too big", ErrorKind::ContextOverflow),
             (Some(400), "prompt is too long: 210000 tokens > 200000", ErrorKind::ContextOverflow),
             (Some(413), "", ErrorKind::ContextOverflow),
+            (Some(413), "too large on tokens per minute (TPM): Limit 8000", ErrorKind::RateLimit),
+            (Some(400), "上下文过长，请压缩上下文", ErrorKind::ContextOverflow),
+            (Some(400), "1261: Prompt exceeds", ErrorKind::ContextOverflow),
+            (Some(400), "max_tokens must be at least 1, got -1203.", ErrorKind::ContextOverflow),
+            (Some(422), "size 9000 exceeds the limit 8192 for inputs", ErrorKind::ContextOverflow),
+            (Some(400), "max_tokens: 200000 > 64000", ErrorKind::Format),
             (Some(400), "bad tool", ErrorKind::Format),
             (Some(404), "no such model", ErrorKind::Format),
             (Some(408), "", ErrorKind::Timeout),

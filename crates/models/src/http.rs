@@ -1,11 +1,16 @@
 //! The HTTP clients that all model requests share.
 //!
-//! Clients are built when first needed: one for TLS, which needs the machine's CA
-//! certificates, and one for plain HTTP, which works without any and never uses a proxy
-//! (plain HTTP is for servers nearby). Neither follows redirects, since a redirect would
-//! carry the key to another place, and neither has a total time limit.
+//! Clients are built when first needed: for TLS, which needs the machine's CA certificates, and
+//! for plain HTTP, which works without any. Servers on this machine and in private networks are
+//! reached directly, all others by the proxy of the environment, if it names one. No client
+//! follows redirects, since a redirect would carry the key to another place, and none has a
+//! total time limit.
 
-use std::{sync::OnceLock, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::OnceLock,
+    time::Duration,
+};
 
 use rustls::crypto::CryptoProvider;
 
@@ -42,17 +47,28 @@ pub(crate) struct Patience {
     pub(crate) idle: Duration,
 }
 
-/// A pair of clients, each built at its first use.
+/// One client, built at its first use.
+type Client = OnceLock<Result<reqwest::Client, HttpError>>;
+
+/// The clients.
 #[derive(Debug)]
 pub(crate) struct Clients {
     patience: Patience,
-    tls: OnceLock<Result<reqwest::Client, HttpError>>,
-    plain: OnceLock<Result<reqwest::Client, HttpError>>,
+    tls: Client,
+    tls_near: Client,
+    plain: Client,
+    plain_near: Client,
 }
 
 impl Clients {
     pub(crate) const fn new(patience: Patience) -> Self {
-        Self { patience, tls: OnceLock::new(), plain: OnceLock::new() }
+        Self {
+            patience,
+            tls: OnceLock::new(),
+            tls_near: OnceLock::new(),
+            plain: OnceLock::new(),
+            plain_near: OnceLock::new(),
+        }
     }
 
     /// How patient they are.
@@ -63,11 +79,16 @@ impl Clients {
     /// The client for `url`.
     pub(crate) fn for_url(&self, url: &str) -> Result<reqwest::Client, HttpError> {
         let is_plain = url.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("http://"));
-        if is_plain {
-            self.plain.get_or_init(|| self.build_plain()).clone()
-        } else {
-            self.tls.get_or_init(|| self.build_tls()).clone()
+        match (is_plain, is_near(url)) {
+            (true, true) => self.plain_near.get_or_init(|| plain(self.builder().no_proxy())),
+            (true, false) => self.plain.get_or_init(|| {
+                // A proxy may want TLS; without certificates there is still one without.
+                tls(self.builder()).or_else(|_| plain(self.builder()))
+            }),
+            (false, true) => self.tls_near.get_or_init(|| tls(self.builder().no_proxy())),
+            (false, false) => self.tls.get_or_init(|| tls(self.builder())),
         }
+        .clone()
     }
 
     fn builder(&self) -> reqwest::ClientBuilder {
@@ -77,17 +98,52 @@ impl Clients {
             .pool_idle_timeout(IDLE_CONNECTION)
             .tcp_keepalive(KEEPALIVE)
     }
+}
 
-    fn build_tls(&self) -> Result<reqwest::Client, HttpError> {
-        self.builder().build().map_err(|error| HttpError::Tls(innermost(&error)))
+fn tls(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, HttpError> {
+    builder.build().map_err(|error| HttpError::Tls(innermost(&error)))
+}
+
+fn plain(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, HttpError> {
+    builder.tls_certs_only([]).build().map_err(|error| HttpError::Plain(innermost(&error)))
+}
+
+/// Whether `url` is on this machine or in a private network, by its name or address alone.
+fn is_near(url: &str) -> bool {
+    let Ok(url) = url::Url::parse(url) else { return true };
+    match url.host() {
+        None => true,
+        Some(url::Host::Ipv4(address)) => is_near_address(address.into()),
+        Some(url::Host::Ipv6(address)) => is_near_address(address.into()),
+        Some(url::Host::Domain(name)) => {
+            let name = name.trim_end_matches('.');
+            let last = name.rsplit('.').next().unwrap_or(name);
+            !name.contains('.')
+                || ["localhost", "local", "internal", "lan"].contains(&last)
+                || name.ends_with(".home.arpa")
+        }
     }
+}
 
-    fn build_plain(&self) -> Result<reqwest::Client, HttpError> {
-        self.builder()
-            .no_proxy()
-            .tls_certs_only([])
-            .build()
-            .map_err(|error| HttpError::Plain(innermost(&error)))
+fn is_near_address(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(it) => {
+            let is_shared = u32::from(it) >> 22 == u32::from(Ipv4Addr::new(100, 64, 0, 0)) >> 22;
+            it.is_loopback()
+                || it.is_private()
+                || it.is_link_local()
+                || it.is_unspecified()
+                || is_shared
+        }
+        IpAddr::V6(it) => match it.to_ipv4_mapped() {
+            Some(it) => is_near_address(it.into()),
+            None => {
+                it.is_loopback()
+                    || it.is_unique_local()
+                    || it.is_unicast_link_local()
+                    || it.is_unspecified()
+            }
+        },
     }
 }
 
@@ -139,5 +195,32 @@ mod tests {
 
         assert!(clients.for_url("http://127.0.0.1:1/v1").is_ok());
         assert!(clients.tls.get().is_none(), "the TLS client is not built before it is needed");
+    }
+
+    #[test]
+    fn this_machine_and_private_networks_are_near() {
+        for url in [
+            "http://127.0.0.1:1/v1",
+            "http://localhost/v1",
+            "http://ollama:11434",
+            "https://10.1.2.3/v1",
+            "http://192.168.0.2",
+            "http://172.31.0.1",
+            "http://100.100.1.1",
+            "http://[::1]:80",
+            "http://[fd00::1]",
+            "http://box.local",
+            "http://host.docker.internal:1234",
+        ] {
+            assert!(is_near(url), "{url}");
+        }
+        for url in [
+            "http://llm.corp.example/v1",
+            "http://8.8.8.8",
+            "https://api.openai.com",
+            "http://172.32.0.1",
+        ] {
+            assert!(!is_near(url), "{url}");
+        }
     }
 }

@@ -15,11 +15,12 @@ use domain::{Clock, UnixMillis};
 use futures_util::stream::BoxStream;
 
 use crate::{
-    Candidates, Cooldowns, Delta, ErrorKind, Model, ModelError, Request, catalog,
+    Candidates, Cooldowns, Delta, ErrorKind, Model, ModelError, Request, bounds, catalog,
     credentials::{self, Credential, Sources},
     dialect::Route,
     http::{self, Clients, Patience},
     keyring::Keyring,
+    quirks::Learned,
     relay::{self, Naming, Target},
     resolve::{describe, dialect_of, no_key, route_of},
 };
@@ -45,6 +46,10 @@ pub struct Limits {
     pub connect_timeout: Duration,
     /// How long the provider may be silent, before and within a reply.
     pub idle_timeout: Duration,
+    /// How long a reply may not grow while the provider sends other bytes.
+    pub progress_timeout: Duration,
+    /// How long one reply may take.
+    pub reply_timeout: Duration,
     /// How often one key is tried, at least 1.
     pub attempts_max: u32,
 }
@@ -54,6 +59,8 @@ impl Limits {
     pub const STANDARD: Self = Self {
         connect_timeout: http::STANDARD.connect,
         idle_timeout: http::STANDARD.idle,
+        progress_timeout: bounds::PROGRESS_TIMEOUT,
+        reply_timeout: bounds::REPLY_TIMEOUT,
         attempts_max: 2,
     };
 }
@@ -68,6 +75,7 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) limits: Limits,
     pub(crate) clients: Arc<Clients>,
+    pub(crate) learned: Arc<Learned>,
     keyring: Keyring,
     /// Leaf state: locked for a look-up only.
     cooldowns: Mutex<Cooldowns>,
@@ -91,7 +99,16 @@ impl Models {
         let clients = Arc::new(Clients::new(patience));
         let cooldowns = Mutex::new(Cooldowns::default());
         let keyring = Keyring::of(settings.store.state_dir());
-        Self { shared: Arc::new(Shared { settings, limits, clients, keyring, cooldowns }) }
+        Self {
+            shared: Arc::new(Shared {
+                settings,
+                limits,
+                clients,
+                learned: Arc::default(),
+                keyring,
+                cooldowns,
+            }),
+        }
     }
 
     /// Reads a model reference as people write it: an alias, `provider/model`, or a bare

@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 mod anthropic;
+mod bounds;
 mod catalog;
 mod credentials;
 mod dialect;
@@ -13,19 +14,23 @@ mod draft;
 mod endpoint;
 mod fallback;
 mod fault;
+mod history;
 pub mod http;
 mod hub;
 mod keyring;
+mod lenient;
+mod numbers;
 mod openai_chat;
 mod openai_responses;
 pub mod provider;
+mod quirks;
 mod relay;
 mod resolve;
 mod retry;
 mod server_time;
 pub mod sse;
 mod standing;
-mod turns;
+mod think_tags;
 
 pub use fallback::{Candidates, Cooldowns, Fared};
 pub use hub::{Limits, Models, Settings};

@@ -4,20 +4,22 @@
 //! Owns the request; the reply is read in `decode`.
 
 mod decode;
+mod details;
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
 
-use domain::{Part, ToolSpec};
+use domain::ToolSpec;
 use reqwest::header::HeaderMap;
 use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::{
     Request, Thinking,
-    dialect::{CacheRetention, Dialect, Route, put_bearer},
-    draft::as_object,
-    turns::{self, Piece, Turn},
+    dialect::{CacheRetention, Dialect, Route, Size, put_bearer},
+    history::{self, IdForm, Piece, Rules, Said, Turn},
+    quirks::Quirk,
 };
 
 /// The dialect.
@@ -26,31 +28,32 @@ pub(crate) const ENTRY: Dialect = Dialect {
     path: "/chat/completions",
     encode,
     headers,
-    decoder: || Box::<decode::Chat>::default(),
+    decoder: |quirks| Box::new(decode::Chat::new(quirks)),
 };
 
-/// Longest call id that all providers take.
-const CALL_ID_CHARS_MAX: usize = 40;
+/// Longest base64 text of an image.
+const IMAGE_CHARS_MAX: usize = 28_000_000;
 
-/// Hosts that refuse `store` and other newer fields.
-const PLAIN_HOSTS: &[&str] = &[
-    "api.cerebras.ai",
-    "api.x.ai",
-    "api.mistral.ai",
-    "llm.chutes.ai",
-    "api.z.ai",
-    "opencode.ai",
-    "api.deepseek.com",
-    "api.groq.com",
-    "generativelanguage.googleapis.com",
-];
-
-/// Hosts that want `max_tokens`.
-const MAX_TOKENS_HOSTS: &[&str] =
-    &["api.mistral.ai", "llm.chutes.ai", "api.deepseek.com", "api.z.ai"];
+/// Hosts that take all of the original's fields, and want `max_completion_tokens`. All others get
+/// plain requests: many servers refuse fields that they do not know.
+const ORIGINAL_HOSTS: &[&str] =
+    &["api.openai.com", "openai.azure.com", "cognitiveservices.azure.com", "ai.azure.com"];
 
 /// Hosts that refuse `reasoning_effort`.
 const NO_EFFORT_HOSTS: &[&str] = &["api.x.ai", "api.z.ai", "api.mistral.ai", "api.deepseek.com"];
+
+/// Parts of provider and model names whose servers want thinking back with each call.
+const THINKING_WANTED: &[&str] = &["deepseek", "moonshot", "kimi"];
+
+/// Parts of provider and model names whose servers refuse a person directly after a tool.
+const ANSWER_WANTED: &[&str] =
+    &["mistral", "mixtral", "ministral", "magistral", "devstral", "codestral", "pixtral"];
+
+/// What the model is made to say where a server wants it to speak after its tools.
+const NOTED: &str = "(Noted.)";
+
+/// The signature that Google takes for calls that another model made.
+const FOREIGN_CALL: &str = r#"{"google":{"thought_signature":"skip_thought_signature_validator"}}"#;
 
 /// Fields in which providers send thinking, and want it back.
 const THINKING_FIELDS: [&str; 3] = ["reasoning_content", "reasoning", "reasoning_text"];
@@ -58,9 +61,10 @@ const THINKING_FIELDS: [&str; 3] = ["reasoning_content", "reasoning", "reasoning
 #[derive(Serialize)]
 struct Body<'a> {
     model: &'a str,
-    messages: Vec<Wire<'a>>,
+    messages: &'a RawValue,
     stream: bool,
-    stream_options: StreamOptions,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream_options: Option<StreamOptions>,
     #[serde(skip_serializing_if = "Option::is_none")]
     store: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,8 +81,8 @@ struct Body<'a> {
     prompt_cache_key: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     prompt_cache_retention: Option<&'static str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    tools: Vec<Tool<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tools: Option<&'a RawValue>,
 }
 
 #[derive(Serialize)]
@@ -119,11 +123,13 @@ enum Wire<'a> {
         reasoning: Option<&'a str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         reasoning_text: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reasoning_details: Option<&'a RawValue>,
         #[serde(skip_serializing_if = "Vec::is_empty")]
         tool_calls: Vec<WireCall<'a>>,
     },
     Tool {
-        tool_call_id: Cow<'a, str>,
+        tool_call_id: String,
         content: Cow<'a, str>,
     },
 }
@@ -149,15 +155,18 @@ struct ImageUrl {
 
 #[derive(Serialize)]
 struct WireCall<'a> {
-    id: Cow<'a, str>,
+    id: String,
     #[serde(rename = "type")]
     sort: &'static str,
     function: WireFunction<'a>,
+    /// What Google gave with the call, to be given back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extra_content: Option<Box<RawValue>>,
 }
 
 #[derive(Serialize)]
 struct WireFunction<'a> {
-    name: &'a str,
+    name: Cow<'a, str>,
     arguments: String,
 }
 
@@ -171,23 +180,38 @@ fn headers(route: &Route) -> HeaderMap {
 
 fn encode(request: &Request, route: &Route) -> serde_json::Result<Vec<u8>> {
     let model = &*request.model;
+    let has = |quirk| route.quirks.has(quirk);
     let at = |hosts: &[&str]| hosts.iter().any(|host| route.is_at(host));
+    let is_original = at(ORIGINAL_HOSTS);
     let is_openai = route.is_at("api.openai.com");
     let compat = route.compat;
-    let limit = route.output_tokens(model);
     let wants_max_tokens = match compat.max_tokens_field {
         Some(field) => field == config::MaxTokensField::MaxTokens,
-        None => at(MAX_TOKENS_HOSTS),
+        None if has(Quirk::MaxCompletionTokens) => false,
+        None => !is_original || has(Quirk::MaxTokens),
     };
     let keeps = route.cache_retention();
-    let takes_effort = compat.supports_reasoning_effort.unwrap_or(!at(NO_EFFORT_HOSTS));
-    let developer = model.reasoning && compat.supports_developer_role.unwrap_or(is_openai);
-    let body = Body {
+    let hints = is_openai && !has(Quirk::NoCacheHints);
+    let takes_effort =
+        compat.supports_reasoning_effort.unwrap_or(!at(NO_EFFORT_HOSTS)) && !has(Quirk::NoEffort);
+    let developer = model.reasoning
+        && compat.supports_developer_role.unwrap_or(is_openai)
+        && !has(Quirk::NoDeveloper);
+    let mut size = Size::default();
+    let messages =
+        to_raw_value(&Conversation::new(request, route).messages(developer, &mut size)?)?;
+    let tools = tools(request, route)?;
+    size.add(messages.get());
+    size.add(tools.as_deref().map_or("", RawValue::get));
+    let limit = route.output_tokens(model, size);
+    serde_json::to_vec(&Body {
         model: &model.id,
-        messages: messages(request, developer)?,
-        stream: true,
-        stream_options: StreamOptions { include_usage: true },
-        store: compat.supports_store.unwrap_or(!at(PLAIN_HOSTS)).then_some(false),
+        messages: &messages,
+        stream: route.streams,
+        stream_options: (route.streams && !has(Quirk::NoStreamOptions))
+            .then_some(StreamOptions { include_usage: true }),
+        store: (compat.supports_store.unwrap_or(is_original) && !has(Quirk::NoStore))
+            .then_some(false),
         max_tokens: wants_max_tokens.then_some(limit),
         max_completion_tokens: (!wants_max_tokens).then_some(limit),
         temperature: route.temperature(),
@@ -195,12 +219,19 @@ fn encode(request: &Request, route: &Route) -> serde_json::Result<Vec<u8>> {
         thinking: (model.reasoning && model.provider == "zai").then(|| Switch {
             state: if request.thinking == Thinking::Off { "disabled" } else { "enabled" },
         }),
-        prompt_cache_key: (is_openai && keeps != CacheRetention::None)
+        prompt_cache_key: (hints && keeps != CacheRetention::None)
             .then_some(request.cache_key.as_str()),
-        prompt_cache_retention: (is_openai && keeps == CacheRetention::Long).then_some("24h"),
-        tools: request.tools.iter().map(|function| Tool { sort: "function", function }).collect(),
-    };
-    serde_json::to_vec(&body)
+        prompt_cache_retention: (hints && keeps == CacheRetention::Long).then_some("24h"),
+        tools: tools.as_deref(),
+    })
+}
+
+fn tools(request: &Request, route: &Route) -> serde_json::Result<Option<Box<RawValue>>> {
+    if request.tools.is_empty() || route.quirks.has(Quirk::NoTools) {
+        return Ok(None);
+    }
+    let tool = |function| Tool { sort: "function", function };
+    to_raw_value(&request.tools.iter().map(tool).collect::<Vec<_>>()).map(Some)
 }
 
 /// The wire's name of a thinking level; `None` leaves it to the model.
@@ -215,47 +246,187 @@ pub(crate) fn effort(thinking: Thinking) -> Option<&'static str> {
     }
 }
 
-fn messages(request: &Request, developer: bool) -> serde_json::Result<Vec<Wire<'_>>> {
-    let model = &*request.model;
-    let mut sent = Vec::with_capacity(request.messages.len() + 1);
-    if !request.system.trim().is_empty() {
-        let content = &*request.system;
-        sent.push(if developer { Wire::Developer { content } } else { Wire::System { content } });
-    }
-    // Images of tool results wait here until the last result of the row was sent.
-    let mut images = Vec::new();
-    for turn in turns::of(request) {
-        if !matches!(turn, Turn::Result(_)) {
-            send_images(&mut images, &mut sent);
+/// The conversation as the server at the other end takes it.
+struct Conversation<'a> {
+    request: &'a Request,
+    rules: Rules,
+    /// Whether thinking goes back.
+    thinks: bool,
+    /// Whether each call needs thinking.
+    wants_thinking: bool,
+    /// Whether the model must speak between its tools and the person.
+    wants_answer: bool,
+    /// Whether calls of other models need a signature.
+    wants_signature: bool,
+}
+
+impl<'a> Conversation<'a> {
+    fn new(request: &'a Request, route: &Route) -> Self {
+        let model = &*request.model;
+        let named = |names: &[&str]| {
+            let is_named = |text: &str| {
+                let text = text.to_ascii_lowercase();
+                names.iter().any(|name| text.contains(name))
+            };
+            is_named(&model.provider) || is_named(&model.id) || is_named(&route.base_url)
+        };
+        let has = |quirk| route.quirks.has(quirk);
+        Self {
+            request,
+            rules: Rules {
+                images: model.images && !has(Quirk::NoImages),
+                image_chars_max: IMAGE_CHARS_MAX,
+                result_bytes_max: request.result_bytes_max.unwrap_or(usize::MAX),
+                ids: IdForm::AsGiven,
+            },
+            thinks: !has(Quirk::NoThinkingBack),
+            wants_thinking: has(Quirk::ThinkingBack)
+                || (model.reasoning && named(THINKING_WANTED) && !has(Quirk::NoThinkingBack)),
+            wants_answer: has(Quirk::AnswerAfterTools) || named(ANSWER_WANTED),
+            wants_signature: route.is_at("generativelanguage.googleapis.com"),
         }
-        match turn {
-            Turn::User(pieces) => sent.push(Wire::User { content: user_content(pieces) }),
-            Turn::Assistant { message, own } => sent.push(assistant(message, own)?),
-            Turn::Result(result) => {
-                let pieces = turns::pieces(&result.content, model);
-                sent.push(Wire::Tool {
-                    tool_call_id: turns::safe_id(result.tool_call_id.as_str(), CALL_ID_CHARS_MAX),
-                    content: turns::result_text(&pieces),
-                });
-                images.extend(pieces.into_iter().filter(|it| matches!(it, Piece::Image { .. })));
+    }
+
+    fn messages(&self, developer: bool, size: &mut Size) -> serde_json::Result<Vec<Wire<'a>>> {
+        let request = self.request;
+        let mut sent = Vec::with_capacity(request.messages.len() + 1);
+        if !request.system.trim().is_empty() {
+            let content = &*request.system;
+            sent.push(if developer {
+                Wire::Developer { content }
+            } else {
+                Wire::System { content }
+            });
+        }
+        // Images of tool results wait here until the last result of the row was sent.
+        let mut images = Vec::new();
+        for turn in history::turns_of(request, self.rules) {
+            match turn {
+                Turn::User(mut pieces) => {
+                    images.append(&mut pieces);
+                    self.ask(std::mem::take(&mut images), &mut sent, size);
+                }
+                Turn::Assistant(said) => {
+                    self.ask(std::mem::take(&mut images), &mut sent, size);
+                    sent.push(self.assistant(said)?);
+                }
+                Turn::Result(answer) => {
+                    let content = history::result_text(&answer.pieces);
+                    sent.push(Wire::Tool { tool_call_id: answer.id, content });
+                    let is_image = |it: &Piece<'_>| matches!(it, Piece::Image { .. });
+                    let mut new = answer.pieces.into_iter().filter(is_image).peekable();
+                    if images.is_empty() && new.peek().is_some() {
+                        images.push(Piece::Text("Images that the tools returned:".into()));
+                    }
+                    images.extend(new);
+                }
             }
         }
+        self.ask(images, &mut sent, size);
+        Ok(sent)
     }
-    send_images(&mut images, &mut sent);
-    Ok(sent)
-}
 
-fn send_images<'a>(images: &mut Vec<Piece<'a>>, sent: &mut Vec<Wire<'a>>) {
-    if !images.is_empty() {
-        let mut pieces = vec![Piece::Text(Cow::Borrowed("Images that the tools returned:"))];
-        pieces.append(images);
+    fn ask(&self, pieces: Vec<Piece<'a>>, sent: &mut Vec<Wire<'a>>, size: &mut Size) {
+        if pieces.is_empty() {
+            return;
+        }
+        if self.wants_answer && matches!(sent.last(), Some(Wire::Tool { .. })) {
+            sent.push(Wire::Assistant {
+                content: Some(NOTED.into()),
+                reasoning_content: None,
+                reasoning: None,
+                reasoning_text: None,
+                reasoning_details: None,
+                tool_calls: Vec::new(),
+            });
+        }
+        size.add_images(&pieces);
         sent.push(Wire::User { content: user_content(pieces) });
     }
+
+    fn assistant(&self, said: Vec<Said<'a>>) -> serde_json::Result<Wire<'a>> {
+        let mut text: Option<Cow<'_, str>> = None;
+        let mut tool_calls = Vec::new();
+        let mut thoughts: [Option<&str>; 3] = [None; 3];
+        let mut reasoning_details = None;
+        let is_signed = said.iter().any(|it| matches!(it, Said::Call { signature: Some(_), .. }));
+        for part in said {
+            match part {
+                Said::Text { text: more, .. } => match &mut text {
+                    Some(text) => {
+                        text.to_mut().push_str("\n\n");
+                        text.to_mut().push_str(more);
+                    }
+                    None => text = Some(Cow::Borrowed(more)),
+                },
+                Said::Call { id, name, arguments, signature, own, .. } => {
+                    let is_first = tool_calls.is_empty();
+                    let foreign = self.wants_signature && is_first && !is_signed && !own;
+                    let extra = signature.map(extra_content);
+                    tool_calls.push(WireCall {
+                        id,
+                        sort: "function",
+                        function: WireFunction {
+                            name,
+                            arguments: serde_json::to_string(&arguments)?,
+                        },
+                        extra_content: match extra.or(foreign.then(|| FOREIGN_CALL.to_owned())) {
+                            Some(extra) => RawValue::from_string(extra).ok(),
+                            None => None,
+                        },
+                    });
+                }
+                // Some providers refuse a call whose thinking does not come back.
+                Said::Thinking { text, signature, .. } if self.thinks => {
+                    let at = THINKING_FIELDS.iter().position(|it| *it == signature);
+                    if let Some(slot) = at.and_then(|at| thoughts.get_mut(at)) {
+                        *slot = Some(text);
+                    } else if signature.starts_with('[') {
+                        reasoning_details = serde_json::from_str::<&RawValue>(signature).ok();
+                    }
+                }
+                Said::Thinking { .. } => {}
+            }
+        }
+        if self.wants_thinking {
+            // Beside text alone it is ignored at best.
+            let needs = !tool_calls.is_empty();
+            let known = thoughts.into_iter().flatten().next();
+            thoughts = [needs.then_some(known.unwrap_or_default()), None, None];
+        }
+        let [reasoning_content, reasoning, reasoning_text] = thoughts;
+        Ok(Wire::Assistant {
+            content: text,
+            reasoning_content,
+            reasoning,
+            reasoning_text,
+            reasoning_details,
+            tool_calls,
+        })
+    }
 }
 
-fn user_content(mut pieces: Vec<Piece<'_>>) -> UserContent<'_> {
-    if let [Piece::Text(text)] = &mut *pieces {
-        return UserContent::Text(std::mem::take(text));
+/// What came in `extra_content` as JSON; a bare signature is Google's.
+fn extra_content(signature: &str) -> String {
+    if serde_json::from_str::<&RawValue>(signature).is_ok_and(|raw| raw.get().starts_with('{')) {
+        return signature.to_owned();
+    }
+    serde_json::json!({"google": {"thought_signature": signature}}).to_string()
+}
+
+fn user_content(pieces: Vec<Piece<'_>>) -> UserContent<'_> {
+    // Texts alone are one text: not every server reads parts.
+    if pieces.iter().all(|it| matches!(it, Piece::Text(_))) {
+        let mut texts = pieces.into_iter().filter_map(|it| match it {
+            Piece::Text(text) => Some(text),
+            Piece::Image { .. } => None,
+        });
+        let mut whole = texts.next().unwrap_or_default();
+        for more in texts {
+            whole.to_mut().push_str("\n\n");
+            whole.to_mut().push_str(&more);
+        }
+        return UserContent::Text(whole);
     }
     let part = |piece| match piece {
         Piece::Text(text) => UserPart::Text { text },
@@ -269,36 +440,4 @@ fn user_content(mut pieces: Vec<Piece<'_>>) -> UserContent<'_> {
 /// An image as a `data:` URL.
 pub(crate) fn data_url(mime_type: &str, data: &str) -> String {
     format!("data:{mime_type};base64,{data}")
-}
-
-fn assistant(message: &domain::Assistant, own: bool) -> serde_json::Result<Wire<'_>> {
-    let mut text: Option<Cow<'_, str>> = None;
-    let mut tool_calls = Vec::new();
-    let mut thoughts: [Option<&str>; 3] = [None; 3];
-    for part in &message.content.0 {
-        match part {
-            Part::Text { text: more, .. } if !more.trim().is_empty() => match &mut text {
-                Some(text) => text.to_mut().push_str(more),
-                None => text = Some(Cow::Borrowed(more)),
-            },
-            Part::ToolCall { id, name, arguments, .. } => tool_calls.push(WireCall {
-                id: turns::safe_id(id.as_str(), CALL_ID_CHARS_MAX),
-                sort: "function",
-                function: WireFunction {
-                    name,
-                    arguments: serde_json::to_string(&as_object(arguments))?,
-                },
-            }),
-            // Some providers refuse a call whose thinking does not come back.
-            Part::Thinking { thinking, thinking_signature: Some(field), .. } if own => {
-                let at = THINKING_FIELDS.iter().position(|it| it == field);
-                if let Some(slot) = at.and_then(|at| thoughts.get_mut(at)) {
-                    *slot = Some(thinking);
-                }
-            }
-            Part::Text { .. } | Part::Thinking { .. } | Part::Image { .. } => {}
-        }
-    }
-    let [reasoning_content, reasoning, reasoning_text] = thoughts;
-    Ok(Wire::Assistant { content: text, reasoning_content, reasoning, reasoning_text, tool_calls })
 }

@@ -18,7 +18,7 @@ pub struct Request {
     pub model: Arc<Model>,
     /// System prompt. Stable text first, so that provider caches hold it.
     pub system: Arc<str>,
-    /// The conversation; tool results pair with calls.
+    /// The conversation, as it is stored.
     pub messages: Messages,
     /// Tools on offer.
     pub tools: Arc<[ToolSpec]>,
@@ -26,6 +26,8 @@ pub struct Request {
     pub thinking: Thinking,
     /// Stable id of the conversation, for cache routing at the provider.
     pub cache_key: String,
+    /// Longest text of one tool result, in bytes; longer ones are cut in the middle.
+    pub result_bytes_max: Option<usize>,
 }
 
 /// A model, resolved from config, catalogue and credentials.
@@ -83,6 +85,8 @@ pub enum Delta {
     Text(String),
     /// More thinking.
     Thinking(String),
+    /// All text so far was thinking, as only its end shows with some models.
+    TextWasThinking,
     /// A tool call began; its arguments are still coming.
     CallStarted {
         /// Id of the call.
@@ -129,8 +133,10 @@ pub enum ErrorKind {
     Format,
     /// The conversation does not fit.
     ContextOverflow,
-    /// The answer could not be understood.
+    /// The answer could not be understood, or said nothing.
     Garbage,
+    /// The answer was larger, or took longer, than any reply may.
+    TooLarge,
 }
 
 impl ErrorKind {
@@ -142,7 +148,7 @@ impl ErrorKind {
             Self::RateLimit => "rate_limit",
             Self::Timeout => "timeout",
             Self::Format => "format",
-            Self::Server | Self::ContextOverflow | Self::Garbage => "unknown",
+            Self::Server | Self::ContextOverflow | Self::Garbage | Self::TooLarge => "unknown",
         }
     }
 }

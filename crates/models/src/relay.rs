@@ -52,7 +52,7 @@ struct Run {
     ready: VecDeque<Result<Delta, ModelError>>,
     current: Option<(Target, BoxStream<'static, Result<Delta, ModelError>>)>,
     named: Option<Arc<Model>>,
-    /// Whether anything of the current reply was handed on.
+    /// Whether text of the current reply was handed on.
     shown: bool,
     over: bool,
 }
@@ -93,7 +93,7 @@ impl Run {
             };
             match stream.next().await {
                 Some(Ok(delta)) => {
-                    self.shown = true;
+                    self.shown |= matches!(delta, Delta::Text(_));
                     if matches!(delta, Delta::Done(_)) {
                         self.models.note(target, None).await;
                     }
@@ -127,6 +127,7 @@ impl Run {
                     route: target.route.clone(),
                     clients: shared.clients.clone(),
                     limits: shared.limits,
+                    learned: shared.learned.clone(),
                     clock: shared.settings.clock.clone(),
                 };
                 let stream = endpoint.stream((self.make)(target.model.clone()));

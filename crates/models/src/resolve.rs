@@ -6,6 +6,7 @@ use config::ModelRef;
 use crate::{
     ErrorKind, Model, ModelError, PROVIDERS, catalog,
     dialect::{Dialect, Route},
+    quirks::Quirks,
 };
 
 /// Context window of a model that nobody described, in tokens.
@@ -76,14 +77,19 @@ pub(crate) fn route_of(models: &config::Models, agent: &config::Agent, model: &M
     if let Some(own) = own {
         headers.extend(own.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
     }
-    let reference = format!("{}/{}", model.provider, model.id);
+    let entry = agent.catalogue.get(&format!("{}/{}", model.provider, model.id));
     Route {
         base_url: base_url.trim_end_matches('/').to_owned(),
         key: None,
         headers,
         auth_header: configured.is_some_and(|it| it.auth_header),
         compat: own.map(|it| it.compat).unwrap_or_default(),
-        params: agent.catalogue.get(&reference).map(|it| it.params.clone()).unwrap_or_default(),
+        streams: own
+            .and_then(|it| it.streams)
+            .or(entry.and_then(|it| it.streaming))
+            .unwrap_or(configured.is_none_or(|it| it.streams)),
+        quirks: Quirks::default(),
+        params: entry.map(|it| it.params.clone()).unwrap_or_default(),
     }
 }
 

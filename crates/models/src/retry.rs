@@ -40,21 +40,24 @@ fn may_help(fault: &Fault) -> bool {
     match fault.kind {
         ErrorKind::RateLimit | ErrorKind::Server => true,
         ErrorKind::Timeout => !fault.stalled,
+        ErrorKind::Garbage => fault.empty,
         ErrorKind::Auth
         | ErrorKind::Billing
         | ErrorKind::Format
         | ErrorKind::ContextOverflow
-        | ErrorKind::Garbage => false,
+        // What was cut once would be cut again.
+        | ErrorKind::TooLarge => false,
     }
 }
 
 /// Reads `retry-after-ms`, and `retry-after` in seconds or as a date.
 pub(crate) fn retry_after(headers: &HeaderMap, now: UnixMillis) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
-    let number = |name: &str| text(name)?.parse::<f64>().ok().filter(|n| n.is_finite());
+    let number = |name: &str| text(name)?.parse::<f64>().ok().filter(|n| !n.is_nan());
     if let Some(seconds) = number("retry-after-ms").map(|ms| ms / 1000.0).or(number("retry-after"))
     {
-        return Duration::try_from_secs_f64(seconds.max(0.0)).ok();
+        // A wait of ages is still a wait, and no reason to ask again at once.
+        return Some(Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX));
     }
     let date = jiff::fmt::rfc2822::parse(text("retry-after")?).ok()?;
     let until = UnixMillis(date.timestamp().as_millisecond());
@@ -75,6 +78,14 @@ mod tests {
         assert!(wait(ErrorKind::RateLimit) && wait(ErrorKind::Server) && wait(ErrorKind::Timeout));
         assert!(!wait(ErrorKind::Auth) && !wait(ErrorKind::Billing) && !wait(ErrorKind::Format));
         assert!(!wait(ErrorKind::ContextOverflow) && !wait(ErrorKind::Garbage));
+    }
+
+    #[test]
+    fn an_empty_reply_is_asked_for_once_more_and_one_without_end_is_not() {
+        let empty = Fault::empty("nothing");
+
+        assert!(wait(&empty, 1, 2, 0).is_some() && wait(&empty, 2, 2, 0).is_none());
+        assert_eq!(wait(&Fault::too_large("all of it"), 1, 2, 0), None);
     }
 
     #[test]
@@ -103,6 +114,7 @@ mod tests {
             read("retry-after", "Sun, 22 Nov 2026 15:24:35 GMT"),
             Some(Duration::from_secs(5))
         );
+        assert_eq!(read("retry-after", "1e300"), Some(Duration::MAX));
         assert_eq!(read("retry-after", "soon"), None);
     }
 

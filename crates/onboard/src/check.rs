@@ -142,6 +142,7 @@ impl Check {
             tools: Arc::from([]),
             thinking: Thinking::Off,
             cache_key: "key-check".to_owned(),
+            result_bytes_max: None,
         };
         let mut deltas = models.stream(config, &agent, request);
         while let Some(delta) = deltas.next().await {
@@ -149,6 +150,7 @@ impl Check {
                 Delta::Model { .. } => {}
                 Delta::Text(_)
                 | Delta::Thinking(_)
+                | Delta::TextWasThinking
                 | Delta::CallStarted { .. }
                 | Delta::Done(_) => {
                     return Ok(());

@@ -10,6 +10,7 @@ mod law;
 mod read;
 mod steer;
 mod step;
+mod strict;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -40,8 +41,8 @@ use tokio_util::sync::CancellationToken;
 use self::wire::{Extent, Frame};
 pub use self::{
     step::{
-        Reply, Step, calls, calls_badly, calls_many, closes_mid_stream, fails, fails_with, garbage,
-        hangs, hangs_after, overflows, says, says_and_calls, slow, thinks_then,
+        Answer, Reply, Step, calls, calls_badly, calls_many, closes_mid_stream, fails, fails_with,
+        floods, garbage, hangs, hangs_after, overflows, says, says_and_calls, slow, thinks_then,
     },
     view::{Dialect, RequestView, Seen, SeenCall},
 };
@@ -117,6 +118,22 @@ impl Llm {
     pub fn then(&self, steps: impl IntoIterator<Item = Step>) {
         match &self.shared.mind {
             Mind::Script(script) => lock(script).extend(steps),
+            Mind::Answer(_) => panic!("this model has no script"),
+        }
+    }
+
+    /// Takes the next `count` steps off the script.
+    ///
+    /// # Panics
+    ///
+    /// When the model follows no script.
+    pub fn skip(&self, count: usize) {
+        match &self.shared.mind {
+            Mind::Script(script) => {
+                let mut script = lock(script);
+                let end = count.min(script.len());
+                drop(script.drain(..end));
+            }
             Mind::Answer(_) => panic!("this model has no script"),
         }
     }
@@ -213,6 +230,14 @@ impl Drop for Llm {
     }
 }
 
+/// What of a request's body breaks the law of its dialect, the headers aside.
+pub fn breaches(dialect: Dialect, body: Value) -> Vec<String> {
+    let headers = ["authorization", "anthropic-version"].map(|it| (it.to_owned(), "x".to_owned()));
+    let (view, mut broken) = RequestView::read(dialect, headers.into(), body);
+    broken.extend(law::breaches(&view));
+    broken
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -298,6 +323,7 @@ async fn perform(frame: &Frame<'_>, step: Step) -> Response {
     match step {
         Step::Reply(reply) => stream_of(wire::write(frame, &reply, Extent::Whole), After::Ends),
         Step::Raw(bytes) => event_stream(Body::from(bytes)),
+        Step::Sends(answer) => sends(answer),
         Step::Hangs(None) => std::future::pending().await,
         Step::Hangs(Some(reply)) => {
             stream_of(wire::write(frame, &reply, Extent::Cut), After::Hangs)
@@ -323,6 +349,22 @@ async fn perform(frame: &Frame<'_>, step: Step) -> Response {
             response
         }
     }
+}
+
+fn sends(answer: Answer) -> Response {
+    let head = stream::once(std::future::ready(answer.head));
+    let body = if answer.repeated.is_empty() {
+        Body::from_stream(head.map(Ok::<_, Infallible>))
+    } else {
+        Body::from_stream(head.chain(stream::repeat(answer.repeated)).map(Ok::<_, Infallible>))
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() =
+        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in answer.headers {
+        response.headers_mut().append(name, header_value(&value));
+    }
+    response
 }
 
 /// What follows the last piece.

@@ -1,6 +1,6 @@
 //! The prompt as models see it.
 
-use domain::{Assistant, CallId, Content, UnixMillis, Usage};
+use domain::UnixMillis;
 use serde_json::json;
 
 use super::*;
@@ -92,27 +92,6 @@ fn skills_are_listed_for_who_can_read_them_and_is_no_subagent() {
 }
 
 #[test]
-fn replies_that_brought_nothing_are_left_out() {
-    let call = Part::ToolCall {
-        id: CallId::new("c"),
-        name: "exec".into(),
-        arguments: json!({}),
-        thought_signature: None,
-    };
-    let context = [
-        reply(StopReason::Error, vec![]),
-        reply(StopReason::Aborted, vec![Part::text("half"), call.clone()]),
-        reply(StopReason::ToolUse, vec![call]),
-    ];
-
-    let sent = messages(&context.iter().cloned().collect());
-
-    assert_eq!(sent.len(), 2);
-    assert_eq!(sent[0], reply(StopReason::Aborted, vec![Part::text("half")]));
-    assert_eq!(sent[1], context[2]);
-}
-
-#[test]
 fn messages_carry_their_time_once() {
     let zone = jiff::tz::TimeZone::UTC;
 
@@ -144,17 +123,4 @@ fn facts<'a>(tools: &'a [ToolSpec], files: &'a [File]) -> Facts<'a> {
 
 fn file(name: &str, text: Option<&str>) -> File {
     File { name: name.into(), path: format!("/w/{name}"), text: text.map(str::to_owned) }
-}
-
-fn reply(stop_reason: StopReason, content: Vec<Part>) -> Arc<Message> {
-    Arc::new(Message::Assistant(Assistant {
-        content: Content(content),
-        api: String::new(),
-        provider: String::new(),
-        model: String::new(),
-        usage: Usage::default(),
-        stop_reason,
-        error_message: None,
-        timestamp: UnixMillis(0),
-    }))
 }

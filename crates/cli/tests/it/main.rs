@@ -16,6 +16,7 @@ mod faults;
 mod gateway;
 mod health;
 mod help;
+mod hostile;
 mod logs;
 mod node_service;
 mod node_shim;

@@ -43,6 +43,8 @@ fn provider() -> Shape {
         ("api", choice(APIS)),
         ("headers", map(text())),
         ("authHeader", flag()),
+        ("stream", flag()),
+        ("streaming", flag()),
         ("models", list(model())),
     ])
 }
@@ -67,6 +69,8 @@ fn model() -> Shape {
         ("contextWindow", int(1)),
         ("maxTokens", int(1)),
         ("headers", map(text())),
+        ("stream", flag()),
+        ("streaming", flag()),
         (
             "compat",
             object([

@@ -218,6 +218,7 @@ fn identity(node: Node<'_>) -> Identity {
 fn catalogue(node: Node<'_>) -> BTreeMap<String, CatalogueEntry> {
     let entry = |node: Node<'_>| CatalogueEntry {
         alias: node.at("alias").text(),
+        streaming: node.at("streaming").flag(),
         params: node.at("params").map().cloned().unwrap_or_default(),
     };
     node.members().map(|(name, node)| (name.clone(), entry(node))).collect()

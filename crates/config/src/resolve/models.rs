@@ -40,6 +40,7 @@ fn provider(id: &str, node: Node<'_>, env: &Env) -> Provider {
         api: api(node.at("api")),
         headers: node.at("headers").secrets(),
         auth_header: node.at("authHeader").flag().unwrap_or(false),
+        streams: streams(node).unwrap_or(true),
         models: node.at("models").items().into_iter().flatten().map(Node::of).map(model).collect(),
     }
 }
@@ -100,9 +101,15 @@ fn model(node: Node<'_>) -> ProviderModel {
         context_tokens: window,
         output_tokens_max: node.at("maxTokens").int().unwrap_or_else(|| window.min(8192)),
         headers: node.at("headers").secrets(),
+        streams: streams(node),
         compat: compat(node.at("compat")),
         id,
     }
+}
+
+/// Both names are in use.
+fn streams(node: Node<'_>) -> Option<bool> {
+    node.at("stream").flag().or(node.at("streaming").flag())
 }
 
 fn compat(node: Node<'_>) -> Compat {

@@ -1,20 +1,18 @@
-//! Reads a streamed Anthropic message.
+//! Reads an Anthropic message, streamed or whole.
 
-use std::borrow::Cow;
-
-use domain::{CallId, StopReason, Usage};
+use domain::{StopReason, Usage};
 use serde::Deserialize;
-use serde_json::Value;
 
 use crate::{
-    Delta, ErrorKind,
+    Delta,
     dialect::{Decoder, Progress, Reply},
-    draft::{Block, Draft, made_up_id},
+    draft::{Block, Draft},
     fault::Fault,
+    lenient::{self, Raw, few, lax, number, text},
+    quirks::{Quirk, Quirks},
 };
 
 /// A message while it is being read.
-#[derive(Default)]
 pub(crate) struct Messages {
     draft: Draft,
     usage: Usage,
@@ -25,91 +23,126 @@ pub(crate) struct Messages {
 #[derive(Deserialize)]
 struct Event<'a> {
     #[serde(rename = "type", borrow)]
-    sort: Cow<'a, str>,
-    index: Option<u64>,
-    message: Option<WireMessage>,
-    content_block: Option<WireBlock>,
-    delta: Option<WireDelta>,
-    usage: Option<WireUsage>,
-    error: Option<Value>,
+    sort: Raw<'a>,
+    #[serde(borrow)]
+    index: Raw<'a>,
+    #[serde(borrow)]
+    message: Raw<'a>,
+    #[serde(borrow)]
+    content_block: Raw<'a>,
+    #[serde(borrow)]
+    delta: Raw<'a>,
+    #[serde(borrow)]
+    usage: Raw<'a>,
+    #[serde(borrow)]
+    error: Raw<'a>,
+    #[serde(borrow)]
+    content: Raw<'a>,
+    #[serde(borrow)]
+    stop_reason: Raw<'a>,
 }
 
 #[derive(Deserialize)]
-struct WireMessage {
-    usage: Option<WireUsage>,
+struct WireMessage<'a> {
+    #[serde(borrow)]
+    usage: Raw<'a>,
 }
 
 #[derive(Deserialize)]
-struct WireBlock {
-    #[serde(rename = "type")]
-    sort: String,
-    text: Option<String>,
-    thinking: Option<String>,
-    signature: Option<String>,
-    data: Option<String>,
-    id: Option<String>,
-    name: Option<String>,
-    input: Option<Value>,
+struct WireBlock<'a> {
+    #[serde(rename = "type", borrow)]
+    sort: Raw<'a>,
+    #[serde(borrow)]
+    text: Raw<'a>,
+    #[serde(borrow)]
+    thinking: Raw<'a>,
+    #[serde(borrow)]
+    signature: Raw<'a>,
+    #[serde(borrow)]
+    data: Raw<'a>,
+    #[serde(borrow)]
+    id: Raw<'a>,
+    #[serde(borrow)]
+    name: Raw<'a>,
+    #[serde(borrow)]
+    input: Raw<'a>,
 }
 
 #[derive(Deserialize)]
-struct WireDelta {
-    text: Option<String>,
-    thinking: Option<String>,
-    signature: Option<String>,
-    partial_json: Option<String>,
-    stop_reason: Option<String>,
+struct WireDelta<'a> {
+    #[serde(borrow)]
+    text: Raw<'a>,
+    #[serde(borrow)]
+    thinking: Raw<'a>,
+    #[serde(borrow)]
+    signature: Raw<'a>,
+    #[serde(borrow)]
+    partial_json: Raw<'a>,
+    #[serde(borrow)]
+    stop_reason: Raw<'a>,
 }
 
 #[derive(Deserialize)]
-struct WireUsage {
-    #[serde(rename = "input_tokens")]
-    input: Option<u64>,
-    #[serde(rename = "output_tokens")]
-    output: Option<u64>,
-    #[serde(rename = "cache_read_input_tokens")]
-    cache_read: Option<u64>,
-    #[serde(rename = "cache_creation_input_tokens")]
-    cache_write: Option<u64>,
+struct WireUsage<'a> {
+    #[serde(rename = "input_tokens", borrow)]
+    input: Raw<'a>,
+    #[serde(rename = "output_tokens", borrow)]
+    output: Raw<'a>,
+    #[serde(rename = "cache_read_input_tokens", borrow)]
+    cache_read: Raw<'a>,
+    #[serde(rename = "cache_creation_input_tokens", borrow)]
+    cache_write: Raw<'a>,
 }
 
 impl Decoder for Messages {
     fn event(&mut self, data: &str, out: &mut Vec<Delta>) -> Result<Progress, Fault> {
         if data.trim() == "[DONE]" {
-            return Ok(Progress::More);
+            return Ok(Progress::Skipped);
         }
-        let event: Event<'_> = serde_json::from_str(data)
-            .map_err(|_| Fault::garbage("an event of the stream is not a message event"))?;
-        match &*event.sort {
-            "message_start" => {
-                if let Some(usage) = event.message.and_then(|it| it.usage) {
-                    self.count(&usage);
+        let Ok(event) = serde_json::from_str::<Event<'_>>(data) else {
+            return Fault::unless_skippable(data);
+        };
+        match text(event.sort).as_deref() {
+            Some("message_start") => {
+                let message = lax::<WireMessage<'_>>(event.message);
+                self.count(message.and_then(|it| it.usage));
+            }
+            Some("content_block_start") => {
+                if let Some(block) = lax::<WireBlock<'_>>(event.content_block) {
+                    self.start(number(event.index), &block, out)?;
                 }
             }
-            "content_block_start" => {
-                if let Some(block) = event.content_block {
-                    self.start(event.index, block, out);
+            Some("content_block_delta") => {
+                if let Some(delta) = lax::<WireDelta<'_>>(event.delta) {
+                    self.grow(number(event.index), &delta, out)?;
                 }
             }
-            "content_block_delta" => {
-                if let (Some(index), Some(delta)) = (event.index, event.delta) {
-                    self.grow(index, delta, out)?;
-                }
+            Some("message_delta") => {
+                self.count(event.usage);
+                let delta = lax::<WireDelta<'_>>(event.delta);
+                self.stopped(delta.and_then(|it| text(it.stop_reason)), out)?;
             }
-            "message_delta" => {
-                if let Some(usage) = event.usage {
-                    self.count(&usage);
+            Some("message_stop") => return Ok(Progress::Whole),
+            // A whole message: the server does not stream.
+            Some("message") => {
+                self.count(event.usage);
+                for block in few::<WireBlock<'_>>(event.content) {
+                    self.start(None, &block, out)?;
                 }
-                self.stop = event.delta.and_then(|it| it.stop_reason).or(self.stop.take());
-                if self.stop.as_deref() == Some("refusal") && self.draft.is_empty() {
-                    let text = "the provider refused to answer";
-                    return Err(Fault::new(ErrorKind::Format, text));
-                }
+                self.stopped(text(event.stop_reason), out)?;
+                return Ok(Progress::Whole);
             }
-            "message_stop" => return Ok(Progress::Whole),
-            "error" => return Err(Fault::of_event(&event.error.unwrap_or_default())),
-            // New sorts of events may appear at any time, `ping` and block ends need nothing.
-            _ => {}
+            Some("error") => {
+                return Err(Fault::of_event(&lenient::error(event.error).unwrap_or_default()));
+            }
+            Some("content_block_stop") => {}
+            // New sorts of events may appear at any time.
+            Some(_) | None => {
+                return match lenient::error(event.error) {
+                    Some(error) => Err(Fault::of_event(&error)),
+                    None => Ok(Progress::Skipped),
+                };
+            }
         }
         Ok(Progress::More)
     }
@@ -118,81 +151,118 @@ impl Decoder for Messages {
         if self.stop.is_some() { Ok(()) } else { Err(Fault::cut_short()) }
     }
 
-    fn reply(&mut self) -> Reply {
+    fn reply(&mut self, out: &mut Vec<Delta>) -> Result<Reply, Fault> {
+        self.draft.end_text(out)?;
         let stop = match self.stop.as_deref() {
             Some("max_tokens" | "model_context_window_exceeded") => StopReason::Length,
             Some(_) | None if self.draft.has_calls() => StopReason::ToolUse,
             Some(_) | None => StopReason::Stop,
         };
-        Reply { parts: self.draft.finish(), usage: self.usage, stop }
+        Ok(Reply { parts: self.draft.finish(), usage: self.usage, stop })
     }
 }
 
 impl Messages {
-    /// Takes in token counts; later ones replace earlier ones.
-    fn count(&mut self, wire: &WireUsage) {
-        let usage = &mut self.usage;
-        usage.input = wire.input.unwrap_or(usage.input);
-        usage.output = wire.output.unwrap_or(usage.output);
-        usage.cache_read = wire.cache_read.unwrap_or(usage.cache_read);
-        usage.cache_write = wire.cache_write.unwrap_or(usage.cache_write);
+    /// A reader for a server with these deviations.
+    pub(crate) fn new(quirks: Quirks) -> Self {
+        let draft = if quirks.has(Quirk::OpensThinking) {
+            Draft::of_opened_thinking()
+        } else {
+            Draft::default()
+        };
+        Self { draft, usage: Usage::default(), stop: None }
     }
 
-    fn start(&mut self, index: Option<u64>, block: WireBlock, out: &mut Vec<Delta>) {
-        let begun = match &*block.sort {
-            "text" => {
-                let text = block.text.unwrap_or_default();
+    /// Takes in token counts; later ones replace earlier ones.
+    fn count(&mut self, usage: Raw<'_>) {
+        let Some(wire) = lax::<WireUsage<'_>>(usage) else { return };
+        let usage = &mut self.usage;
+        usage.input = number(wire.input).unwrap_or(usage.input);
+        usage.output = number(wire.output).unwrap_or(usage.output);
+        usage.cache_read = number(wire.cache_read).unwrap_or(usage.cache_read);
+        usage.cache_write = number(wire.cache_write).unwrap_or(usage.cache_write);
+    }
+
+    fn stopped(&mut self, reason: Option<String>, out: &mut Vec<Delta>) -> Result<(), Fault> {
+        let Some(reason) = reason else { return Ok(()) };
+        self.draft.end_text(out)?;
+        match &*reason {
+            "refusal" if self.draft.is_empty() => Err(Fault::withheld()),
+            "model_context_window_exceeded" if self.draft.is_empty() => {
+                Err(Fault::window_is_full())
+            }
+            _ => {
+                self.stop = Some(reason);
+                Ok(())
+            }
+        }
+    }
+
+    fn start(
+        &mut self,
+        index: Option<u64>,
+        block: &WireBlock<'_>,
+        out: &mut Vec<Delta>,
+    ) -> Result<(), Fault> {
+        let begun = match text(block.sort).as_deref() {
+            Some("text") => {
+                self.draft.begin(index, Block::text())?;
+                return self.draft.add_text(&text(block.text).unwrap_or_default(), out);
+            }
+            Some("thinking") => {
+                let text = text(block.thinking).unwrap_or_default();
                 if !text.is_empty() {
-                    out.push(Delta::Text(text.clone()));
+                    out.push(Delta::Thinking(text.clone()));
                 }
-                Block::Text { text, signature: None }
+                Block::Thinking { text, signature: self::text(block.signature), redacted: false }
             }
-            "thinking" => Block::Thinking {
-                text: block.thinking.unwrap_or_default(),
-                signature: block.signature.filter(|it| !it.is_empty()),
-                redacted: false,
-            },
-            "redacted_thinking" => {
-                Block::Thinking { text: String::new(), signature: block.data, redacted: true }
+            Some("redacted_thinking") => {
+                let (text, signature) = (String::new(), text(block.data));
+                Block::Thinking { text, signature, redacted: true }
             }
-            "tool_use" => {
-                let id = block.id.filter(|id| !id.is_empty()).unwrap_or_else(made_up_id);
-                let name = block.name.unwrap_or_default();
-                out.push(Delta::CallStarted { id: CallId::new(id.as_str()), name: name.clone() });
+            Some("tool_use") => {
+                let name = text(block.name).unwrap_or_default();
                 // Arguments usually follow in pieces; some servers send them whole, here.
-                let whole =
-                    block.input.filter(|it| it.as_object().is_some_and(|it| !it.is_empty()));
-                let arguments = whole.map(|it| it.to_string()).unwrap_or_default();
-                Block::Call { id, name, arguments, signature: None }
+                let whole = block.input.filter(|it| it.get().trim() != "{}");
+                let arguments = lenient::arguments(whole);
+                self.draft.begin_call(index, text(block.id), &name, arguments, out)?;
+                return Ok(());
             }
             // A block that we did not ask for; its deltas find no block and are dropped.
-            _ => return,
+            Some(_) | None => return Ok(()),
         };
-        self.draft.begin(index, begun);
+        self.draft.begin(index, begun).map(|_| ())
     }
 
-    fn grow(&mut self, index: u64, delta: WireDelta, out: &mut Vec<Delta>) -> Result<(), Fault> {
-        let Some(block) = self.draft.get(index) else { return Ok(()) };
-        match block {
-            Block::Text { text, .. } => {
-                if let Some(more) = delta.text.filter(|it| !it.is_empty()) {
-                    text.push_str(&more);
-                    out.push(Delta::Text(more));
-                }
+    fn grow(
+        &mut self,
+        index: Option<u64>,
+        delta: &WireDelta<'_>,
+        out: &mut Vec<Delta>,
+    ) -> Result<(), Fault> {
+        let pieces = [delta.thinking, delta.signature, delta.partial_json];
+        self.draft.spend(pieces.iter().flatten().map(|it| it.get().len()).sum())?;
+        match self.draft.find(index) {
+            // Text may become thinking, and goes on in the newest block.
+            Some(Block::Text { .. }) => {
+                return self.draft.add_text(&text(delta.text).unwrap_or_default(), out);
             }
-            Block::Thinking { text, signature, .. } => {
-                if let Some(more) = delta.thinking.filter(|it| !it.is_empty()) {
+            Some(Block::Thinking { text, signature, .. }) => {
+                if let Some(more) = self::text(delta.thinking) {
                     text.push_str(&more);
                     out.push(Delta::Thinking(more));
+                } else if let Some(more) = self::text(delta.text) {
+                    // The block at the end is thinking because a tag made it so.
+                    return self.draft.add_text(&more, out);
                 }
-                if let Some(more) = delta.signature {
+                if let Some(more) = self::text(delta.signature) {
                     signature.get_or_insert_default().push_str(&more);
                 }
             }
-            Block::Call { arguments, .. } => match delta.partial_json {
-                Some(more) => arguments.push_str(&more),
-                None => return Err(Fault::garbage("a call grew by something that is no JSON")),
-            },
+            Some(Block::Call { arguments, .. }) => {
+                arguments.push_str(&lenient::arguments(delta.partial_json));
+            }
+            None => {}
         }
         Ok(())
     }

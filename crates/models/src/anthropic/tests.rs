@@ -20,6 +20,8 @@ fn route(key: &str, params: &Value) -> Route {
         auth_header: false,
         compat: config::Compat::default(),
         params: params.as_object().cloned().unwrap_or_default(),
+        streams: true,
+        quirks: crate::quirks::Quirks::default(),
     }
 }
 
@@ -42,6 +44,7 @@ fn request(messages: Vec<Message>) -> Request {
         tools: Arc::new([]),
         thinking: Thinking::Low,
         cache_key: String::new(),
+        result_bytes_max: None,
     }
 }
 

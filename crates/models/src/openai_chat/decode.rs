@@ -1,92 +1,122 @@
-//! Reads a streamed chat completion.
+//! Reads a chat completion, streamed or whole.
 //!
-//! Lenient where providers differ: calls without index or id, several calls under one index,
-//! thinking under three names, usage in the last chunk or inside a choice, no `[DONE]`.
+//! Lenient where servers differ: calls without index or id, several calls under one index,
+//! thinking under three names or in parts, usage in the last chunk or inside a choice, no
+//! `[DONE]`, a whole message in place of a delta, events that are none.
 
 use domain::{CallId, StopReason, Usage};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
-use super::THINKING_FIELDS;
+use super::{THINKING_FIELDS, details::Details};
 use crate::{
     Delta, ErrorKind,
+    bounds::NAME_CHARS_MAX,
     dialect::{Decoder, Progress, Reply},
-    draft::{Block, Draft, made_up_id},
+    draft::{Block, Draft},
     fault::Fault,
+    lenient::{self, Raw, Words, few, lax, number, text},
+    quirks::{Quirk, Quirks},
 };
 
 /// A completion while it is being read.
-#[derive(Default)]
 pub(crate) struct Chat {
     draft: Draft,
+    details: Details,
     usage: Usage,
     finish: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Chunk {
-    choices: Option<Vec<Choice>>,
-    usage: Option<WireUsage>,
-    error: Option<Value>,
+struct Chunk<'a> {
+    #[serde(borrow)]
+    choices: Raw<'a>,
+    #[serde(borrow)]
+    usage: Raw<'a>,
+    #[serde(borrow)]
+    error: Raw<'a>,
+    #[serde(borrow)]
+    base_resp: Raw<'a>,
+    #[serde(borrow)]
+    object: Raw<'a>,
+    #[serde(borrow)]
+    message: Raw<'a>,
+    #[serde(borrow)]
+    detail: Raw<'a>,
+    #[serde(borrow)]
+    code: Raw<'a>,
 }
 
 #[derive(Deserialize)]
-struct Choice {
-    delta: Option<WireDelta>,
-    finish_reason: Option<String>,
-    usage: Option<WireUsage>,
-}
-
-#[derive(Deserialize)]
-struct WireDelta {
-    content: Option<Words>,
-    reasoning_content: Option<String>,
-    reasoning: Option<String>,
-    reasoning_text: Option<String>,
-    tool_calls: Option<Vec<WireCall>>,
-}
-
-/// Text, or parts of which those with text count.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Words {
-    Text(String),
-    Parts(Vec<Value>),
-}
-
-#[derive(Deserialize)]
-struct WireCall {
-    index: Option<u64>,
-    id: Option<String>,
-    function: Option<WireFunction>,
+struct Choice<'a> {
+    #[serde(borrow)]
+    delta: Raw<'a>,
+    #[serde(borrow)]
+    message: Raw<'a>,
+    #[serde(borrow)]
+    finish_reason: Raw<'a>,
+    #[serde(borrow)]
+    usage: Raw<'a>,
 }
 
 #[derive(Default, Deserialize)]
-struct WireFunction {
-    name: Option<String>,
-    arguments: Option<Arguments>,
+struct WireDelta<'a> {
+    #[serde(borrow)]
+    content: Raw<'a>,
+    #[serde(borrow)]
+    refusal: Raw<'a>,
+    #[serde(borrow)]
+    reasoning_content: Raw<'a>,
+    #[serde(borrow)]
+    reasoning: Raw<'a>,
+    #[serde(borrow)]
+    reasoning_text: Raw<'a>,
+    #[serde(borrow)]
+    reasoning_details: Raw<'a>,
+    #[serde(borrow)]
+    tool_calls: Raw<'a>,
+    #[serde(borrow)]
+    function_call: Raw<'a>,
 }
 
-/// Arguments in pieces, or whole from providers that do not follow the wire.
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Arguments {
-    Piece(String),
-    Whole(Value),
-}
-
-#[derive(Deserialize)]
-struct WireUsage {
-    prompt_tokens: Option<u64>,
-    completion_tokens: Option<u64>,
-    prompt_tokens_details: Option<PromptDetails>,
-    prompt_cache_hit_tokens: Option<u64>,
+struct WireCall<'a> {
+    #[serde(borrow)]
+    index: Raw<'a>,
+    #[serde(borrow)]
+    id: Raw<'a>,
+    #[serde(borrow)]
+    function: Raw<'a>,
+    #[serde(borrow)]
+    extra_content: Raw<'a>,
 }
 
 #[derive(Default, Deserialize)]
-struct PromptDetails {
-    cached_tokens: Option<u64>,
-    cache_write_tokens: Option<u64>,
+struct WireFunction<'a> {
+    #[serde(borrow)]
+    name: Raw<'a>,
+    #[serde(borrow)]
+    arguments: Raw<'a>,
+}
+
+#[derive(Deserialize)]
+struct WireUsage<'a> {
+    #[serde(borrow)]
+    prompt_tokens: Raw<'a>,
+    #[serde(borrow)]
+    completion_tokens: Raw<'a>,
+    #[serde(borrow)]
+    prompt_tokens_details: Raw<'a>,
+    #[serde(borrow)]
+    prompt_cache_hit_tokens: Raw<'a>,
+}
+
+#[derive(Deserialize)]
+struct PromptDetails<'a> {
+    #[serde(borrow)]
+    cached_tokens: Raw<'a>,
+    #[serde(borrow)]
+    cache_write_tokens: Raw<'a>,
 }
 
 impl Decoder for Chat {
@@ -95,20 +125,28 @@ impl Decoder for Chat {
             self.finish.get_or_insert_default();
             return Ok(Progress::Whole);
         }
-        let chunk: Chunk = serde_json::from_str(data)
-            .map_err(|_| Fault::garbage("an event of the stream is not a completion chunk"))?;
-        if let Some(error) = chunk.error.filter(|error| !error.is_null()) {
+        let Ok(chunk) = serde_json::from_str::<Chunk<'_>>(data) else {
+            return Fault::unless_skippable(data);
+        };
+        if let Some(error) = lenient::error(chunk.error) {
             return Err(Fault::of_event(&error));
         }
-        if chunk.choices.is_none() && chunk.usage.is_none() {
-            return Err(Fault::garbage("an event of the stream is not a completion chunk"));
+        let choices = few::<Choice<'_>>(chunk.choices);
+        let usage = lax::<WireUsage<'_>>(chunk.usage);
+        if choices.is_empty()
+            && let Some(fault) = complaint(&chunk, data)
+        {
+            return Err(fault);
         }
-        if let Some(usage) = chunk.usage {
+        if choices.is_empty() && usage.is_none() && chunk.choices.is_none() {
+            return Ok(Progress::Skipped);
+        }
+        if let Some(usage) = usage {
             self.usage = usage.counted();
         }
         // We ask for one choice; more would be another reply.
-        if let Some(choice) = chunk.choices.into_iter().flatten().next() {
-            self.choice(choice, out)?;
+        if let Some(choice) = choices.into_iter().next() {
+            self.choice(&choice, out)?;
         }
         Ok(Progress::More)
     }
@@ -117,57 +155,117 @@ impl Decoder for Chat {
         if self.finish.is_some() { Ok(()) } else { Err(Fault::cut_short()) }
     }
 
-    fn reply(&mut self) -> Reply {
+    fn reply(&mut self, out: &mut Vec<Delta>) -> Result<Reply, Fault> {
+        self.draft.end_text(out)?;
+        self.details.sign(&mut self.draft)?;
         let stop = match self.finish.as_deref() {
-            Some("length") => StopReason::Length,
+            Some("length" | "max_tokens" | "MAX_TOKENS" | "model_context_window_exceeded") => {
+                StopReason::Length
+            }
             Some(_) | None if self.draft.has_calls() => StopReason::ToolUse,
             Some(_) | None => StopReason::Stop,
         };
-        Reply { parts: self.draft.finish(), usage: self.usage, stop }
+        Ok(Reply { parts: self.draft.finish(), usage: self.usage, stop })
     }
 }
 
 impl Chat {
-    fn choice(&mut self, choice: Choice, out: &mut Vec<Delta>) -> Result<(), Fault> {
-        if let Some(usage) = choice.usage {
+    /// A reader for a server with these deviations.
+    pub(crate) fn new(quirks: Quirks) -> Self {
+        let draft = if quirks.has(Quirk::OpensThinking) {
+            Draft::of_opened_thinking()
+        } else {
+            Draft::default()
+        };
+        Self { draft, details: Details::default(), usage: Usage::default(), finish: None }
+    }
+
+    fn choice(&mut self, choice: &Choice<'_>, out: &mut Vec<Delta>) -> Result<(), Fault> {
+        if let Some(usage) = lax::<WireUsage<'_>>(choice.usage) {
             self.usage = usage.counted();
         }
-        if let Some(delta) = choice.delta {
-            // Providers that fill several of these fill them with the same words.
-            let thoughts = [delta.reasoning_content, delta.reasoning, delta.reasoning_text];
-            let thought = thoughts.into_iter().zip(THINKING_FIELDS).find_map(|(it, field)| {
-                it.filter(|words| !words.is_empty()).map(|words| (words, field))
-            });
-            if let Some((words, field)) = thought {
-                self.draft.add_thinking(&words, field, out);
-            }
-            if let Some(words) = delta.content {
-                self.draft.add_text(&words.joined(), out);
-            }
-            for call in delta.tool_calls.into_iter().flatten() {
-                self.call(call, out);
-            }
+        let brought = match lax::<WireDelta<'_>>(choice.delta) {
+            Some(delta) => self.delta(&delta, out)?,
+            None => false,
+        };
+        // Some servers repeat the whole message at the end of its pieces.
+        if !brought
+            && self.draft.is_empty()
+            && let Some(message) = lax::<WireDelta<'_>>(choice.message)
+        {
+            self.delta(&message, out)?;
         }
-        if let Some(reason) = choice.finish_reason.filter(|reason| !reason.is_empty()) {
-            if reason == "content_filter" && self.draft.is_empty() {
-                let text = "the provider withheld the reply (content filter)";
-                return Err(Fault::new(ErrorKind::Format, text));
+        match text(choice.finish_reason) {
+            Some(reason) => self.finished(reason, out),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes in a piece of the message; whether it brought anything.
+    fn delta(&mut self, delta: &WireDelta<'_>, out: &mut Vec<Delta>) -> Result<bool, Fault> {
+        let before = self.draft.bytes();
+        let words = Words::of(delta.content);
+        // Providers that fill several of these fill them with the same words.
+        let thoughts = [delta.reasoning_content, delta.reasoning, delta.reasoning_text];
+        let thought = thoughts
+            .into_iter()
+            .zip(THINKING_FIELDS)
+            .find_map(|(it, field)| text(it).map(|words| (words, field)));
+        if let Some((words, field)) = thought {
+            self.draft.add_thinking(&words, field, out)?;
+        } else if !words.thinking.is_empty() {
+            self.draft.add_thinking(&words.thinking, "", out)?;
+        }
+        self.details.add(delta.reasoning_details, &mut self.draft)?;
+        self.draft.add_text(&words.text, out)?;
+        if let Some(refusal) = text(delta.refusal) {
+            self.draft.add_text(&refusal, out)?;
+        }
+        for call in few::<WireCall<'_>>(delta.tool_calls) {
+            let function = lax::<WireFunction<'_>>(call.function).unwrap_or_default();
+            self.call(&call, &function, out)?;
+        }
+        if let Some(function) = lax::<WireFunction<'_>>(delta.function_call) {
+            let call = WireCall { index: None, id: None, function: None, extra_content: None };
+            self.call(&call, &function, out)?;
+        }
+        Ok(self.draft.bytes() > before)
+    }
+
+    fn finished(&mut self, reason: String, out: &mut Vec<Delta>) -> Result<(), Fault> {
+        self.draft.end_text(out)?;
+        match &*reason {
+            "content_filter" | "sensitive" | "safety" | "SAFETY" | "RECITATION"
+            | "PROHIBITED_CONTENT"
+                if self.draft.is_empty() =>
+            {
+                return Err(Fault::withheld());
             }
-            if reason == "error" {
+            "model_context_window_exceeded" if self.draft.is_empty() => {
+                return Err(Fault::window_is_full());
+            }
+            "error" | "network_error" | "insufficient_system_resource" => {
                 return Err(Fault::new(ErrorKind::Server, "the provider gave up on the reply"));
             }
-            self.finish = Some(reason);
+            _ => self.finish = Some(reason),
         }
         Ok(())
     }
 
     /// Takes in a piece of a call: of the one it names, else of the newest, else of a new one.
-    fn call(&mut self, piece: WireCall, out: &mut Vec<Delta>) {
-        let function = piece.function.unwrap_or_default();
-        let id = piece.id.filter(|id| !id.is_empty());
-        let name = function.name.filter(|name| !name.is_empty());
-        let more = function.arguments.map(Arguments::text).unwrap_or_default();
-        let known = match (piece.index, &id) {
+    fn call(
+        &mut self,
+        piece: &WireCall<'_>,
+        function: &WireFunction<'_>,
+        out: &mut Vec<Delta>,
+    ) -> Result<(), Fault> {
+        let id = text(piece.id);
+        let name = text(function.name);
+        let more = lenient::arguments(function.arguments);
+        let index = number(piece.index);
+        let signature = piece.extra_content.map(RawValue::get).filter(|it| it.starts_with('{'));
+        self.draft.spend(more.len() + signature.map_or(0, str::len))?;
+        let known = match (index, &id) {
             (Some(index), _) => self.draft.get(index),
             (None, Some(id)) => self
                 .draft
@@ -175,29 +273,51 @@ impl Chat {
                 .find(|it| matches!(it, Block::Call { id: known, .. } if known == id)),
             (None, None) => self.draft.last(),
         };
-        if let Some(Block::Call { id: known_id, name: known_name, arguments, .. }) = known {
+        if let Some(Block::Call { id: known_id, name: known_name, arguments, signature: known }) =
+            known
+        {
             let is_other_id = id.as_ref().is_some_and(|id| id != known_id);
-            let is_other_call =
-                is_other_id || (id.is_none() && name.is_some() && is_whole(arguments));
-            if !is_other_call {
+            let repeats = more.is_empty() && name.as_ref().is_none_or(|name| name == known_name);
+            let is_next = id.is_none() && name.is_some() && !repeats && is_whole(arguments);
+            if !is_other_id && !is_next {
                 arguments.push_str(&more);
+                if let Some(signature) = signature {
+                    *known = Some(signature.to_owned());
+                }
                 if known_name.is_empty()
                     && let Some(name) = name
                 {
-                    known_name.clone_from(&name);
-                    out.push(Delta::CallStarted { id: CallId::new(known_id.as_str()), name });
+                    *known_name = name.chars().take(NAME_CHARS_MAX).collect();
+                    let (id, name) = (CallId::new(known_id.as_str()), known_name.clone());
+                    out.push(Delta::CallStarted { id, name });
                 }
-                return;
+                return Ok(());
             }
         }
-        let id = id.unwrap_or_else(made_up_id);
-        let name = name.unwrap_or_default();
-        if !name.is_empty() {
-            out.push(Delta::CallStarted { id: CallId::new(id.as_str()), name: name.clone() });
+        let begun = self.draft.begin_call(index, id, &name.unwrap_or_default(), more, out)?;
+        if let (Block::Call { signature: slot, .. }, Some(signature)) = (begun, signature) {
+            *slot = Some(signature.to_owned());
         }
-        let call = Block::Call { id, name, arguments: more, signature: None };
-        self.draft.begin(piece.index, call);
+        Ok(())
     }
+}
+
+/// The error of an event that has no choices, if it is one.
+fn complaint(chunk: &Chunk<'_>, data: &str) -> Option<Fault> {
+    #[derive(Deserialize)]
+    struct Outcome<'a> {
+        #[serde(borrow)]
+        status_code: Raw<'a>,
+    }
+    let is_error = text(chunk.object).as_deref() == Some("error");
+    let failed = lax::<Outcome<'_>>(chunk.base_resp)
+        .is_some_and(|it| number(it.status_code).is_some_and(|code| code != 0));
+    let complains = text(chunk.message).is_some() && chunk.code.is_some();
+    if is_error || failed || complains || chunk.detail.is_some() {
+        let raw = serde_json::from_str::<&RawValue>(data).ok();
+        return Some(Fault::of_event(&lenient::error(raw).unwrap_or(Value::Null)));
+    }
+    None
 }
 
 /// Whether `arguments` are complete, so that what follows belongs to another call.
@@ -206,36 +326,17 @@ fn is_whole(arguments: &str) -> bool {
         && serde_json::from_str::<serde::de::IgnoredAny>(arguments).is_ok()
 }
 
-impl Words {
-    fn joined(self) -> String {
-        match self {
-            Self::Text(text) => text,
-            Self::Parts(parts) => {
-                parts.iter().filter_map(|part| part.get("text").and_then(Value::as_str)).collect()
-            }
-        }
-    }
-}
-
-impl Arguments {
-    fn text(self) -> String {
-        match self {
-            Self::Piece(text) => text,
-            Self::Whole(Value::Null) => String::new(),
-            Self::Whole(value) => value.to_string(),
-        }
-    }
-}
-
-impl WireUsage {
-    fn counted(self) -> Usage {
-        let details = self.prompt_tokens_details.unwrap_or_default();
-        let cache_read = details.cached_tokens.or(self.prompt_cache_hit_tokens).unwrap_or(0);
-        let cache_write = details.cache_write_tokens.unwrap_or(0);
-        let prompt = self.prompt_tokens.unwrap_or(0);
+impl WireUsage<'_> {
+    fn counted(&self) -> Usage {
+        let details = lax::<PromptDetails<'_>>(self.prompt_tokens_details);
+        let (cached, written) = details
+            .map_or((None, None), |it| (number(it.cached_tokens), number(it.cache_write_tokens)));
+        let cache_read = cached.or(number(self.prompt_cache_hit_tokens)).unwrap_or(0);
+        let cache_write = written.unwrap_or(0);
+        let prompt = number(self.prompt_tokens).unwrap_or(0);
         Usage {
             input: prompt.saturating_sub(cache_read).saturating_sub(cache_write),
-            output: self.completion_tokens.unwrap_or(0),
+            output: number(self.completion_tokens).unwrap_or(0),
             cache_read,
             cache_write,
             ..Usage::default()

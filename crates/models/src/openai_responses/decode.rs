@@ -1,113 +1,170 @@
-//! Reads a streamed response.
+//! Reads a response, streamed or whole.
 
-use std::borrow::Cow;
-
-use domain::{CallId, StopReason, Usage};
+use domain::{StopReason, Usage};
 use serde::Deserialize;
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
 
 use crate::{
-    Delta, ErrorKind,
+    Delta,
     dialect::{Decoder, Progress, Reply},
     draft::{Block, Draft, made_up_id},
     fault::Fault,
+    lenient::{self, Raw, Words, few, lax, number, text},
+    quirks::{Quirk, Quirks},
 };
 
 /// A response while it is being read.
-#[derive(Default)]
 pub(crate) struct Responses {
     draft: Draft,
     usage: Usage,
     is_cut: bool,
+    /// Whether `[DONE]` came, which some servers send instead of the last event.
+    is_done: bool,
 }
 
-/// All events in one form: each fills what it has.
+/// All events in one form: each fills what it has. A whole response has its own fields here.
 #[derive(Deserialize)]
 struct Event<'a> {
     #[serde(rename = "type", borrow)]
-    sort: Cow<'a, str>,
-    output_index: Option<u64>,
+    sort: Raw<'a>,
     #[serde(borrow)]
-    item: Option<&'a RawValue>,
-    delta: Option<Cow<'a, str>>,
-    response: Option<WireResponse>,
+    object: Raw<'a>,
+    #[serde(borrow)]
+    output_index: Raw<'a>,
+    #[serde(borrow)]
+    item: Raw<'a>,
+    #[serde(borrow)]
+    delta: Raw<'a>,
+    #[serde(borrow)]
+    response: Raw<'a>,
+    #[serde(borrow)]
+    error: Raw<'a>,
 }
 
 #[derive(Deserialize)]
-struct WireResponse {
-    usage: Option<WireUsage>,
-    error: Option<Value>,
-    incomplete_details: Option<Value>,
+struct WireResponse<'a> {
+    #[serde(borrow)]
+    status: Raw<'a>,
+    #[serde(borrow)]
+    output: Raw<'a>,
+    #[serde(borrow)]
+    usage: Raw<'a>,
+    #[serde(borrow)]
+    error: Raw<'a>,
+    #[serde(borrow)]
+    incomplete_details: Raw<'a>,
 }
 
 #[derive(Deserialize)]
-struct WireUsage {
-    input_tokens: Option<u64>,
-    output_tokens: Option<u64>,
-    input_tokens_details: Option<InputDetails>,
-}
-
-#[derive(Default, Deserialize)]
-struct InputDetails {
-    cached_tokens: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct Item {
-    #[serde(rename = "type")]
-    sort: String,
-    id: Option<String>,
-    call_id: Option<String>,
-    name: Option<String>,
-    arguments: Option<String>,
-    content: Option<Vec<Words>>,
-    summary: Option<Vec<Words>>,
+struct WireUsage<'a> {
+    #[serde(borrow)]
+    input_tokens: Raw<'a>,
+    #[serde(borrow)]
+    output_tokens: Raw<'a>,
+    #[serde(borrow)]
+    input_tokens_details: Raw<'a>,
 }
 
 #[derive(Deserialize)]
-struct Words {
-    text: Option<String>,
-    refusal: Option<String>,
+struct InputDetails<'a> {
+    #[serde(borrow)]
+    cached_tokens: Raw<'a>,
+}
+
+#[derive(Deserialize)]
+struct Incomplete<'a> {
+    #[serde(borrow)]
+    reason: Raw<'a>,
+}
+
+#[derive(Deserialize)]
+struct Item<'a> {
+    #[serde(rename = "type", borrow)]
+    sort: Raw<'a>,
+    #[serde(borrow)]
+    id: Raw<'a>,
+    #[serde(borrow)]
+    call_id: Raw<'a>,
+    #[serde(borrow)]
+    name: Raw<'a>,
+    #[serde(borrow)]
+    arguments: Raw<'a>,
+    #[serde(borrow)]
+    content: Raw<'a>,
+    #[serde(borrow)]
+    summary: Raw<'a>,
 }
 
 impl Decoder for Responses {
     fn event(&mut self, data: &str, out: &mut Vec<Delta>) -> Result<Progress, Fault> {
         if data.trim() == "[DONE]" {
-            return Ok(Progress::More);
+            self.is_done = true;
+            return Ok(Progress::Skipped);
         }
-        let event: Event<'_> = serde_json::from_str(data).map_err(|_| not_an_event())?;
-        let more = event.delta.as_deref().unwrap_or_default();
-        match &*event.sort {
+        let Ok(event) = serde_json::from_str::<Event<'_>>(data) else {
+            return Fault::unless_skippable(data);
+        };
+        let sort = text(event.sort).unwrap_or_default();
+        match &*sort {
             "response.output_item.added" => self.started(&event, out)?,
             "response.output_item.done" => self.finished(&event, out)?,
-            "response.output_text.delta"
-            | "response.refusal.delta"
-            | "response.reasoning_summary_text.delta"
+            "response.output_text.delta" | "response.refusal.delta" => {
+                let more = text(event.delta).unwrap_or_default();
+                if self.draft.find(number(event.output_index)).is_some() {
+                    self.draft.add_text(&more, out)?;
+                }
+            }
+            "response.reasoning_summary_text.delta"
             | "response.reasoning_text.delta"
             | "response.function_call_arguments.delta" => {
-                self.grow(event.output_index, more, out);
+                let more = text(event.delta).unwrap_or_default();
+                self.grow(number(event.output_index), &more, out)?;
             }
-            "response.reasoning_summary_part.done" => self.grow(event.output_index, "\n\n", out),
-            "response.completed" | "response.incomplete" => return self.ended(event),
+            "response.reasoning_summary_part.done" => {
+                self.grow(number(event.output_index), "\n\n", out)?;
+            }
+            "response.completed" | "response.incomplete" | "response.done" => {
+                let response = lax::<WireResponse<'_>>(event.response);
+                let response = response.ok_or_else(|| {
+                    Fault::garbage("the last event of the stream has no response")
+                })?;
+                return self.ended(&response, sort == "response.incomplete", out);
+            }
+            "response.created" | "response.in_progress" | "response.content_part.added" => {}
             "response.failed" => {
-                let error = event.response.and_then(|it| it.error).unwrap_or_default();
-                return Err(Fault::of_event(&error));
+                let response = lax::<WireResponse<'_>>(event.response);
+                let error = response.and_then(|it| lenient::error(it.error));
+                return Err(Fault::of_event(&error.unwrap_or_default()));
             }
             "error" => {
-                let error: Value = serde_json::from_str(data).unwrap_or_default();
-                return Err(Fault::of_event(&error));
+                let raw = serde_json::from_str::<&RawValue>(data).ok();
+                return Err(Fault::of_event(&lenient::error(raw).unwrap_or_default()));
+            }
+            // A whole response: the server does not stream.
+            _ if text(event.object).as_deref() == Some("response") => {
+                let raw = serde_json::from_str::<&RawValue>(data).ok();
+                if let Some(response) = lax::<WireResponse<'_>>(raw) {
+                    return self.whole(&response, out);
+                }
             }
             // New sorts of events may appear at any time.
-            _ => {}
+            _ => {
+                return match lenient::error(event.error) {
+                    Some(error) => Err(Fault::of_event(&error)),
+                    None => Ok(Progress::Skipped),
+                };
+            }
         }
         Ok(Progress::More)
     }
 
     fn end(&mut self) -> Result<(), Fault> {
-        Err(Fault::cut_short())
+        let is_whole = self.is_done && !self.draft.is_empty();
+        if is_whole { Ok(()) } else { Err(Fault::cut_short()) }
     }
 
-    fn reply(&mut self) -> Reply {
+    fn reply(&mut self, out: &mut Vec<Delta>) -> Result<Reply, Fault> {
+        self.draft.end_text(out)?;
         let stop = if self.is_cut {
             StopReason::Length
         } else if self.draft.has_calls() {
@@ -115,99 +172,144 @@ impl Decoder for Responses {
         } else {
             StopReason::Stop
         };
-        Reply { parts: self.draft.finish(), usage: self.usage, stop }
+        Ok(Reply { parts: self.draft.finish(), usage: self.usage, stop })
     }
 }
 
 impl Responses {
+    /// A reader for a server with these deviations.
+    pub(crate) fn new(quirks: Quirks) -> Self {
+        let draft = if quirks.has(Quirk::OpensThinking) {
+            Draft::of_opened_thinking()
+        } else {
+            Draft::default()
+        };
+        Self { draft, usage: Usage::default(), is_cut: false, is_done: false }
+    }
+
     fn started(&mut self, event: &Event<'_>, out: &mut Vec<Delta>) -> Result<(), Fault> {
-        let item = parse(event)?;
-        let block = match &*item.sort {
-            "message" => Block::text(),
-            "reasoning" => {
+        let Some(item) = lax::<Item<'_>>(event.item) else { return Ok(()) };
+        let index = number(event.output_index);
+        let block = match text(item.sort).as_deref() {
+            Some("message") => Block::text(),
+            Some("reasoning") => {
                 Block::Thinking { text: String::new(), signature: None, redacted: false }
             }
-            "function_call" => {
-                let id = item.joined_id();
-                let name = item.name.unwrap_or_default();
-                out.push(Delta::CallStarted { id: CallId::new(id.as_str()), name: name.clone() });
-                let arguments = item.arguments.unwrap_or_default();
-                Block::Call { id, name, arguments, signature: None }
+            Some("function_call") => {
+                let name = text(item.name).unwrap_or_default();
+                let arguments = lenient::arguments(item.arguments);
+                self.draft.begin_call(index, Some(item.joined_id()), &name, arguments, out)?;
+                return Ok(());
             }
             // An item that we did not ask for; its events find no block and are dropped.
-            _ => return Ok(()),
+            Some(_) | None => return Ok(()),
         };
-        self.draft.begin(event.output_index, block);
-        Ok(())
+        self.draft.begin(index, block).map(|_| ())
     }
 
     /// Takes in the finished item, which has the last word.
     fn finished(&mut self, event: &Event<'_>, out: &mut Vec<Delta>) -> Result<(), Fault> {
-        let item = parse(event)?;
-        let index = event.output_index.unwrap_or(0);
-        if self.draft.get(index).is_none() {
+        let Some(item) = lax::<Item<'_>>(event.item) else { return Ok(()) };
+        let index = number(event.output_index);
+        if self.draft.find(index).is_none() {
             self.started(event, out)?;
         }
-        match self.draft.get(index) {
+        let arguments = lenient::arguments(item.arguments);
+        let id = text(item.id);
+        let raw = event.item.map(RawValue::get);
+        self.draft.spend(match text(item.sort).as_deref() {
+            Some("reasoning") => raw.map_or(0, str::len),
+            Some(_) | None => id.as_ref().map_or(0, String::len),
+        })?;
+        match self.draft.find(index) {
             Some(Block::Text { text, signature }) => {
-                *signature = item.id;
-                if text.is_empty() {
-                    *text = joined(item.content, "");
-                    if !text.is_empty() {
-                        out.push(Delta::Text(text.clone()));
-                    }
+                *signature = id;
+                if text.is_empty() && item.is("message") {
+                    let words = Words::of(item.content);
+                    return self.draft.add_text(&words.text, out);
                 }
             }
-            Some(Block::Thinking { text, signature, .. }) => {
-                *signature = event.item.map(|raw| raw.get().to_owned());
+            Some(Block::Thinking { text, signature, .. }) if item.is("reasoning") => {
+                *signature = raw.map(str::to_owned);
                 text.truncate(text.trim_end().len());
                 if text.is_empty() {
-                    *text = joined(item.summary, "\n\n");
+                    *text = joined(item.summary);
                 }
             }
-            Some(Block::Call { arguments, .. }) => {
-                if let Some(whole) = item.arguments.filter(|it| !it.is_empty()) {
-                    *arguments = whole;
-                }
+            Some(Block::Call { arguments: known, .. }) if !arguments.is_empty() => {
+                *known = arguments;
             }
-            None => {}
+            Some(_) | None => {}
         }
         Ok(())
     }
 
-    fn grow(&mut self, index: Option<u64>, more: &str, out: &mut Vec<Delta>) {
-        let block = index.and_then(|index| self.draft.get(index));
-        match block.filter(|_| !more.is_empty()) {
-            Some(Block::Text { text, .. }) => {
-                text.push_str(more);
-                out.push(Delta::Text(more.to_owned()));
-            }
+    fn grow(&mut self, index: Option<u64>, more: &str, out: &mut Vec<Delta>) -> Result<(), Fault> {
+        if more.is_empty() {
+            return Ok(());
+        }
+        match self.draft.find(index) {
             Some(Block::Thinking { text, .. }) => {
                 text.push_str(more);
                 out.push(Delta::Thinking(more.to_owned()));
             }
             Some(Block::Call { arguments, .. }) => arguments.push_str(more),
-            None => {}
+            Some(Block::Text { .. }) | None => return Ok(()),
         }
+        self.draft.spend(more.len())
     }
 
-    fn ended(&mut self, event: Event<'_>) -> Result<Progress, Fault> {
-        let Some(response) = event.response else { return Err(not_an_event()) };
-        if let Some(usage) = response.usage {
-            let details = usage.input_tokens_details.unwrap_or_default();
-            let cache_read = details.cached_tokens.unwrap_or(0);
+    /// Takes in a response that came as one.
+    fn whole(
+        &mut self,
+        response: &WireResponse<'_>,
+        out: &mut Vec<Delta>,
+    ) -> Result<Progress, Fault> {
+        if let Some(error) = lenient::error(response.error) {
+            return Err(Fault::of_event(&error));
+        }
+        let is_cut = text(response.status).as_deref() == Some("incomplete");
+        self.ended(response, is_cut, out)
+    }
+
+    fn ended(
+        &mut self,
+        response: &WireResponse<'_>,
+        is_cut: bool,
+        out: &mut Vec<Delta>,
+    ) -> Result<Progress, Fault> {
+        if let Some(usage) = lax::<WireUsage<'_>>(response.usage) {
+            let details = lax::<InputDetails<'_>>(usage.input_tokens_details);
+            let cache_read = details.and_then(|it| number(it.cached_tokens)).unwrap_or(0);
             self.usage = Usage {
-                input: usage.input_tokens.unwrap_or(0).saturating_sub(cache_read),
-                output: usage.output_tokens.unwrap_or(0),
+                input: number(usage.input_tokens).unwrap_or(0).saturating_sub(cache_read),
+                output: number(usage.output_tokens).unwrap_or(0),
                 cache_read,
                 ..Usage::default()
             };
         }
-        if event.sort == "response.incomplete" {
-            let reason = response.incomplete_details.unwrap_or_default();
-            if reason["reason"] == "content_filter" && self.draft.is_empty() {
-                let text = "the provider withheld the reply (content filter)";
-                return Err(Fault::new(ErrorKind::Format, text));
+        self.draft.end_text(out)?;
+        // Some servers send no items before the end.
+        if self.draft.is_empty() {
+            for (at, item) in few::<&RawValue>(response.output).into_iter().enumerate() {
+                let index = serde_json::value::to_raw_value(&(at + 1_000_000)).ok();
+                let event = Event {
+                    sort: None,
+                    object: None,
+                    output_index: index.as_deref(),
+                    item: Some(item),
+                    delta: None,
+                    response: None,
+                    error: None,
+                };
+                self.finished(&event, out)?;
+            }
+        }
+        if is_cut {
+            let details = lax::<Incomplete<'_>>(response.incomplete_details);
+            let reason = details.and_then(|it| text(it.reason));
+            if reason.as_deref() == Some("content_filter") && self.draft.is_empty() {
+                return Err(Fault::withheld());
             }
             self.is_cut = true;
         }
@@ -215,27 +317,23 @@ impl Responses {
     }
 }
 
-impl Item {
+impl Item<'_> {
+    fn is(&self, sort: &str) -> bool {
+        text(self.sort).as_deref() == Some(sort)
+    }
+
     /// Both ids of a call in one.
     fn joined_id(&self) -> String {
-        let call = self.call_id.clone().filter(|id| !id.is_empty()).unwrap_or_else(made_up_id);
-        match &self.id {
-            Some(item) if !item.is_empty() => format!("{call}|{item}"),
-            Some(_) | None => call,
+        let call = text(self.call_id).unwrap_or_else(made_up_id);
+        match text(self.id) {
+            Some(item) => format!("{call}|{item}"),
+            None => call,
         }
     }
 }
 
-fn parse(event: &Event<'_>) -> Result<Item, Fault> {
-    let raw = event.item.ok_or_else(not_an_event)?;
-    serde_json::from_str(raw.get()).map_err(|_| not_an_event())
-}
-
-fn joined(words: Option<Vec<Words>>, between: &str) -> String {
-    let texts = words.into_iter().flatten().filter_map(|it| it.text.or(it.refusal));
-    texts.collect::<Vec<_>>().join(between)
-}
-
-fn not_an_event() -> Fault {
-    Fault::garbage("an event of the stream is not a response event")
+/// The texts of a summary, as paragraphs.
+fn joined(summary: Raw<'_>) -> String {
+    let texts = few::<&RawValue>(summary).into_iter().map(|it| Words::of(Some(it)).text);
+    texts.collect::<Vec<_>>().join("\n\n")
 }

@@ -37,7 +37,7 @@ data: {{"type":"response.completed","response":{{"usage":{{"input_tokens":10,"ou
 
 #[test]
 fn a_failed_response_says_why() {
-    let mut decoder = (ENTRY.decoder)();
+    let mut decoder = (ENTRY.decoder)(crate::quirks::Quirks::default());
     let event = json!({"type": "response.failed", "response": {"error":
         {"code": "rate_limit_exceeded", "message": "Slow down"}}});
 

@@ -150,7 +150,7 @@ async fn a_chat_request_has_the_recorded_shape() {
     collect(rig.models.stream(&rig.config, &rig.agent, request)).await.unwrap();
 
     assert_eq!(llm.request(0).headers["authorization"], "Bearer sk-test-secret");
-    insta::assert_snapshot!(llm.request(0).body, @r#"{"model":"mock-1","messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"hi"}],"stream":true,"stream_options":{"include_usage":true},"store":false,"max_completion_tokens":8192,"tools":[{"type":"function","function":{"name":"exec","description":"Runs a command.","parameters":{"type":"object","properties":{"command":{"type":"string"}}}}}]}"#);
+    insta::assert_snapshot!(llm.request(0).body, @r#"{"model":"mock-1","messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"hi"}],"stream":true,"stream_options":{"include_usage":true},"max_tokens":8192,"tools":[{"type":"function","function":{"name":"exec","description":"Runs a command.","parameters":{"type":"object","properties":{"command":{"type":"string"}}}}}]}"#);
 }
 
 #[tokio::test]

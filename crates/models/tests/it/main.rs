@@ -7,3 +7,4 @@ mod dialects;
 mod failures;
 mod fallback;
 mod rig;
+mod servers;

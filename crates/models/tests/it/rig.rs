@@ -121,6 +121,7 @@ pub(crate) fn request(model: Arc<Model>, messages: Vec<Message>) -> Request {
         .into(),
         thinking: Thinking::Low,
         cache_key: "session-1".to_owned(),
+        result_bytes_max: None,
     }
 }
 

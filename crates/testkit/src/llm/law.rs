@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::view::{Dialect, RequestView, Seen};
+use super::{
+    strict,
+    view::{Dialect, RequestView, Seen},
+};
 
 /// All breaches of `request`.
 pub(super) fn breaches(request: &RequestView) -> Vec<String> {
@@ -22,7 +25,11 @@ pub(super) fn breaches(request: &RequestView) -> Vec<String> {
             broken.push(format!("message {at} is empty"));
         }
     }
+    if let Some(Seen::Assistant { .. }) = request.messages.last() {
+        broken.push("the model has the last word".to_owned());
+    }
     pairs(&request.messages, &mut broken);
+    strict::breaches(request.dialect, &request.body, &mut broken);
     broken
 }
 
@@ -39,8 +46,8 @@ fn head(request: &RequestView, broken: &mut Vec<String>) {
     if request.body["model"].as_str().is_none_or(str::is_empty) {
         broken.push("there is no model".to_owned());
     }
-    if request.body["stream"] != Value::Bool(true) {
-        broken.push("the reply is not asked for as a stream".to_owned());
+    if !request.body["stream"].is_boolean() {
+        broken.push("it is not said whether the reply is a stream".to_owned());
     }
     let limits = ["max_tokens", "max_completion_tokens", "max_output_tokens"];
     let given: Vec<&Value> = limits.iter().filter_map(|name| request.body.get(name)).collect();

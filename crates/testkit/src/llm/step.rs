@@ -25,6 +25,30 @@ pub enum Step {
     ClosesMidStream,
     /// Sends these bytes as an event stream.
     Raw(Bytes),
+    /// Sends an answer of any form.
+    Sends(Answer),
+}
+
+/// An answer of any form, which may have no end.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// Headers: names and values.
+    pub headers: Vec<(&'static str, String)>,
+    /// How the body begins.
+    pub head: Bytes,
+    /// What follows for ever, if it is not empty.
+    pub repeated: Bytes,
+}
+
+/// Sends `head` as an event stream, and then `repeated` for ever.
+pub fn floods(head: &str, repeated: &str) -> Step {
+    let head = Bytes::copy_from_slice(head.as_bytes());
+    // Few large pieces: what is small is sent slowly.
+    let repeated = Bytes::from(repeated.repeat(1 + 64 * 1024 / repeated.len().max(1)));
+    let headers = vec![("content-type", "text/event-stream".to_owned())];
+    Step::Sends(Answer { status: 200, headers, head, repeated })
 }
 
 /// An answer.
@@ -77,9 +101,11 @@ pub fn says_and_calls(text: &str, name: &str, arguments: &Value) -> Step {
 pub fn thinks_then(thinking: &str, then: Step) -> Step {
     match then {
         Step::Reply(reply) => Step::Reply(Reply { thinking: Some(thinking.to_owned()), ..reply }),
-        other @ (Step::Fails { .. } | Step::Hangs(_) | Step::ClosesMidStream | Step::Raw(_)) => {
-            other
-        }
+        other @ (Step::Fails { .. }
+        | Step::Hangs(_)
+        | Step::ClosesMidStream
+        | Step::Raw(_)
+        | Step::Sends(_)) => other,
     }
 }
 

@@ -51,9 +51,11 @@ fn steered(messages: &Value) -> String {
     match steer::step(&view) {
         Step::Reply(Reply { text, calls, .. }) if calls.is_empty() => text.concat(),
         Step::Reply(Reply { calls, .. }) => calls[0].1.clone(),
-        Step::Fails { .. } | Step::Hangs(_) | Step::ClosesMidStream | Step::Raw(_) => {
-            panic!("steering only answers")
-        }
+        Step::Fails { .. }
+        | Step::Hangs(_)
+        | Step::ClosesMidStream
+        | Step::Raw(_)
+        | Step::Sends(_) => panic!("steering only answers"),
     }
 }
 
