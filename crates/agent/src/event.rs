@@ -1,8 +1,9 @@
 //! What happens in a turn, as told to whoever watches. Nobody waits for a watcher.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use domain::{AgentId, Call, CallId, CallResult, SessionId, SessionKey, TurnId, UnixMillis, Usage};
+use models::{ErrorKind, ModelError};
 use serde_json::Value;
 
 /// One thing that happened in a turn.
@@ -123,10 +124,38 @@ pub struct Outcome {
     pub usage: Usage,
     /// Calls of the asker's own tools, which the asker is to run.
     pub handed_over: Vec<Call>,
+    /// Whether the last reply reached the limit of its length.
+    pub is_cut_short: bool,
+    /// The model server's answer that ended the turn, if it was one.
+    pub refusal: Option<Refusal>,
     /// When it left the queue.
     pub started: UnixMillis,
     /// When it ended.
     pub ended: UnixMillis,
+}
+
+/// How a model server refused a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The HTTP status that it answered with, or the one that says the same of what it said.
+    pub status: u16,
+    /// How long it asks to wait.
+    pub retry_after: Option<Duration>,
+}
+
+impl Refusal {
+    /// That of a failed request.
+    pub(crate) fn of(error: &ModelError) -> Self {
+        let status = error.status.filter(|status| *status >= 400).unwrap_or(match error.kind {
+            ErrorKind::Auth => 401,
+            ErrorKind::Billing => 402,
+            ErrorKind::RateLimit => 429,
+            ErrorKind::Timeout => 504,
+            ErrorKind::Format | ErrorKind::ContextOverflow => 400,
+            ErrorKind::Server | ErrorKind::Garbage | ErrorKind::TooLarge => 502,
+        });
+        Self { status, retry_after: error.retry_after }
+    }
 }
 
 impl Outcome {

@@ -39,7 +39,7 @@ mod waits;
 
 pub use commands::{LISTED as COMMANDS, Listed as ListedCommand};
 pub use consent::{ApprovalRequest, Approver};
-pub use event::{CallEnd, Event, EventBody, Outcome, Stop};
+pub use event::{CallEnd, Event, EventBody, Outcome, Refusal, Stop};
 pub use invoke::{Invocation, Invoked};
 pub use io::{Place, Ports};
 pub use origin::{Origin, Trail};

@@ -20,8 +20,8 @@ use store::{StoreError, Transcript};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    EventBody, Stop, Submission, brief::Brief, compact, dispatch, emitter::Emitter, halt::Halt,
-    io::Io, machines::Machines, overflow::Recovery, speech::Speech,
+    EventBody, Refusal, Stop, Submission, brief::Brief, compact, dispatch, emitter::Emitter,
+    halt::Halt, io::Io, machines::Machines, overflow::Recovery, speech::Speech,
 };
 
 /// Model requests in one turn, a guard against endless loops.
@@ -68,6 +68,8 @@ pub(crate) struct Finished {
     pub(crate) usage: Usage,
     /// Calls that whoever asked is to run.
     pub(crate) handed_over: Vec<Call>,
+    /// How the model server refused the request that ended it.
+    pub(crate) refusal: Option<Refusal>,
     /// Turns whose messages joined this one.
     pub(crate) steered: Vec<domain::TurnId>,
     /// Messages that came too late.
@@ -90,6 +92,7 @@ struct Progress {
     last: Option<Assistant>,
     usage: Usage,
     handed_over: Vec<Call>,
+    refusal: Option<Refusal>,
     steered: Vec<domain::TurnId>,
     compactions: u64,
 }
@@ -112,6 +115,7 @@ pub(crate) async fn run(mut turn: Turn, io: &Io) -> Finished {
         last: progress.last,
         usage: progress.usage,
         handed_over: progress.handed_over,
+        refusal: progress.refusal,
         steered: progress.steered,
         unread,
         compactions: progress.compactions,
@@ -155,10 +159,12 @@ async fn steps(turn: &mut Turn, io: &Io, done: &mut Progress) -> Result<Stop, St
                 let made = compact::run(turn, io, "").await?;
                 done.compactions += made;
                 if !recovery.next(made > 0, compact::window(turn, io)) {
+                    done.refusal = Some(Refusal::of(&error));
                     return fail(turn, io, &error, "").await;
                 }
             }
             Reply::Failed { error, partial } => {
+                done.refusal = Some(Refusal::of(&error));
                 return fail(turn, io, &error, &partial).await;
             }
         }

@@ -39,6 +39,16 @@ pub(crate) struct Draft {
     calls: usize,
 }
 
+/// What a server says of a call when it begins.
+pub(crate) struct NewCall<'a> {
+    /// Its id, if it has one.
+    pub(crate) id: Option<String>,
+    /// Name of the tool.
+    pub(crate) name: &'a str,
+    /// What came of its arguments.
+    pub(crate) arguments: String,
+}
+
 impl Draft {
     /// A draft of a model that begins with thinking which no tag opens.
     pub(crate) fn of_opened_thinking() -> Self {
@@ -92,11 +102,10 @@ impl Draft {
     pub(crate) fn begin_call(
         &mut self,
         key: Option<u64>,
-        id: Option<String>,
-        name: &str,
-        arguments: String,
+        call: NewCall<'_>,
         out: &mut Vec<Delta>,
     ) -> Result<&mut Block, Fault> {
+        let NewCall { id, name, arguments } = call;
         let id = id.filter(|id| !id.is_empty() && id.len() <= ID_BYTES_MAX);
         let id = id.unwrap_or_else(made_up_id);
         let name: String = name.chars().take(NAME_CHARS_MAX).collect();
@@ -209,15 +218,12 @@ impl Draft {
         if more.is_empty() {
             return Ok(());
         }
-        match self.last() {
-            Some(Block::Thinking { text, redacted: false, .. }) => text.push_str(more),
-            Some(_) | None => {
-                let signature = signature.map(str::to_owned);
-                let block = Block::Thinking { text: String::new(), signature, redacted: false };
-                if let Block::Thinking { text, .. } = self.begin(None, block)? {
-                    text.push_str(more);
-                }
-            }
+        if let Some(Block::Thinking { text, redacted: false, .. }) = self.last() {
+            text.push_str(more);
+        } else {
+            let signature = signature.map(str::to_owned);
+            let text = more.to_owned();
+            self.begin(None, Block::Thinking { text, signature, redacted: false })?;
         }
         out.push(Delta::Thinking(more.to_owned()));
         Ok(())

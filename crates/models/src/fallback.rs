@@ -30,9 +30,9 @@ fn advances(kind: ErrorKind) -> bool {
         | ErrorKind::Format
         | ErrorKind::Garbage => true,
         // The conversation must shrink first; a second model would only hide that.
-        ErrorKind::ContextOverflow => false,
+        ErrorKind::ContextOverflow
         // Another key of the same server would bring the same flood.
-        ErrorKind::TooLarge => false,
+        | ErrorKind::TooLarge => false,
     }
 }
 

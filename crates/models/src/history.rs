@@ -187,8 +187,7 @@ impl<'a> History<'a> {
         let own = is_own(message, self.model);
         for part in &message.content.0 {
             let said = match part {
-                Part::Thinking { .. } if is_broken => None,
-                Part::ToolCall { .. } if is_broken => None,
+                Part::Thinking { .. } | Part::ToolCall { .. } if is_broken => None,
                 Part::ToolCall { id, name, arguments, thought_signature } => {
                     let sent = self.carry.ids.give(id.as_str(), own, self.rules.ids);
                     let name = tool_name(name);

@@ -247,6 +247,7 @@ pub(crate) fn effort(thinking: Thinking) -> Option<&'static str> {
 }
 
 /// The conversation as the server at the other end takes it.
+#[expect(clippy::struct_excessive_bools, reason = "servers deviate in each by itself")]
 struct Conversation<'a> {
     request: &'a Request,
     rules: Rules,

@@ -75,9 +75,8 @@ impl Events {
             let event = self.reader.read(&mut self.chunk);
             self.idle += before - self.chunk.len();
             let event = match event {
-                Ok(None) if self.idle > IDLE_BYTES_MAX => Err(SseError::NoProgress),
+                Ok(None | Some(_)) if self.idle > IDLE_BYTES_MAX => Err(SseError::NoProgress),
                 Ok(None) => continue,
-                Ok(Some(_)) if self.idle > IDLE_BYTES_MAX => Err(SseError::NoProgress),
                 Ok(Some(event)) => Ok(event),
                 Err(error) => Err(error),
             };

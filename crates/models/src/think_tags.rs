@@ -133,7 +133,7 @@ impl ThinkTags {
             }
         }
         self.tell(&held[told..at], heard);
-        self.held = held[at..].to_owned();
+        held[at..].clone_into(&mut self.held);
     }
 
     /// Whether a tag between these texts is meant as one.
@@ -250,10 +250,8 @@ impl Code {
     fn run(&mut self, c: char, length: usize) {
         let begins_line = std::mem::replace(&mut self.line_is_blank, false);
         match self.fence {
-            Some((open, least)) => {
-                if begins_line && c == open && length >= least {
-                    self.fence = None;
-                }
+            Some((open, least)) if begins_line && c == open && length >= least => {
+                self.fence = None;
             }
             None if begins_line && length >= 3 && self.span.is_none() => {
                 self.fence = Some((c, length));
@@ -263,7 +261,7 @@ impl Code {
                 Some(_) => {}
                 None => self.span = Some(length),
             },
-            None => {}
+            Some(_) | None => {}
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{SessionId, TurnId, UnixMillis, Usage};
+use domain::{SessionId, StopReason, TurnId, UnixMillis, Usage};
 use tokio::task::JoinError;
 
 use super::{Current, Session};
@@ -38,6 +38,8 @@ impl Session {
             model: String::new(),
             usage: Usage::default(),
             handed_over: Vec::new(),
+            is_cut_short: false,
+            refusal: None,
             started: current.started,
             ended,
         };
@@ -46,11 +48,13 @@ impl Session {
             let used = if current.is_heartbeat { None } else { Some(ended) };
             self.remember(&finished, &outcome.stop, used).await;
             if let Some(last) = finished.last {
+                outcome.is_cut_short = last.stop_reason == StopReason::Length;
                 (outcome.provider, outcome.model) = (last.provider, last.model);
             }
             outcome.usage = finished.usage;
             outcome.texts = finished.texts;
             outcome.handed_over = finished.handed_over;
+            outcome.refusal = finished.refusal;
             joined.extend(finished.steered);
             self.transcript = Some(finished.transcript);
             self.uses_sandbox = finished.has_entered;
@@ -141,6 +145,8 @@ impl Session {
             model: String::new(),
             usage: Usage::default(),
             handed_over: Vec::new(),
+            is_cut_short: false,
+            refusal: None,
             started: now,
             ended: now,
         });

@@ -16,7 +16,7 @@ use crate::program::{openclaw, quiet};
 const ABOVE_IDLE_KIB_MAX: u64 = 64 * 1024;
 
 /// How long one kind may take on a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// How a turn with such a reply ends.
 #[derive(Clone, Copy, Debug, PartialEq)]

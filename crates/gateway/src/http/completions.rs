@@ -15,7 +15,7 @@ use tracing::warn;
 use super::{
     client_tools,
     reply::{self, Kind, Reply},
-    run::{Begun, FAILED, Run, arguments, invalid, refused, words},
+    run::{Begun, FAILED, Run, arguments, failed, invalid, refused, words},
     target,
 };
 use crate::state::Gateway;
@@ -131,13 +131,17 @@ pub(crate) async fn answer(gateway: Arc<Gateway>, headers: HeaderMap, body: Body
     };
     let is_streamed = request.stream.unwrap_or(false);
     match Run::begin(&gateway, submission, is_streamed).await {
-        Ok(Begun::Turn(run, Some(events))) => stream::reply(heading, run, events, wants_usage),
+        Ok(Begun::Turn(run, Some(events))) => {
+            stream::reply(heading, run, events, wants_usage).await
+        }
         Ok(Begun::Turn(mut run, None)) => match run.outcome().await {
             Some(outcome) => finished(&heading, &outcome),
             None => reply::error(StatusCode::INTERNAL_SERVER_ERROR, Kind::ApiError, FAILED),
         },
         Ok(Begun::Said(text)) if is_streamed => stream::whole(&heading, &text, wants_usage),
-        Ok(Begun::Said(text)) => completion(&heading, &text, &[], Tokens::from(Usage::default())),
+        Ok(Begun::Said(text)) => {
+            completion(&heading, (&text, "stop"), &[], Tokens::from(Usage::default()))
+        }
         Err(error) => refused(&error),
     }
 }
@@ -154,16 +158,23 @@ fn finished(heading: &Heading, outcome: &Outcome) -> Reply {
     match &outcome.stop {
         Stop::Done | Stop::Aborted { .. } => {
             let usage = Tokens::from(outcome.usage);
-            completion(heading, &words(outcome), &outcome.handed_over, usage)
+            let calls = &outcome.handed_over;
+            let end = finish_reason(calls, outcome.is_cut_short);
+            completion(heading, (&words(outcome), end), calls, usage)
         }
         Stop::Failed { kind, error } => {
             warn!(kind, error, "turn failed");
-            reply::error(StatusCode::INTERNAL_SERVER_ERROR, Kind::ApiError, error)
+            failed(outcome, error)
         }
     }
 }
 
-fn completion(heading: &Heading, text: &str, calls: &[Call], usage: Tokens) -> Reply {
+fn completion(
+    heading: &Heading,
+    (text, finish_reason): (&str, &'static str),
+    calls: &[Call],
+    usage: Tokens,
+) -> Reply {
     let message = Said {
         role: "assistant",
         content: (!text.is_empty()).then_some(text),
@@ -174,7 +185,7 @@ fn completion(heading: &Heading, text: &str, calls: &[Call], usage: Tokens) -> R
         object: "chat.completion",
         created: heading.created,
         model: &heading.model,
-        choices: [Choice { index: 0, message, finish_reason: finish_reason(calls) }],
+        choices: [Choice { index: 0, message, finish_reason }],
         usage,
     };
     reply::json(StatusCode::OK, &completion)
@@ -185,6 +196,10 @@ fn tool_call(call: &Call) -> ToolCall<'_> {
     ToolCall { index: None, id: call.id.as_str(), kind: "function", function }
 }
 
-fn finish_reason(calls: &[Call]) -> &'static str {
-    if calls.is_empty() { "stop" } else { "tool_calls" }
+fn finish_reason(calls: &[Call], is_cut_short: bool) -> &'static str {
+    match (calls, is_cut_short) {
+        ([], true) => "length",
+        ([], false) => "stop",
+        ([_, ..], _) => "tool_calls",
+    }
 }

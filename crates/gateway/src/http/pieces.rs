@@ -5,21 +5,18 @@
 //!            └─────► failure
 //! ```
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use agent::{Event, EventBody, Outcome, Stop};
 use axum::body::{Body, Bytes};
 use domain::Usage;
 use futures_util::stream;
-use tokio::{
-    sync::mpsc,
-    time::{Instant, timeout_at},
-};
+use tokio::{sync::mpsc, time::timeout};
 use tracing::warn;
 
 use super::{
     reply::{self, Reply},
-    run::{FAILED, Run, rest, words},
+    run::{FAILED, Run, failed, rest, words},
 };
 
 /// The last line of an answer.
@@ -52,6 +49,8 @@ struct Piecewise<D> {
     /// All text sent so far.
     sent: String,
     phase: Phase,
+    /// An event that was taken and is still to be answered to.
+    next: Option<Event>,
 }
 
 #[derive(Clone, Copy)]
@@ -62,8 +61,24 @@ enum Phase {
 }
 
 /// Answers in pieces as the turn goes on. The turn is stopped when the client goes.
-pub(super) fn reply<D: Dialect>(dialect: D, run: Run, events: mpsc::Receiver<Event>) -> Reply {
-    let piecewise = Piecewise { dialect, run, events, sent: String::new(), phase: Phase::Head };
+///
+/// A turn that fails before there is anything to show is answered as a whole: its status tells a
+/// client more than an event behind a good one.
+pub(super) async fn reply<D: Dialect>(
+    dialect: D,
+    run: Run,
+    events: mpsc::Receiver<Event>,
+) -> Reply {
+    let mut piecewise =
+        Piecewise { dialect, run, events, sent: String::new(), phase: Phase::Head, next: None };
+    let begun = timeout(KEEP_ALIVE, piecewise.beginning()).await;
+    if let Ok(Some(outcome)) = begun
+        && let Stop::Failed { kind, error } = &outcome.stop
+    {
+        warn!(kind, error, "turn failed");
+        piecewise.run.is_over = true;
+        return failed(&outcome, error);
+    }
     let pieces = stream::unfold(piecewise, |mut it| async move {
         let piece = it.next().await?;
         Some((Ok::<_, Infallible>(Bytes::from(piece)), it))
@@ -72,6 +87,38 @@ pub(super) fn reply<D: Dialect>(dialect: D, run: Run, events: mpsc::Receiver<Eve
 }
 
 impl<D: Dialect> Piecewise<D> {
+    /// Waits until something happens in the turn; yields its outcome when that is its end.
+    async fn beginning(&mut self) -> Option<Arc<Outcome>> {
+        loop {
+            let event = self.events.recv().await?;
+            match &event.body {
+                EventBody::Started | EventBody::Model { .. } | EventBody::Usage(_) => {}
+                EventBody::Ended(outcome) => {
+                    let outcome = Arc::clone(outcome);
+                    self.next = Some(event);
+                    return Some(outcome);
+                }
+                EventBody::Text { .. }
+                | EventBody::Thinking { .. }
+                | EventBody::CallStarted { .. }
+                | EventBody::CallProgress { .. }
+                | EventBody::CallEnded(_)
+                | EventBody::Compaction { .. } => {
+                    self.next = Some(event);
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// The next event.
+    async fn event(&mut self) -> Option<Event> {
+        match self.next.take() {
+            Some(event) => Some(event),
+            None => self.events.recv().await,
+        }
+    }
+
     async fn next(&mut self) -> Option<String> {
         match self.phase {
             Phase::Head => {
@@ -85,14 +132,12 @@ impl<D: Dialect> Piecewise<D> {
 
     /// The next piece, or a comment when there is none for a while.
     async fn text_or_end(&mut self) -> String {
-        let due = Instant::now() + KEEP_ALIVE;
-        let piece = timeout_at(due, self.piece()).await;
-        piece.unwrap_or_else(|_| COMMENT.to_owned())
+        or_comment(self.piece()).await
     }
 
     /// Waits for the next piece. Loses none when it is given up.
     async fn piece(&mut self) -> String {
-        while let Some(event) = self.events.recv().await {
+        while let Some(event) = self.event().await {
             match event.body {
                 EventBody::Text { so_far, delta } => {
                     // A further reply of the same turn begins on a line of its own.
@@ -133,5 +178,29 @@ impl<D: Dialect> Piecewise<D> {
         self.sent.push_str(&rest);
         let rest = if rest.is_empty() { rest } else { self.dialect.text(&rest) };
         rest + &self.dialect.end(&self.sent, outcome)
+    }
+}
+
+/// What `piece` brings, or a comment when that takes long.
+async fn or_comment(piece: impl Future<Output = String>) -> String {
+    timeout(KEEP_ALIVE, piece).await.unwrap_or_else(|_| COMMENT.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_answer_says_something_before_a_proxy_gives_it_up() {
+        let begun = Instant::now();
+
+        assert_eq!(or_comment(ready("piece".to_owned())).await, "piece");
+        assert_eq!(or_comment(pending()).await, ": keep-alive\n\n");
+        // The shortest patience of a common proxy is 20 s.
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     }
 }

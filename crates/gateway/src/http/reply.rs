@@ -27,6 +27,12 @@ pub(crate) enum Kind {
     Forbidden,
     /// Too many wrong secrets.
     RateLimited,
+    /// The model server refused our key.
+    AuthenticationError,
+    /// The model server asks to wait.
+    RateLimitError,
+    /// The model server has too much to do.
+    OverloadedError,
 }
 
 #[derive(Serialize)]

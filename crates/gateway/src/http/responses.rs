@@ -14,7 +14,7 @@ use tracing::warn;
 use super::{
     client_tools,
     reply::{self, Kind, Reply},
-    run::{Begun, FAILED, Run, invalid, refused, words},
+    run::{Begun, FAILED, Run, failed, invalid, refused, words},
     target,
     transcript::Prompt,
 };
@@ -62,7 +62,7 @@ pub(crate) async fn answer(gateway: Arc<Gateway>, headers: HeaderMap, body: Body
     gateway.responses.remember(&heading.id, &submission.session);
     let is_streamed = request.stream.unwrap_or(false);
     match Run::begin(&gateway, submission, is_streamed).await {
-        Ok(Begun::Turn(run, Some(events))) => stream::reply(heading, run, events),
+        Ok(Begun::Turn(run, Some(events))) => stream::reply(heading, run, events).await,
         Ok(Begun::Turn(mut run, None)) => match run.outcome().await {
             Some(outcome) => {
                 finished(&heading, &outcome, client_tools::is_required(&request.tool_choice))
@@ -131,11 +131,15 @@ fn finished(heading: &Heading, outcome: &Outcome, is_call_required: bool) -> Rep
         }
         Stop::Done | Stop::Aborted { .. } => {
             let (text, calls) = (words(outcome), &outcome.handed_over);
-            let response = heading.response(Status::Completed, &text, calls, outcome.usage);
+            let status = Status::of(outcome.is_cut_short && calls.is_empty());
+            let response = heading.response(status, &text, calls, outcome.usage);
             reply::json(StatusCode::OK, &response)
         }
         Stop::Failed { kind, error } => {
             warn!(kind, error, "turn failed");
+            if outcome.refusal.is_some() {
+                return failed(outcome, error);
+            }
             let response = heading.failed(error, outcome.usage);
             reply::json(StatusCode::INTERNAL_SERVER_ERROR, &response)
         }

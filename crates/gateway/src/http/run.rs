@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use agent::{Event, Lookup, Outcome, Submission, SubmitError, Submitted};
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use domain::{SessionKey, TurnId};
 use tokio::sync::mpsc;
 use tracing::warn;
@@ -142,6 +142,30 @@ pub(super) fn refused(error: &SubmitError) -> Reply {
             reply::error(StatusCode::INTERNAL_SERVER_ERROR, Kind::ApiError, FAILED)
         }
     }
+}
+
+/// What a client is told whose turn failed. What a model server refused keeps its status, and the
+/// wait that it asks for, so that a client's own handling of limits works; what went wrong between
+/// the server and us is a gateway's error.
+pub(super) fn failed(outcome: &Outcome, text: &str) -> Reply {
+    let Some(refusal) = outcome.refusal else {
+        return reply::error(StatusCode::INTERNAL_SERVER_ERROR, Kind::ApiError, text);
+    };
+    let (status, kind) = match refusal.status {
+        status @ (401 | 403) => (status, Kind::AuthenticationError),
+        429 => (429, Kind::RateLimitError),
+        status @ (503 | 529) => (status, Kind::OverloadedError),
+        504 => (504, Kind::ApiError),
+        status @ 400..=499 => (status, Kind::InvalidRequestError),
+        _ => (502, Kind::ApiError),
+    };
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+    let mut reply = reply::error(status, kind, text);
+    if let Some(wait) = refusal.retry_after {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        reply.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    reply
 }
 
 /// The request makes no sense.

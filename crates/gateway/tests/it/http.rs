@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use testkit::{
     home::{TOKEN, TempHome},
-    llm::{Llm, calls, fails, hangs_after, says, says_and_calls},
+    llm::{Llm, calls, fails, fails_with, hangs_after, says, says_and_calls},
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -357,20 +357,86 @@ async fn a_client_that_goes_stops_its_turn() {
 }
 
 #[tokio::test]
-async fn a_failed_turn_is_an_error_in_both_forms() {
-    let llm = Llm::respond_with(|_| fails(400, None));
+async fn what_the_model_server_refused_is_told_by_its_status_in_both_forms() {
+    let cases = [
+        (400, 400, "invalid_request_error"),
+        (401, 401, "authentication_error"),
+        (429, 429, "rate_limit_error"),
+        (500, 502, "api_error"),
+        (529, 529, "overloaded_error"),
+    ];
+    for (answered, status, kind) in cases {
+        let wait = (answered == 429).then_some(Duration::from_secs(61));
+        let llm = Llm::respond_with(move |_| fails(answered, wait));
+        let server = Server::with_model(&llm).await;
+        for is_streamed in [false, true] {
+            let mut body = hi();
+            body["stream"] = json!(is_streamed);
+
+            let told = chat(&server, &body).await;
+
+            assert_eq!((told.status, &told.json()["error"]["type"]), (status, &json!(kind)));
+            let asked = told.header("retry-after").map(str::to_owned);
+            assert_eq!(asked.as_deref(), wait.map(|_| "61"), "{answered} {is_streamed}");
+        }
+        server.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_turn_that_fails_after_it_has_said_something_is_an_error_among_its_pieces() {
+    let llm = Llm::script([
+        says_and_calls("Wait.", "exec", &json!({"command": "true"})),
+        fails(400, None),
+    ]);
     let server = Server::with_model(&llm).await;
     let mut streamed = hi();
     streamed["stream"] = json!(true);
 
-    let whole = chat(&server, &hi()).await;
     let pieces = chat(&server, &streamed).await;
 
-    assert_eq!((whole.status, &whole.json()["error"]["type"]), (500, &json!("api_error")));
     let events = pieces.events();
     assert_eq!((pieces.status, events.last()), (200, Some(&"[DONE]")));
     let error: Value = serde_json::from_str(events[events.len() - 2]).unwrap();
     assert_eq!(error["error"]["type"], "api_error");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_reply_that_the_length_limit_ended_is_told_as_such() {
+    let reply = json!({"choices": [{"message": {"content": "Half"}, "finish_reason": "length"}]});
+    let llm = Llm::respond_with(move |_| fails_with(200, &reply.to_string()));
+    let server = Server::with_model(&llm).await;
+    let mut body = hi();
+
+    let whole = chat(&server, &body).await;
+    body["stream"] = json!(true);
+    let pieces = chat(&server, &body).await;
+
+    assert_eq!(whole.json()["choices"][0]["finish_reason"], "length", "{}", whole.body);
+    let events = pieces.events();
+    assert!(events[events.len() - 2].contains(r#""finish_reason":"length""#), "{events:?}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn types_that_clients_get_wrong_are_understood() {
+    let llm = Llm::script([says("one"), says("two")]);
+    let server = Server::with_model(&llm).await;
+    let mut body = hi();
+    body["max_tokens"] = json!(-1);
+    body["user"] = json!(42);
+    body["stream"] = json!("false");
+
+    let whole = chat(&server, &body).await;
+    body["stream"] = json!("true");
+    body["stream_options"] = json!({"include_usage": "true"});
+    let pieces = chat(&server, &body).await;
+
+    assert_eq!(whole.json()["choices"][0]["message"]["content"], "one");
+    let events = pieces.events();
+    assert_eq!(events.last(), Some(&"[DONE]"));
+    assert!(events[events.len() - 2].contains("prompt_tokens"), "{events:?}");
     server.stop().await;
 }
 

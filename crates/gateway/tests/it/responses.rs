@@ -179,7 +179,8 @@ async fn what_cannot_be_done_is_told_by_status() {
     assert_eq!(empty.json()["error"]["message"], "Missing user message in `input`.");
     assert!(taken.json()["error"]["message"].as_str().unwrap().contains("\"exec\" is taken"));
     assert_eq!(required.status, 502);
-    assert_eq!((failed.status, &failed.json()["status"]), (500, &json!("failed")));
+    let kind = failed.json()["error"]["type"].clone();
+    assert_eq!((failed.status, kind), (400, json!("invalid_request_error")));
     assert_eq!(closed.status, 401);
     server.stop().await;
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::{
     Delta,
     dialect::{Decoder, Progress, Reply},
-    draft::{Block, Draft},
+    draft::{Block, Draft, NewCall},
     fault::Fault,
     lenient::{self, Raw, few, lax, number, text},
     quirks::{Quirk, Quirks},
@@ -225,7 +225,11 @@ impl Messages {
                 // Arguments usually follow in pieces; some servers send them whole, here.
                 let whole = block.input.filter(|it| it.get().trim() != "{}");
                 let arguments = lenient::arguments(whole);
-                self.draft.begin_call(index, text(block.id), &name, arguments, out)?;
+                self.draft.begin_call(
+                    index,
+                    NewCall { id: text(block.id), name: &name, arguments },
+                    out,
+                )?;
                 return Ok(());
             }
             // A block that we did not ask for; its deltas find no block and are dropped.

@@ -337,6 +337,7 @@ proptest! {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "how many cases are made is no setting of ours")]
 fn cases() -> ProptestConfig {
     let wanted = std::env::var("PROPTEST_CASES").ok().and_then(|it| it.parse().ok());
     ProptestConfig { cases: wanted.unwrap_or(64), ..ProptestConfig::default() }

@@ -174,7 +174,7 @@ fn is_base64(data: &str) -> bool {
     let bare = data.trim_end_matches('=');
     data.len().is_multiple_of(4)
         && data.len() - bare.len() <= 2
-        && bare.as_bytes().iter().all(|it| is_digit(it))
+        && bare.as_bytes().iter().all(is_digit)
 }
 
 /// The text of a tool's result; never empty.

@@ -13,7 +13,7 @@ use crate::{
     Delta, ErrorKind,
     bounds::NAME_CHARS_MAX,
     dialect::{Decoder, Progress, Reply},
-    draft::{Block, Draft},
+    draft::{Block, Draft, NewCall},
     fault::Fault,
     lenient::{self, Raw, Words, few, lax, number, text},
     quirks::{Quirk, Quirks},
@@ -294,7 +294,9 @@ impl Chat {
                 return Ok(());
             }
         }
-        let begun = self.draft.begin_call(index, id, &name.unwrap_or_default(), more, out)?;
+        let name = name.unwrap_or_default();
+        let call = NewCall { id, name: &name, arguments: more };
+        let begun = self.draft.begin_call(index, call, out)?;
         if let (Block::Call { signature: slot, .. }, Some(signature)) = (begun, signature) {
             *slot = Some(signature.to_owned());
         }

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use crate::{
     Delta,
     dialect::{Decoder, Progress, Reply},
-    draft::{Block, Draft, made_up_id},
+    draft::{Block, Draft, NewCall, made_up_id},
     fault::Fault,
     lenient::{self, Raw, Words, few, lax, number, text},
     quirks::{Quirk, Quirks},
@@ -198,7 +198,11 @@ impl Responses {
             Some("function_call") => {
                 let name = text(item.name).unwrap_or_default();
                 let arguments = lenient::arguments(item.arguments);
-                self.draft.begin_call(index, Some(item.joined_id()), &name, arguments, out)?;
+                self.draft.begin_call(
+                    index,
+                    NewCall { id: Some(item.joined_id()), name: &name, arguments },
+                    out,
+                )?;
                 return Ok(());
             }
             // An item that we did not ask for; its events find no block and are dropped.

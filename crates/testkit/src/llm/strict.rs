@@ -187,10 +187,10 @@ fn responses(input: &Value, broken: &mut Vec<String>) {
         }
         waits = sort == "reasoning";
         match sort {
-            "reasoning" => {
-                if text(&item["encrypted_content"]).is_empty() || !item["summary"].is_array() {
-                    broken.push("reasoning without its content".to_owned());
-                }
+            "reasoning"
+                if text(&item["encrypted_content"]).is_empty() || !item["summary"].is_array() =>
+            {
+                broken.push("reasoning without its content".to_owned());
             }
             "function_call" => {
                 name(&item["name"], broken);

@@ -17,10 +17,10 @@ const WORDS_MIN: usize = 4;
 pub(super) fn check(tree: &Tree) -> Vec<Problem> {
     let texts: BTreeMap<&str, &str> =
         tree.files().filter(|(path, _)| [MODEL, TRANSLATION].contains(path)).collect();
-    let tests = tests(tree);
+    let known = tests(tree);
     let mut problems = Vec::new();
     for (path, text) in &texts {
-        problems.extend(unknown(path, text, &tests));
+        problems.extend(unknown(path, text, &known));
         problems.extend(unguarded(path, text));
     }
     if let (Some(model), Some(translation)) = (texts.get(MODEL), texts.get(TRANSLATION)) {

@@ -38,6 +38,8 @@ fn ended(stop: Stop, texts: &[&str]) -> EventBody {
         model: "mock-1".to_owned(),
         usage: Usage::default(),
         handed_over: Vec::new(),
+        is_cut_short: false,
+        refusal: None,
         started: UnixMillis(1000),
         ended: UnixMillis(2000),
     }))

@@ -53,13 +53,13 @@ struct Chunks {
 }
 
 /// Answers in pieces as the turn goes on. The turn is stopped when the client goes.
-pub(super) fn reply(
+pub(super) async fn reply(
     heading: Heading,
     run: Run,
     events: mpsc::Receiver<Event>,
     wants_usage: bool,
 ) -> Reply {
-    pieces::reply(Chunks { heading, wants_usage }, run, events)
+    pieces::reply(Chunks { heading, wants_usage }, run, events).await
 }
 
 /// An answer that is known as a whole, in the same order.
@@ -82,7 +82,8 @@ impl Dialect for Chunks {
         let usage = self.wants_usage.then(|| Tokens::from(outcome.usage));
         let calls = outcome.handed_over.iter().enumerate().map(|it| self.heading.call(it));
         let calls: String = calls.collect();
-        calls + &self.heading.end(finish_reason(&outcome.handed_over), usage)
+        let reason = finish_reason(&outcome.handed_over, outcome.is_cut_short);
+        calls + &self.heading.end(reason, usage)
     }
 
     fn failure(&self, text: &str, _: Usage) -> String {

@@ -26,8 +26,17 @@ pub(super) enum Status {
     InProgress,
     /// All is there.
     Completed,
+    /// The limit of its length ended it.
+    Incomplete,
     /// There is no answer.
     Failed,
+}
+
+impl Status {
+    /// That of an answer, which the limit of its length may have ended.
+    pub(super) fn of(is_cut_short: bool) -> Self {
+        if is_cut_short { Self::Incomplete } else { Self::Completed }
+    }
 }
 
 /// A response.
@@ -42,6 +51,8 @@ pub(super) struct Response<'a> {
     usage: Tokens,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    incomplete_details: Option<Value>,
 }
 
 #[derive(Debug, Serialize)]
@@ -96,6 +107,8 @@ impl Heading {
             output,
             usage: usage.into(),
             error: None,
+            incomplete_details: matches!(status, Status::Incomplete)
+                .then(|| json!({ "reason": "max_output_tokens" })),
         }
     }
 
@@ -103,7 +116,7 @@ impl Heading {
     pub(super) fn message_item(&self, status: Status, text: &str) -> Value {
         let content = match status {
             Status::InProgress => json!([]),
-            Status::Completed | Status::Failed => json!([text_part(text)]),
+            Status::Completed | Status::Incomplete | Status::Failed => json!([text_part(text)]),
         };
         json!({
             "type": "message", "id": self.message, "role": "assistant",
@@ -121,7 +134,7 @@ pub(super) fn text_part(text: &str) -> Value {
 pub(super) fn call_item(call: &Call, status: Status) -> Value {
     let arguments = match status {
         Status::InProgress => String::new(),
-        Status::Completed | Status::Failed => arguments(call),
+        Status::Completed | Status::Incomplete | Status::Failed => arguments(call),
     };
     json!({
         "type": "function_call", "id": format!("fc_{}", call.id), "call_id": call.id,

@@ -20,13 +20,13 @@ use crate::http::{
 };
 
 /// Answers in pieces as the turn goes on. The turn is stopped when the client goes.
-pub(super) fn reply(heading: Heading, run: Run, events: mpsc::Receiver<Event>) -> Reply {
-    pieces::reply(heading, run, events)
+pub(super) async fn reply(heading: Heading, run: Run, events: mpsc::Receiver<Event>) -> Reply {
+    pieces::reply(heading, run, events).await
 }
 
 /// An answer that is known as a whole, in the same order.
 pub(super) fn whole(heading: &Heading, text: &str) -> Reply {
-    let end = heading.ended(text, &[], Usage::default());
+    let end = heading.ended(text, &[], (Usage::default(), false));
     reply::event_stream(Body::from([heading.head(), heading.text(text), end].concat()))
 }
 
@@ -48,7 +48,7 @@ impl Dialect for Heading {
     }
 
     fn end(&self, sent: &str, outcome: &Outcome) -> String {
-        self.ended(sent, &outcome.handed_over, outcome.usage)
+        self.ended(sent, &outcome.handed_over, (outcome.usage, outcome.is_cut_short))
     }
 
     fn failure(&self, text: &str, usage: Usage) -> String {
@@ -58,7 +58,7 @@ impl Dialect for Heading {
 }
 
 impl Heading {
-    fn ended(&self, text: &str, calls: &[Call], usage: Usage) -> String {
+    fn ended(&self, text: &str, calls: &[Call], (usage, is_cut_short): (Usage, bool)) -> String {
         let item = self.message_item(Status::Completed, text);
         let mut pieces = vec![
             event("response.output_text.done", self.at(json!({ "text": text }))),
@@ -70,8 +70,10 @@ impl Heading {
             pieces.push(event("response.output_item.added", item(Status::InProgress)));
             pieces.push(event("response.output_item.done", item(Status::Completed)));
         }
-        let response = json!({ "response": self.response(Status::Completed, text, calls, usage) });
-        pieces.push(event("response.completed", response));
+        let status = Status::of(is_cut_short);
+        let response = json!({ "response": self.response(status, text, calls, usage) });
+        let name = if is_cut_short { "response.incomplete" } else { "response.completed" };
+        pieces.push(event(name, response));
         pieces.push(DONE.to_owned());
         pieces.concat()
     }
