@@ -91,7 +91,7 @@ async fn a_model_that_fails_is_told_of_and_the_next_turn_works() {
         ("429 and Retry-After", vec![fails(429, soon), says("Done.")], "final"),
         ("500", vec![fails(500, soon), says("Done.")], "final"),
         ("before the reply was whole", vec![closes_mid_stream()], "error"),
-        ("not a completion chunk", vec![garbage()], "error"),
+        ("broken JSON", vec![garbage()], "error"),
         ("a tool call that is no JSON", vec![calls_badly("exec", "{oops"), says("Done.")], "final"),
         ("an unknown tool", vec![calls("frobnicate", json!({})), says("Done.")], "final"),
         ("401", vec![fails(401, None)], "error"),

@@ -150,7 +150,11 @@ fn transport_kinds() -> Vec<Kind> {
         ("blank lines", floods("", "\n"), End::Cut),
         ("JSON without end", sends(200, json(), "{\"a\":\"", &"y".repeat(65_536)), End::Cut),
         ("JSON nested without end", sends(200, json(), "{\"a\":", &"[".repeat(65_536)), End::Cut),
-        ("binary", sends(200, plain(), "\u{1}\u{0}\u{7f}", "\u{1}\u{0}\n"), End::Cut),
+        (
+            "binary",
+            sends(200, plain(), "\u{1}\u{0}\u{7f}", &"\u{1}\u{0}\n".repeat(20_000)),
+            End::Cut,
+        ),
         (
             "an error body without end",
             sends(500, json(), "{\"a\":\"", &"y".repeat(65_536)),
@@ -240,7 +244,9 @@ async fn turn(client: &mut WsClient, dialect: Dialect, name: &str) -> Value {
     let key: String = run.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
     let params = json!({"sessionKey": key.to_lowercase(), "message": name, "idempotencyKey": run});
     client.call("chat.send", params).await.unwrap();
-    let ends = |it: &Value| it["runId"] == *run && it["state"] != "delta";
+    let ends = |it: &Value| {
+        it["runId"] == *run && ["final", "aborted", "error"].iter().any(|end| it["state"] == *end)
+    };
     client.event("chat", PATIENCE, ends).await.unwrap()
 }
 

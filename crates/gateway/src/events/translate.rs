@@ -1,9 +1,10 @@
 //! From an event of a turn to frames: pure, but for the time it is given.
 //!
 //! Holds what a turn's watchers were told so far: text goes out in steps of at least 150 ms to
-//! version 3 and 50 ms to version 4, and the rest goes before the end.
+//! version 3 and 50 ms to version 4, and the rest goes before the end. Every step carries the whole
+//! text, so the steps of a long text are longer ([`step`]).
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use agent::{CallEnd, Event, EventBody, Outcome, Stop};
 use domain::{ConnId, Scope, SessionKey, UnixMillis};
@@ -95,6 +96,16 @@ impl Delivery {
     }
 }
 
+/// Text by which a step grows by its own length: a client gets at most so much, twice, in each
+/// interval, however long the reply is.
+const STEP_BYTES: usize = 64 * 1024;
+
+/// Shortest time between two steps of a text of this length.
+fn step(version: Version, so_far: &str) -> Duration {
+    let times = 1 + so_far.len() / STEP_BYTES;
+    compat::delta_interval(version).saturating_mul(u32::try_from(times).unwrap_or(u32::MAX))
+}
+
 /// What a turn's watchers were told so far.
 #[derive(Default)]
 pub(crate) struct TurnView {
@@ -103,6 +114,8 @@ pub(crate) struct TurnView {
     so_far: Arc<str>,
     reply: u32,
     is_new_reply: bool,
+    /// Bytes of `so_far` that version 3's stream of the agent has seen.
+    told_v3: usize,
     /// Bytes of `so_far` that version 4 has seen.
     told_v4: usize,
     is_untold_v3: bool,
@@ -206,10 +219,10 @@ impl TurnView {
     pub(crate) fn flush_at(&self) -> Option<Instant> {
         let v3 = self
             .is_untold_v3
-            .then(|| self.last_v3.map(|at| at + compat::delta_interval(Version::V3)))
+            .then(|| self.last_v3.map(|at| at + step(Version::V3, &self.so_far)))
             .flatten();
         let v4 = (self.told_v4 < self.so_far.len())
-            .then(|| self.last_v4.map(|at| at + compat::delta_interval(Version::V4)))
+            .then(|| self.last_v4.map(|at| at + step(Version::V4, &self.so_far)))
             .flatten();
         [v3, v4].into_iter().flatten().min()
     }
@@ -238,7 +251,7 @@ impl TurnView {
     fn skip(&mut self, event: &Event) {
         if let EventBody::Text { so_far, .. } = &event.body {
             self.so_far = Arc::clone(so_far);
-            self.told_v4 = so_far.len();
+            (self.told_v3, self.told_v4) = (so_far.len(), so_far.len());
         }
     }
 
@@ -262,19 +275,16 @@ impl TurnView {
         let goes_on = so_far.len() >= self.so_far.len() + delta.len();
         if !goes_on || (self.so_far.is_empty() && so_far.len() > delta.len()) {
             self.is_new_reply = !self.so_far.is_empty();
-            self.told_v4 = 0;
+            (self.told_v3, self.told_v4) = (0, 0);
             self.reply += 1;
         }
         self.so_far = Arc::clone(so_far);
         self.is_untold_v3 = true;
-        if audience.v3 {
-            let event = self.assistant(who, Arc::clone(so_far), delta.clone());
-            if let Some(older) = compat::agent(&event) {
-                self.push("agent", Version::V3, &older, (To::Readers, Slow::Close));
-            }
+        if so_far.len() < STEP_BYTES {
+            self.assistant_v3(who, audience);
         }
         let is_due = |last: Option<Instant>, version| {
-            last.is_none_or(|at| now.duration_since(at) >= compat::delta_interval(version))
+            last.is_none_or(|at| now.duration_since(at) >= step(version, so_far))
         };
         if is_due(self.last_v3, Version::V3) {
             self.tell_v3(who, audience, now);
@@ -284,7 +294,21 @@ impl TurnView {
         }
     }
 
+    /// Version 3's stream of the agent: each piece of a short text, the steps of a long one.
+    fn assistant_v3(&mut self, who: &Who, audience: Audience) {
+        let told = std::mem::replace(&mut self.told_v3, self.so_far.len());
+        let Some(delta) = self.so_far.get(told..).filter(|text| !text.is_empty()) else { return };
+        if !audience.v3 {
+            return;
+        }
+        let event = self.assistant(who, Arc::clone(&self.so_far), delta.to_owned());
+        if let Some(older) = compat::agent(&event) {
+            self.push("agent", Version::V3, &older, (To::Readers, Slow::Close));
+        }
+    }
+
     fn tell_v3(&mut self, who: &Who, audience: Audience, now: Instant) {
+        self.assistant_v3(who, audience);
         if !std::mem::take(&mut self.is_untold_v3) || !audience.v3 {
             return;
         }
