@@ -19,7 +19,7 @@ use crate::remote::{Claims, Remote, Unheard};
 
 mod principal;
 
-pub(crate) use principal::Principal;
+pub(crate) use principal::{Principal, Unscoped};
 
 /// Addresses remembered at once. When they are more, those that are neither locked out nor
 /// recent go; an attacker with that many addresses is not stopped by counting anyway.

@@ -17,7 +17,7 @@ use serde_json::Value;
 use store::DeviceToken;
 
 use crate::{
-    auth::{Gate, Principal},
+    auth::{Gate, Principal, Unscoped},
     devices::Devices,
     origin,
     pairing::{Ask, Outcome},
@@ -92,9 +92,10 @@ pub(crate) fn judge(params: &Value, door: &Door<'_>) -> Result<Admitted, Refusal
     };
     origin::check(&connect, door.remote, door.config)?;
     let key = device::verify(&connect, version, door)?;
-    let scopes = scopes(&connect, role, version, door);
+    let unscoped = unscoped(&connect, version, door);
+    let scopes = scopes(&connect, role, (version, unscoped), door);
     let (proof, scopes) = proof::prove(&connect, (role, &scopes), key.as_ref(), door)?;
-    let principal = Principal { role, scopes, device: None, proof };
+    let principal = Principal { role, scopes, device: None, proof, unscoped };
     match key {
         Some(key) => pair(connect, version, principal, &key, door),
         None => Ok(Admitted { connect, version, principal, token: None }),
@@ -110,9 +111,24 @@ fn read(params: &Value) -> Result<Connect, Refusal> {
     serde_json::from_value(params.clone()).map_err(|error| invalid(&[error.to_string()]).into())
 }
 
-/// What the client may do, if it proves itself. Without a device, version 4 clears the scopes of
-/// strangers: a shared secret that travels between machines does not tell who holds it.
-fn scopes(connect: &Connect, role: Role, version: Version, door: &Door<'_>) -> Vec<String> {
+/// Why version 4 clears the scopes of a client, if it does.
+fn unscoped(connect: &Connect, version: Version, door: &Door<'_>) -> Option<Unscoped> {
+    let remote = door.remote;
+    let is_vouched_for = remote.is_local
+        || connect.device.is_some()
+        || matches!(remote.claims.as_deref(), Some(Claims::Proxy(Ok(_))))
+        || (is_control_ui(connect) && door.config.control_ui.without_device);
+    let reason = if remote.is_proxied { Unscoped::Proxied } else { Unscoped::Far };
+    (version == Version::V4 && !is_vouched_for).then_some(reason)
+}
+
+/// What the client may do, if it proves itself.
+fn scopes(
+    connect: &Connect,
+    role: Role,
+    (version, unscoped): (Version, Option<Unscoped>),
+    door: &Door<'_>,
+) -> Vec<String> {
     let remote = door.remote;
     let asked = connect.scopes.as_deref().unwrap_or_default();
     let is_own_tool = version == Version::V4 && remote.is_local && is_backend(connect);
@@ -125,10 +141,7 @@ fn scopes(connect: &Connect, role: Role, version: Version, door: &Door<'_>) -> V
         let is_in = |name: &String| cap.is_none_or(|cap| scope::covers(cap, name));
         return granted.into_iter().filter(is_in).collect();
     }
-    let is_vouched_for = remote.is_local
-        || connect.device.is_some()
-        || (is_control_ui(connect) && door.config.control_ui.without_device);
-    if version == Version::V4 && !is_vouched_for { Vec::new() } else { granted }
+    if unscoped.is_some() { Vec::new() } else { granted }
 }
 
 /// Lets the device in, or tells that somebody has to approve it.

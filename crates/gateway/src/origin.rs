@@ -150,6 +150,7 @@ mod tests {
         let remote = Remote {
             ip: [127, 0, 0, 1].into(),
             is_local: true,
+            is_proxied: false,
             host: Some(host.to_owned()),
             origin: origin.map(str::to_owned),
             claims: None,

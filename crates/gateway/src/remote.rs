@@ -21,6 +21,8 @@ pub(crate) struct Remote {
     pub(crate) ip: IpAddr,
     /// Whether the client is on this machine and came straight here.
     pub(crate) is_local: bool,
+    /// Whether headers say that a proxy stands between.
+    pub(crate) is_proxied: bool,
     /// The `Host` header.
     pub(crate) host: Option<String>,
     /// The `Origin` header.
@@ -100,7 +102,7 @@ impl Remote {
                     && TAILSCALE_PROXY.iter().all(|name| headers.contains_key(*name)),
             }),
         };
-        Self { ip, is_local, host, origin, claims: claims.map(Box::new) }
+        Self { ip, is_local, is_proxied, host, origin, claims: claims.map(Box::new) }
     }
 }
 

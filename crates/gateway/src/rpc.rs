@@ -468,7 +468,7 @@ impl Router {
             if let Some(scope) = needed
                 && !caller.principal.may(scope)
             {
-                return Err(RpcError::from(protocol::Error::missing_scope(scope)));
+                return Err(RpcError::from(caller.principal.refusal(scope)));
             }
         }
         if let Some(later) = later {

@@ -21,9 +21,46 @@ pub(crate) struct Principal {
     pub(crate) device: Option<DeviceId>,
     /// How it proved itself.
     pub(crate) proof: Proof,
+    /// Why it was given none of the scopes that it asked for.
+    pub(crate) unscoped: Option<Unscoped>,
+}
+
+/// Why a client that proved itself has no scopes. A shared secret that travels between machines
+/// does not tell who holds it, so in version 4 only a device, or a proxy that vouches, brings scopes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unscoped {
+    /// It came through a proxy, from wherever, and brought no device.
+    Proxied,
+    /// It came from another machine and brought no device.
+    Far,
+}
+
+impl Unscoped {
+    /// What to do about it.
+    pub(crate) fn advice(self) -> &'static str {
+        match self {
+            Self::Proxied => {
+                "behind a proxy (X-Forwarded-For) a client without a device identity has no scopes: \
+                 pair a device, connect without the proxy, or let the proxy vouch for its users \
+                 (gateway.auth.mode \"trusted-proxy\")"
+            }
+            Self::Far => {
+                "from another machine a client without a device identity has no scopes: pair a device"
+            }
+        }
+    }
 }
 
 impl Principal {
+    /// The refusal of what needs `scope`, with the reason if it was not asked for in vain.
+    pub(crate) fn refusal(&self, scope: Scope) -> protocol::Error {
+        let mut error = protocol::Error::missing_scope(scope);
+        if let Some(unscoped) = self.unscoped {
+            error.message = format!("{} ({})", error.message, unscoped.advice());
+        }
+        error
+    }
+
     /// Whether it may do what `scope` stands for. Nodes may not.
     pub(crate) fn may(&self, scope: Scope) -> bool {
         self.role == Role::Operator && scope::covers(&self.scopes, scope.as_str())

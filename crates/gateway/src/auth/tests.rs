@@ -12,7 +12,14 @@ fn auth(mode: AuthMode) -> config::Auth {
 
 fn remote(ip: &str) -> Remote {
     let ip: IpAddr = ip.parse().unwrap();
-    Remote { ip, is_local: ip.is_loopback(), host: None, origin: None, claims: None }
+    Remote {
+        ip,
+        is_local: ip.is_loopback(),
+        is_proxied: false,
+        host: None,
+        origin: None,
+        claims: None,
+    }
 }
 
 #[test]

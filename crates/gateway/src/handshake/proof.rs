@@ -176,12 +176,15 @@ fn words(refused: Refused, connect: &Connect) -> (String, &'static str, &'static
 fn untold(unheard: Unheard) -> (String, &'static str, &'static str) {
     let (text, reason) = match unheard {
         Unheard::Stranger => (
-            "connections come through a trusted proxy here (see gateway.trustedProxies)",
+            "connections come through a proxy of gateway.trustedProxies here; programs on this \
+             machine sign in with gateway.auth.password, once it is set",
             "trusted_proxy_untrusted_source",
         ),
-        Unheard::HeaderMissing => {
-            ("the proxy left out a required header", "trusted_proxy_missing_header")
-        }
+        Unheard::HeaderMissing => (
+            "the proxy left out a required header; programs on this machine sign in with \
+                 gateway.auth.password, once it is set",
+            "trusted_proxy_missing_header",
+        ),
         Unheard::UserMissing => ("the proxy named no user", "trusted_proxy_user_missing"),
         Unheard::UserNotAllowed => {
             ("this user is not allowed here", "trusted_proxy_user_not_allowed")

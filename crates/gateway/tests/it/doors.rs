@@ -75,6 +75,50 @@ async fn a_trusted_proxy_says_who_comes_and_how_far() {
     server.stop().await;
 }
 
+/// The way in that the refusal of [`a_trusted_proxy_says_who_comes_and_how_far`] names.
+#[tokio::test]
+async fn a_program_beside_a_trusted_proxy_is_told_of_the_password_and_comes_in_with_it() {
+    let proxy = json!({"userHeader": "X-User"});
+    let auth = json!({"mode": "trusted-proxy", "trustedProxy": proxy, "password": "beside"});
+    let server = with_gateway(json!({"auth": auth, "trustedProxies": ["192.0.2.1"]})).await;
+    let mut asks = connect_params(4);
+    asks["auth"] = json!({"password": "beside"});
+    let afar = [("host", "claw.example")];
+
+    let refused = connect(&server, &afar, &connect_params(4)).await;
+    let here = connect(&server, &[], &asks).await;
+
+    let told = refused["error"]["message"].as_str().unwrap();
+    assert!(told.contains("gateway.trustedProxies"), "{told}");
+    assert!(told.contains("gateway.auth.password"), "{told}");
+    assert_eq!(here["payload"]["auth"]["method"], "password", "{here}");
+    server.stop().await;
+}
+
+/// A balancer that adds `X-Forwarded-For` in front of a client without a device.
+#[tokio::test]
+async fn who_has_no_scopes_behind_a_balancer_is_told_why() {
+    let server = with_gateway(json!({"trustedProxies": ["127.0.0.1"]})).await;
+    let refusals = [
+        (&[("x-forwarded-for", "127.0.0.1")][..], "X-Forwarded-For"),
+        (&[("host", "claw.example")][..], "another machine"),
+    ];
+
+    for (headers, cause) in refusals {
+        let mut client = Client::open(server.running.addr, headers).await;
+        let hello = client.connect(&connect_params(4)).await;
+        let refused = client.call_raw("sessions.list", &json!({})).await;
+
+        assert_eq!(hello["payload"]["auth"]["scopes"], json!([]), "{hello}");
+        let error = &refused["error"];
+        let told = error["message"].as_str().unwrap();
+        assert!(told.starts_with("missing scope: operator.read ("), "{told}");
+        assert!(told.contains(cause) && told.contains("pair a device"), "{told}");
+        assert_eq!(error["details"]["missingScope"], "operator.read");
+    }
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn a_proxy_narrows_what_may_be_asked_for_over_http() {
     let proxy = json!({"userHeader": "X-User", "allowLoopback": true});
