@@ -84,13 +84,18 @@ if ! cmp -s tests/peers/package-lock.json "$stamp"; then
   cp tests/peers/package-lock.json "$stamp"
 fi
 
-# What the tests in Python import, in a folder of its own.
+# What the tests in Python import, in a folder of its own, and each podman-compose of the list.
 venv=tests/python/.venv
-if ! cmp -s tests/python/requirements.txt "$venv/.installed"; then
+wanted=$(cat tests/python/requirements.txt tests/python/podman-compose.txt)
+if [ "$wanted" != "$(cat "$venv/.installed" 2>/dev/null)" ]; then
   rm -rf "$venv"
   python3 -m venv "$venv"
-  "$venv/bin/pip" install -q --disable-pip-version-check -r tests/python/requirements.txt </dev/null
-  cp tests/python/requirements.txt "$venv/.installed"
+  pip() { "$venv/bin/pip" install -q --disable-pip-version-check "$@" </dev/null; }
+  pip -r tests/python/requirements.txt
+  while IFS= read -r version; do
+    pip --no-deps --target "$venv/podman-compose/$version" "podman-compose==$version"
+  done <tests/python/podman-compose.txt
+  printf '%s\n' "$wanted" >"$venv/.installed"
 fi
 
 # The page, for the tests that look at it.

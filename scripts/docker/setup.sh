@@ -22,6 +22,7 @@ Settings, from the environment, else from .env, else the default:
   OPENCLAW_GATEWAY_TOKEN            taken from the config or .env, else made
   OPENCLAW_EXTRA_MOUNTS             source:target[:options], separated by commas
   OPENCLAW_HOME_VOLUME              a named volume or a directory for /home/node
+  OPENCLAW_BIND_MOUNT_OPTIONS       :z on SELinux machines
   OPENCLAW_IMAGE_APT_PACKAGES       Debian packages for the image (OPENCLAW_DOCKER_APT_PACKAGES)
   OPENCLAW_IMAGE_PIP_PACKAGES       Python packages for the image
   OPENCLAW_BUILD_ARGS               more build arguments, NAME=value separated by spaces

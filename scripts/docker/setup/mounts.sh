@@ -81,8 +81,9 @@ extra_volume_lines() {
   local mount
   if [ -n "$OPENCLAW_HOME_VOLUME" ]; then
     # Config and workspace again, so that they lie on top of the home.
-    for mount in "$OPENCLAW_HOME_VOLUME:/home/node" "$OPENCLAW_CONFIG_DIR:/home/node/.openclaw" \
-      "$OPENCLAW_WORKSPACE_DIR:/home/node/.openclaw/workspace"; do
+    for mount in "$OPENCLAW_HOME_VOLUME:/home/node" \
+      "$OPENCLAW_CONFIG_DIR:/home/node/.openclaw$OPENCLAW_BIND_MOUNT_OPTIONS" \
+      "$OPENCLAW_WORKSPACE_DIR:/home/node/.openclaw/workspace$OPENCLAW_BIND_MOUNT_OPTIONS"; do
       printf '      - %s\n' "$(yaml_scalar "$mount")"
     done
   fi

@@ -20,6 +20,7 @@ env_keys=(
 # What it holds only if it is set.
 env_keys_optional=(
   OPENCLAW_AUTH_PROFILE_SECRET_DIR
+  OPENCLAW_BIND_MOUNT_OPTIONS
   OPENCLAW_IMAGE_APT_PACKAGES
   OPENCLAW_IMAGE_PIP_PACKAGES
   OPENCLAW_EXTENSIONS
@@ -87,6 +88,7 @@ resolve_settings() {
   resolve OPENCLAW_IMAGE "$LOCAL_IMAGE"
   resolve_list OPENCLAW_EXTRA_MOUNTS
   resolve_list OPENCLAW_HOME_VOLUME
+  resolve_list OPENCLAW_BIND_MOUNT_OPTIONS
   resolve_apt_packages
   resolve_list OPENCLAW_IMAGE_PIP_PACKAGES
   resolve_list OPENCLAW_EXTENSIONS
@@ -166,6 +168,13 @@ check_home_volume() {
   esac
 }
 
+# Compose puts it behind a path as it is.
+check_bind_mount_options() {
+  local rule='^:[A-Za-z]+(,[A-Za-z]+)*$'
+  [ -z "$OPENCLAW_BIND_MOUNT_OPTIONS" ] || [[ $OPENCLAW_BIND_MOUNT_OPTIONS =~ $rule ]] ||
+    fail "OPENCLAW_BIND_MOUNT_OPTIONS must be a colon and options, such as :z or :rw,Z."
+}
+
 # Words in variable $1 that go into a command of the image build; $2 are the characters they may
 # have.
 check_words() {
@@ -200,6 +209,7 @@ check_settings() {
   check_bind
   check_image
   check_home_volume
+  check_bind_mount_options
   read_mounts
   check_words OPENCLAW_IMAGE_APT_PACKAGES '^[A-Za-z0-9.+:=~_/-]+$'
   check_words OPENCLAW_IMAGE_PIP_PACKAGES "$packages"

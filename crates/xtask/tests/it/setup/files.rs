@@ -207,6 +207,23 @@ fn mounts_and_home_go_quoted_to_both_services() {
 }
 
 #[test]
+fn the_label_of_the_mounts_stays_in_the_env_file_and_goes_with_a_home() {
+    let rig = Rig::new();
+    let vars = [("OPENCLAW_HOME_VOLUME", "home"), ("OPENCLAW_BIND_MOUNT_OPTIONS", ":z")];
+
+    rig.run(&vars).assert_done();
+    rig.run(&[]).assert_done();
+
+    assert_eq!(rig.env("OPENCLAW_BIND_MOUNT_OPTIONS").as_deref(), Some(":z"));
+    let text = rig.read("docker-compose.extra.yml");
+    let home = rig.home();
+    let home = home.display();
+    assert!(text.contains(&format!("\"{home}/.openclaw:/home/node/.openclaw:z\"")), "{text}");
+    let workspace = format!("\"{home}/.openclaw/workspace:/home/node/.openclaw/workspace:z\"");
+    assert!(text.contains(&workspace), "{text}");
+}
+
+#[test]
 fn a_generated_file_that_nothing_needs_any_more_is_removed() {
     let rig = Rig::new();
     rig.run(&[("OPENCLAW_EXTRA_MOUNTS", "/tmp:/data")]).assert_done();

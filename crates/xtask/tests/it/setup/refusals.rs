@@ -103,6 +103,7 @@ fn the_other_settings_are_checked_too() {
     }
     let zone = "OPENCLAW_TZ must be the name of a time zone in /usr/share/zoneinfo, such as \
                 Asia/Shanghai.";
+    let options = "OPENCLAW_BIND_MOUNT_OPTIONS must be a colon and options, such as :z or :rw,Z.";
     let words = |name: &str, word: &str| {
         format!(
             "{name} contains '{word}', which is not allowed \
@@ -117,6 +118,8 @@ fn the_other_settings_are_checked_too() {
         ),
         ("OPENCLAW_IMAGE", "a b", "OPENCLAW_IMAGE is not the name of an image.".to_owned()),
         ("OPENCLAW_IMAGE", "--rm", "OPENCLAW_IMAGE is not the name of an image.".to_owned()),
+        ("OPENCLAW_BIND_MOUNT_OPTIONS", "z", options.to_owned()),
+        ("OPENCLAW_BIND_MOUNT_OPTIONS", ":/etc", options.to_owned()),
         ("OPENCLAW_TZ", "../../etc/passwd", zone.to_owned()),
         ("OPENCLAW_TZ", "Moon/Crater", zone.to_owned()),
         ("OPENCLAW_TZ", "Asia", zone.to_owned()),
