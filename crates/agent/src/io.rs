@@ -51,6 +51,25 @@ impl Io {
         looked.await.unwrap_or_default()
     }
 
+    /// Whether a message is on disk while it waits.
+    pub(crate) fn is_kept(&self, submission: &crate::Submission) -> bool {
+        submission.is_kept && self.ports.backlog.is_some()
+    }
+
+    /// Those of `ids` that wait on disk.
+    pub(crate) fn waiting<'a>(&self, ids: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+        self.ports.backlog.as_ref().map(|backlog| backlog.waiting(ids)).unwrap_or_default()
+    }
+
+    /// Marks what waited as done with. A failure is logged: at the worst it is taken up again.
+    pub(crate) fn release<'a>(&self, ids: impl IntoIterator<Item = &'a str>) {
+        let Some(backlog) = &self.ports.backlog else { return };
+        if let Err(error) = backlog.done(ids) {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, "cannot write the queue's file");
+        }
+    }
+
     /// The configuration as it is now.
     pub(crate) fn config(&self) -> Arc<Config> {
         Arc::clone(&self.config.borrow())
@@ -72,6 +91,8 @@ pub struct Ports {
     /// Where sub-agents are kept in mind; without it sessions neither start any nor write to
     /// each other, since who started them may be gone before they end.
     pub subagents: Option<store::SubagentFile>,
+    /// Where messages are kept that wait; without it they are gone when the process ends.
+    pub backlog: Option<store::Backlog>,
 }
 
 /// Where the process runs: plain facts, read once by whoever starts it.

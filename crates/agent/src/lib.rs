@@ -23,6 +23,7 @@ mod emitter;
 mod halt;
 mod invoke;
 mod io;
+mod kept;
 mod lane;
 mod machines;
 mod notices;

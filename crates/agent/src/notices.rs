@@ -1,4 +1,7 @@
-//! System events: short notes that wait for a conversation's next message, in memory only.
+//! System events: short notes that wait for a conversation's next message.
+//!
+//! With a backlog they are on disk before they are acknowledged, and until they are in the
+//! transcript.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -6,38 +9,86 @@ use std::{
 };
 
 use domain::SessionKey;
+use store::{Backlog, StoreError};
+
+use crate::kept;
 
 /// Notes that one conversation keeps; the oldest goes when one more comes.
 const NOTES_MAX: usize = 20;
 
 /// Notes by conversation.
 #[derive(Debug, Default)]
-pub(crate) struct Notices(Mutex<BTreeMap<SessionKey, VecDeque<String>>>);
+pub(crate) struct Notices {
+    notes: Mutex<BTreeMap<SessionKey, VecDeque<Note>>>,
+    backlog: Option<Backlog>,
+}
+
+/// A note that waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Note {
+    pub(crate) id: String,
+    pub(crate) text: String,
+}
 
 impl Notices {
-    /// Leaves a note. The same text twice in a row is one note.
-    pub(crate) fn leave(&self, session: &SessionKey, text: String) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let notes = all.entry(session.clone()).or_default();
-        if notes.back() == Some(&text) {
-            return;
-        }
-        if notes.len() == NOTES_MAX {
-            notes.pop_front();
-        }
-        notes.push_back(text);
+    /// Notes that are kept in `backlog`, or in memory only.
+    pub(crate) fn new(backlog: Option<Backlog>) -> Self {
+        Self { notes: Mutex::default(), backlog }
     }
 
-    /// Takes all notes of a conversation.
-    pub(crate) fn take(&self, session: &SessionKey) -> Vec<String> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.remove(session).map(Vec::from).unwrap_or_default()
+    /// Leaves a note. The same text twice in a row is one note.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the disk refuses; the note is not left then.
+    pub(crate) fn leave(&self, session: &SessionKey, text: String) -> Result<(), StoreError> {
+        let mut all = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        let notes = all.entry(session.clone()).or_default();
+        if notes.back().is_some_and(|note| note.text == text) {
+            return Ok(());
+        }
+        let id = format!("note:{}", uuid::Uuid::new_v4());
+        if let Some(backlog) = &self.backlog {
+            backlog.put(&kept::text(kept::NOTE, &id, session, &text))?;
+        }
+        let oldest = if notes.len() == NOTES_MAX { notes.pop_front() } else { None };
+        notes.push_back(Note { id, text });
+        drop(all);
+        self.release(oldest.iter());
+        Ok(())
+    }
+
+    /// Takes a note up again that was left before a restart.
+    pub(crate) fn restore(&self, session: &SessionKey, note: Note) {
+        let mut all = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        all.entry(session.clone()).or_default().push_back(note);
     }
 
     /// Looks at the notes of a conversation.
-    pub(crate) fn peek(&self, session: &SessionKey) -> Vec<String> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn peek(&self, session: &SessionKey) -> Vec<Note> {
+        let all = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
         all.get(session).map(|notes| notes.iter().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Takes these notes of a conversation away, which the transcript has now.
+    pub(crate) fn remove(&self, session: &SessionKey, taken: &[Note]) {
+        let mut all = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(notes) = all.get_mut(session) {
+            notes.retain(|note| !taken.contains(note));
+            if notes.is_empty() {
+                all.remove(session);
+            }
+        }
+        drop(all);
+        self.release(taken.iter());
+    }
+
+    fn release<'a>(&self, notes: impl Iterator<Item = &'a Note>) {
+        let Some(backlog) = &self.backlog else { return };
+        if let Err(error) = backlog.done(notes.map(|note| &*note.id)) {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, "cannot write the queue's file");
+        }
     }
 }
 
@@ -50,14 +101,17 @@ mod tests {
         let notices = Notices::default();
         let key = SessionKey::stored("agent:main:main");
         for n in 0..NOTES_MAX + 5 {
-            notices.leave(&key, format!("n{n}"));
-            notices.leave(&key, format!("n{n}"));
+            notices.leave(&key, format!("n{n}")).unwrap();
+            notices.leave(&key, format!("n{n}")).unwrap();
         }
 
-        let taken = notices.take(&key);
+        let taken = notices.peek(&key);
+        notices.leave(&key, "later".to_owned()).unwrap();
+        notices.remove(&key, &taken);
 
         assert_eq!(taken.len(), NOTES_MAX);
-        assert_eq!(taken.last().map(String::as_str), Some("n24"));
-        assert!(notices.take(&key).is_empty());
+        assert_eq!(taken.last().map(|note| &*note.text), Some("n24"));
+        let left: Vec<String> = notices.peek(&key).into_iter().map(|note| note.text).collect();
+        assert_eq!(left, ["later"]);
     }
 }

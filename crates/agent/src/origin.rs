@@ -61,6 +61,16 @@ impl Trail {
         self.steps
     }
 
+    /// A trail that has come this far before a restart.
+    pub(crate) fn at(steps: usize, messages: usize) -> Self {
+        Self { steps, messages: Arc::new(AtomicUsize::new(messages)) }
+    }
+
+    /// How many steps and messages it has taken.
+    pub(crate) fn distance(&self) -> (usize, usize) {
+        (self.steps, self.messages.load(Ordering::Relaxed))
+    }
+
     /// One step further; `None` when that would be too far, or too much followed already.
     pub(crate) fn further(&self) -> Option<Self> {
         let next = Self { steps: self.steps + 1, messages: Arc::clone(&self.messages) };

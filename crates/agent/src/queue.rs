@@ -27,7 +27,18 @@ const SUMMARY_CHARS_MAX: usize = 140;
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     waiting: VecDeque<Waiting>,
-    dropped: VecDeque<String>,
+    dropped: VecDeque<Dropped>,
+    /// Ids of dropped messages that nobody will read of any more.
+    forgotten: Vec<String>,
+}
+
+/// What is left of a message that was dropped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Dropped {
+    /// Its id among what waits.
+    pub(crate) id: String,
+    /// Its beginning.
+    pub(crate) line: String,
 }
 
 #[derive(Debug)]
@@ -52,6 +63,8 @@ pub(crate) enum Offer {
     Waits {
         /// The turn whose message was dropped for it.
         dropped: Option<TurnId>,
+        /// What is left of that message.
+        summary: Option<Dropped>,
     },
     /// There is no room for it.
     Refused,
@@ -64,9 +77,24 @@ pub(crate) struct Batch {
     pub(crate) submission: Submission,
     /// Ids of the messages that were merged into it.
     pub(crate) merged: Vec<TurnId>,
+    /// Ids of the dropped messages that it tells of.
+    pub(crate) dropped: Vec<String>,
+}
+
+impl Batch {
+    /// A turn of one message.
+    pub(crate) fn of(submission: Submission) -> Self {
+        Self { submission, merged: Vec::new(), dropped: Vec::new() }
+    }
 }
 
 impl Queue {
+    /// The mode that holds for a message.
+    pub(crate) fn mode_of(submission: &Submission, settings: Settings) -> QueueMode {
+        let asked = submission.queue.unwrap_or(settings.mode);
+        if submission.origin.is_person() { asked } else { QueueMode::Followup }
+    }
+
     /// Decides what to do with `submission`, and keeps it if it waits.
     pub(crate) fn offer(
         &mut self,
@@ -74,8 +102,7 @@ impl Queue {
         busy: bool,
         settings: Settings,
     ) -> Offer {
-        let asked = submission.queue.unwrap_or(settings.mode);
-        let mode = if submission.origin.is_person() { asked } else { QueueMode::Followup };
+        let mode = Self::mode_of(&submission, settings);
         if !busy && self.waiting.is_empty() {
             return Offer::Start(submission);
         }
@@ -84,7 +111,7 @@ impl Queue {
             QueueMode::SteerBacklog if busy => {
                 // The copy for later is a turn of its own; without room it is not made.
                 if self.waiting.len() < settings.cap {
-                    let turn = TurnId::new(format!("{}:backlog", submission.turn));
+                    let turn = copy_of(&submission.turn);
                     let later = Submission { turn, ..submission.clone() };
                     self.waiting
                         .push_back(Waiting { submission: later, mode: QueueMode::Followup });
@@ -104,7 +131,7 @@ impl Queue {
     }
 
     fn wait(&mut self, submission: Submission, mode: QueueMode, settings: Settings) -> Offer {
-        let mut dropped = None;
+        let (mut dropped, mut summary) = (None, None);
         if self.waiting.len() >= settings.cap.max(1) {
             // What no person wrote never pushes out what one did.
             if settings.drop == QueueDrop::New || !submission.origin.is_person() {
@@ -112,23 +139,52 @@ impl Queue {
             }
             if let Some(oldest) = self.waiting.pop_front() {
                 if settings.drop == QueueDrop::Summarize {
-                    self.remember(&oldest.submission, settings.cap);
+                    summary = Some(self.remember(&oldest.submission, settings.cap));
                 }
                 dropped = Some(oldest.submission.turn);
             }
         }
         self.waiting.push_back(Waiting { submission, mode });
-        Offer::Waits { dropped }
+        Offer::Waits { dropped, summary }
     }
 
-    fn remember(&mut self, dropped: &Submission, cap: usize) {
+    fn remember(&mut self, dropped: &Submission, cap: usize) -> Dropped {
         let text = dropped.content.joined_text();
         let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        self.dropped.push_back(line.chars().take(SUMMARY_CHARS_MAX).collect());
+        let id = format!("dropped:{}", dropped.turn);
+        let dropped = Dropped { id, line: line.chars().take(SUMMARY_CHARS_MAX).collect() };
+        self.dropped.push_back(dropped.clone());
         // The summary itself is bounded: past `cap` lines the oldest line goes for good.
         while self.dropped.len() > cap.max(1) {
-            self.dropped.pop_front();
+            self.forgotten.extend(self.dropped.pop_front().map(|it| it.id));
         }
+        dropped
+    }
+
+    /// Takes up what waited before a restart, oldest first.
+    pub(crate) fn restore(&mut self, waiting: Vec<(Submission, QueueMode)>, dropped: Vec<Dropped>) {
+        self.dropped.extend(dropped);
+        for (submission, mode) in waiting {
+            let mode = match mode {
+                QueueMode::Collect => QueueMode::Collect,
+                // There is no turn to join or to stop any more.
+                QueueMode::Steer
+                | QueueMode::Followup
+                | QueueMode::SteerBacklog
+                | QueueMode::Interrupt => QueueMode::Followup,
+            };
+            self.waiting.push_back(Waiting { submission, mode });
+        }
+    }
+
+    /// Whether the message of a turn waits.
+    pub(crate) fn message(&self, turn: &TurnId) -> Option<&Submission> {
+        self.waiting.iter().map(|it| &it.submission).find(|it| it.turn == *turn)
+    }
+
+    /// Ids of dropped messages that nobody will read of any more.
+    pub(crate) fn forgotten(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.forgotten)
     }
 
     /// Hands out the next turn's messages.
@@ -143,7 +199,7 @@ impl Queue {
                 items.extend(self.waiting.pop_front().map(|waiting| waiting.submission));
             }
         }
-        let summary: Vec<String> = self.dropped.drain(..).collect();
+        let summary: Vec<Dropped> = self.dropped.drain(..).collect();
         Some(merge(items, &summary))
     }
 
@@ -156,8 +212,16 @@ impl Queue {
 
     /// Throws everything out; gives the turns that will not be.
     pub(crate) fn clear(&mut self) -> Vec<TurnId> {
-        self.dropped.clear();
-        self.waiting.drain(..).map(|waiting| waiting.submission.turn).collect()
+        self.forgotten.extend(self.dropped.drain(..).map(|it| it.id));
+        self.clear_where(|_| true)
+    }
+
+    /// Throws those messages out; gives the turns that will not be.
+    pub(crate) fn clear_where(&mut self, is_out: impl Fn(&Submission) -> bool) -> Vec<TurnId> {
+        let (out, left) = self.waiting.drain(..).partition(|it| is_out(&it.submission));
+        self.waiting = left;
+        let out: VecDeque<Waiting> = out;
+        out.into_iter().map(|waiting| waiting.submission.turn).collect()
     }
 
     /// Takes one waiting message out.
@@ -173,6 +237,11 @@ impl Queue {
     }
 }
 
+/// The id of the turn that a steered message becomes later.
+pub(crate) fn copy_of(turn: &TurnId) -> TurnId {
+    TurnId::new(format!("{turn}:backlog"))
+}
+
 fn same_origin(a: &Submission, b: &Submission) -> bool {
     a.channel == b.channel
         && a.extra_system == b.extra_system
@@ -180,14 +249,13 @@ fn same_origin(a: &Submission, b: &Submission) -> bool {
         && a.output_tokens_max == b.output_tokens_max
 }
 
-fn merge(mut items: Vec<Submission>, dropped: &[String]) -> Batch {
+fn merge(mut items: Vec<Submission>, dropped: &[Dropped]) -> Batch {
     if items.len() == 1 && dropped.is_empty() {
-        let submission = items.remove(0);
-        return Batch { submission, merged: Vec::new() };
+        return Batch::of(items.remove(0));
     }
     let mut parts = Vec::new();
     if !dropped.is_empty() {
-        let lines: Vec<String> = dropped.iter().map(|line| format!("- {line}")).collect();
+        let lines: Vec<String> = dropped.iter().map(|it| format!("- {}", it.line)).collect();
         parts.push(Part::text(format!(
             "[Queue overflow: {} message(s) dropped, in brief]\n{}",
             dropped.len(),
@@ -206,7 +274,8 @@ fn merge(mut items: Vec<Submission>, dropped: &[String]) -> Batch {
     let mut submission = items.remove(items.len() - 1);
     submission.content = Content(parts);
     let merged = items.into_iter().map(|item| item.turn).collect();
-    Batch { submission, merged }
+    let dropped = dropped.iter().map(|it| it.id.clone()).collect();
+    Batch { submission, merged, dropped }
 }
 
 #[cfg(test)]

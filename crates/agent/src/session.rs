@@ -27,19 +27,23 @@ use crate::{
     emitter::{Emitter, Speaker},
     halt::Halt,
     io::Io,
-    queue::{Batch, Offer, Queue},
+    queue::{Batch, Dropped, Offer, Queue},
     table::Table,
     turn::{self, Finished, Interjection},
 };
 
 mod begin;
 mod end;
+mod keep;
 mod skill;
 
 pub(crate) use begin::chosen;
 
 /// Mail that may wait in a session's box; a full box blocks the sender.
 pub(crate) const MAIL_MAX: usize = 64;
+
+/// Why turns are stopped at the end of the process.
+pub(crate) const SHUTDOWN: &str = "shutdown";
 
 /// How long a silent session stays in memory.
 const IDLE: Duration = Duration::from_mins(2);
@@ -52,6 +56,8 @@ pub(crate) enum Mail {
     Abort { turn: Option<TurnId>, reason: &'static str, reply: oneshot::Sender<Vec<TurnId>> },
     /// Put a message in the assistant's mouth.
     Inject { message: Box<Message>, reply: oneshot::Sender<Result<domain::EntryId, StoreError>> },
+    /// Take up what waited before a restart.
+    Resume { waiting: Vec<(Submission, QueueMode)>, dropped: Vec<Dropped> },
     /// Stop everything, let go of the files, and wait until the asker is done with them.
     Quiesce { quiet: oneshot::Sender<oneshot::Sender<()>> },
 }
@@ -148,6 +154,10 @@ impl Session {
                 let _sent = reply.send(stopped);
             }
             Mail::Inject { message, reply } => self.inject(*message, reply).await,
+            Mail::Resume { waiting, dropped } => {
+                self.queue.restore(waiting, dropped);
+                self.due = Some(Instant::now());
+            }
             Mail::Quiesce { quiet } => {
                 self.quiet.push(quiet);
                 self.abort(None, "rpc").await;
@@ -179,23 +189,34 @@ impl Session {
     ) -> Result<Submitted, SubmitError> {
         let settings = self.queue_settings(config, &submission);
         self.last_offer = Instant::now();
-        match self.queue.offer(submission, self.current.is_some(), settings) {
-            Offer::Start(submission) => {
-                self.begin(Batch { submission, merged: Vec::new() }).await?;
+        // What comes during the stop waits for the next start.
+        let busy = self.current.is_some() || self.stays_queued(&submission);
+        let turn = submission.turn.clone();
+        if busy || !self.queue.is_empty() {
+            self.keep(&submission, Queue::mode_of(&submission, settings))?;
+        }
+        match self.queue.offer(submission, busy, settings) {
+            Offer::Start(submission) => self.begin(Batch::of(submission)).await?,
+            Offer::Steer(submission) => {
+                self.keep_copy_of(&turn)?;
+                self.steer(submission, settings);
             }
-            Offer::Steer(submission) => self.steer(submission, settings),
             Offer::Interrupt { replaced } => {
-                self.end_unrun(&replaced).await;
+                self.end_unrun(&replaced, "rpc").await;
                 if let Some(current) = &self.current {
                     current.halt.now("rpc");
                 }
                 self.due = Some(Instant::now());
             }
-            Offer::Waits { dropped } => {
-                self.end_unrun(dropped.as_slice()).await;
+            Offer::Waits { dropped, summary } => {
+                self.keep_summary(summary);
+                self.end_unrun(dropped.as_slice(), "rpc").await;
                 self.due = Some(Instant::now() + settings.debounce);
             }
-            Offer::Refused => return Err(SubmitError::QueueFull),
+            Offer::Refused => {
+                self.io.release([turn.as_str()]);
+                return Err(SubmitError::QueueFull);
+            }
         }
         Ok(Submitted::Started)
     }
@@ -239,11 +260,16 @@ impl Session {
             stopped.push(current.turn.clone());
         }
         let waiting = match turn {
+            // What is kept on disk is taken up at the next start.
+            None if reason == SHUTDOWN => {
+                let is_out = |it: &Submission| !self.io.is_kept(it);
+                self.queue.clear_where(is_out)
+            }
             None => self.queue.clear(),
             Some(turn) if self.queue.remove(turn) => vec![turn.clone()],
             Some(_) => Vec::new(),
         };
-        self.end_unrun(&waiting).await;
+        self.end_unrun(&waiting, reason).await;
         stopped.extend(waiting);
         stopped
     }
@@ -263,14 +289,19 @@ impl Session {
     /// Starts a turn with what waits.
     async fn drain(&mut self) {
         self.due = None;
+        if self.table.is_closing() && self.io.ports.backlog.is_some() {
+            return; // It waits for the next start.
+        }
         let Some(batch) = self.queue.next() else { return };
         let (turn, merged) = (batch.submission.turn.clone(), batch.merged.clone());
+        let dropped = batch.dropped.clone();
         if let Err(error) = self.begin(batch).await {
             let error = turn::with_causes(&error);
             for turn in merged.iter().chain([&turn]) {
                 let stop = Stop::Failed { kind: "unknown", error: error.clone() };
                 self.finish_alone(turn, stop, Vec::new()).await;
             }
+            self.io.release(dropped.iter().map(String::as_str));
         }
         if !self.queue.is_empty() && self.current.is_none() {
             self.due = Some(Instant::now());
@@ -298,9 +329,8 @@ impl Session {
         let config = self.io.config();
         let now = self.io.clock.now();
         let sessions = self.io.store.sessions(&self.agent);
-        let entry = sessions
-            .update(&self.key, |entry| entry.updated_at = entry.updated_at.max(now))
-            .await?;
+        let entry =
+            sessions.note(&self.key, |entry| entry.updated_at = entry.updated_at.max(now)).await?;
         let agents = &config.agents;
         let agent = agents.get(&self.agent).unwrap_or(&agents.list[0]);
         let mut transcript = self.open(&entry, agent).await?;
@@ -333,11 +363,8 @@ impl Session {
         match answer::to(self, command, &submission).await? {
             answer::Answer::Text(text) => self.answer(&submission.turn, text).await?,
             answer::Answer::Turn(content) => {
-                self.begin(Batch {
-                    submission: Submission { content, ..submission },
-                    merged: Vec::new(),
-                })
-                .await?;
+                let config = self.io.config();
+                return self.line_up(&config, Submission { content, ..submission }).await;
             }
         }
         Ok(Submitted::Started)

@@ -27,7 +27,7 @@ use crate::{
     lane::Lanes,
     notices::Notices,
     sandboxes::Engines,
-    session::{MAIL_MAX, Mail, Session},
+    session::{MAIL_MAX, Mail, SHUTDOWN, Session},
     skills::{
         self,
         offer::{Offer, Sight},
@@ -39,6 +39,7 @@ use crate::{
 mod branches;
 mod letters;
 mod peers;
+mod resume;
 mod spawn;
 mod submission;
 
@@ -115,11 +116,16 @@ impl Sessions {
     pub fn start(parts: Parts) -> (Self, mpsc::Receiver<Event>) {
         let (events, inbox) = mpsc::channel(EVENTS_MAX);
         let tasks = TaskTracker::new();
-        let notices = Arc::new(Notices::default());
+        let notices = Arc::new(Notices::new(parts.ports.backlog.clone()));
         let left = Arc::clone(&notices);
         let processes = tools::Processes::new(
             tasks.clone(),
-            Arc::new(move |ended: tools::ExecEnded| left.leave(&ended.session, ended.text)),
+            Arc::new(move |ended: tools::ExecEnded| {
+                if let Err(error) = left.leave(&ended.session, ended.text) {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::error!(error, "nobody is told how a command ended");
+                }
+            }),
         );
         let (conversations, link) = (StoredConversations::default(), Link::default());
         let neighbours =
@@ -416,14 +422,19 @@ impl Sessions {
         self.hub.io.tools.specs_shared(|_| true)
     }
 
-    /// Leaves a note that goes before the conversation's next message.
-    pub fn notify(&self, session: &SessionKey, text: String) {
-        self.hub.io.notices.leave(session, text);
+    /// Leaves a note that goes before the conversation's next message. It is on disk when this
+    /// returns.
+    ///
+    /// # Errors
+    ///
+    /// [`SubmitError::Store`] when the disk refuses; the note is not left then.
+    pub fn notify(&self, session: &SessionKey, text: String) -> Result<(), SubmitError> {
+        Ok(self.hub.io.notices.leave(session, text)?)
     }
 
     /// Notes that wait in a conversation.
     pub fn notes(&self, session: &SessionKey) -> Vec<String> {
-        self.hub.io.notices.peek(session)
+        self.hub.io.notices.peek(session).into_iter().map(|note| note.text).collect()
     }
 
     /// The configuration as it is now.
@@ -460,7 +471,7 @@ impl Sessions {
         }
         for mailbox in mailboxes {
             let (reply, answer) = oneshot::channel();
-            let mail = Mail::Abort { turn: None, reason: "shutdown", reply };
+            let mail = Mail::Abort { turn: None, reason: SHUTDOWN, reply };
             if mailbox.send(mail).await.is_ok() {
                 // The session may have left; then nothing of it runs.
                 let _stopped = answer.await;

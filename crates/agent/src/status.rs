@@ -46,7 +46,7 @@ pub(crate) fn card(io: &Io, key: &SessionKey, agent: &AgentId, busy: bool) -> St
     if busy {
         lines.push("Working on something now.".to_owned());
     }
-    for note in io.notices.peek(key) {
+    for note in io.notices.peek(key).into_iter().map(|note| note.text) {
         lines.push(format!("Note: {note}"));
     }
     lines.join("\n")

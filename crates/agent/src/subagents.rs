@@ -395,8 +395,12 @@ async fn tell(link: Link, record: SubagentRecord, trail: Trail) -> Done {
             false
         }
     };
-    if !heard && let Some(sessions) = link.reach() {
-        sessions.notify(requester, report::note(&record));
+    if !heard
+        && let Some(sessions) = link.reach()
+        && let Err(error) = sessions.notify(requester, report::note(&record))
+    {
+        tracing::error!(error = crate::turn::with_causes(&error), "a result is not told");
+        return Done::Nothing;
     }
     Done::Told(record.run_id)
 }

@@ -94,6 +94,7 @@ struct Progress {
     handed_over: Vec<Call>,
     refusal: Option<Refusal>,
     steered: Vec<domain::TurnId>,
+    unread: Vec<Submission>,
     compactions: u64,
 }
 
@@ -107,7 +108,8 @@ pub(crate) async fn run(mut turn: Turn, io: &Io) -> Finished {
             Stop::Failed { kind: "unknown", error: with_causes(&error) }
         }
     };
-    let unread = close(&mut turn.inbox).await;
+    let mut unread = progress.unread;
+    unread.extend(close(&mut turn.inbox).await);
     Finished {
         transcript: turn.transcript,
         stop,
@@ -253,9 +255,15 @@ async fn take_interjections(
     while let Ok(interjection) = turn.inbox.try_recv() {
         match interjection {
             Interjection::Steer(submission) => {
-                let content = submission.content;
+                let content = submission.content.clone();
                 let user = User { content, timestamp: io.clock.now() };
-                append(&mut turn.transcript, Message::User(user)).await?;
+                let lines = vec![Body::Message { message: Message::User(user) }];
+                let taken = io.waiting([submission.turn.as_str()]);
+                if let Err(error) = turn.transcript.append_taken(lines, &taken).await {
+                    done.unread.push(submission);
+                    return Err(error);
+                }
+                io.release(taken.iter().map(String::as_str));
                 done.steered.push(submission.turn);
             }
             Interjection::Inject { message, stored } => {

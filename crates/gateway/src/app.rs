@@ -115,8 +115,7 @@ impl App {
         let (store, listener, addr) = foothold(&options, &config).await?;
         cautions::log(&options, &config);
 
-        let host = host_name();
-        let boot_id = uuid::Uuid::new_v4().to_string();
+        let (host, boot_id) = (host_name(), uuid::Uuid::new_v4().to_string());
         let lifecycle = Lifecycle::default();
         let loaded = reloader(&options, &lifecycle);
         let (sender, receiver) = watch::channel(Arc::clone(&config));
@@ -125,7 +124,7 @@ impl App {
         let sandboxes = engines(&options, &lifecycle, &receiver);
         let port = nodes::Port::default();
         let (approvals, questions) = Approvals::new(Arc::clone(&options.clock));
-        let ports = ports(&options, &approvals, &port);
+        let (ports, waited) = ports(&options, &store, &approvals, &port)?;
         let (sessions, agent_events) = agent::Sessions::start(agent::Parts {
             config: receiver.clone(),
             store: store.clone(),
@@ -174,6 +173,7 @@ impl App {
             method_names: OnceLock::new(),
         });
         port.connect(&gateway);
+        gateway.sessions.take_up(waited).await;
         begin(&gateway, (inbox, questions, wakes, listener), (options.overrides, sender));
         let writing = records.run(gateway.lifecycle.clone());
         gateway.lifecycle.tasks.spawn(writing);
@@ -182,13 +182,21 @@ impl App {
     }
 }
 
-/// What the agents reach through the gateway.
-fn ports(options: &Options, approvals: &Approvals, port: &nodes::Port) -> agent::Ports {
-    agent::Ports {
+/// What the agents reach through the gateway, and what waited when it last ended.
+fn ports(
+    options: &Options,
+    store: &store::Store,
+    approvals: &Approvals,
+    port: &nodes::Port,
+) -> Result<(agent::Ports, Vec<store::BacklogItem>), StartError> {
+    let (backlog, waited) = store.backlog().map_err(store::OpenError::from)?;
+    let ports = agent::Ports {
         approver: Some(Arc::new(approvals.clone())),
         nodes: Some(Arc::new(port.clone())),
         subagents: Some(store::SubagentFile::new(&options.locations.state_dir)),
-    }
+        backlog: Some(backlog),
+    };
+    Ok((ports, waited))
 }
 
 /// Starts the tasks that keep a gateway going, the one that accepts clients last.

@@ -43,6 +43,13 @@ pub(crate) fn outward_address() -> Option<IpAddr> {
     (!ip.is_loopback() && !ip.is_unspecified()).then_some(ip)
 }
 
+/// How many connections there may be at once: at most `wanted`, and at most half of the files
+/// that may be open, so that transcripts, models and commands find room beside them.
+pub(crate) fn connections_max(wanted: usize) -> usize {
+    let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(files / 2).unwrap_or(wanted).clamp(1, wanted)
+}
+
 /// Raises the limit of open files as far as the system lets us: every client is one.
 pub(crate) fn raise_file_limit() {
     let limit = getrlimit(Resource::Nofile);

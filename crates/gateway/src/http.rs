@@ -22,7 +22,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tower::ServiceExt as _;
 use tracing::{Instrument as _, debug, info_span, warn};
 
-use crate::{conn, remote::Remote, state::Gateway};
+use crate::{bind, conn, remote::Remote, state::Gateway};
 
 mod access;
 mod assets;
@@ -69,7 +69,7 @@ fn router(gateway: Arc<Gateway>) -> Router {
 /// Accepts connections until the gateway drains.
 pub(crate) async fn accept(gateway: Arc<Gateway>, listener: TcpListener) {
     let soft = gateway.lifecycle.soft.clone();
-    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let permits = Arc::new(Semaphore::new(bind::connections_max(CONNECTIONS_MAX)));
     let router = router(Arc::clone(&gateway));
     let waiting = Waiting::default();
     loop {

@@ -33,4 +33,4 @@ mod usage;
 mod wizards;
 
 pub use app::{App, Asked, Options, Overrides, Running, StartError, VERSION};
-pub use rpc::{method_schemas, skill_row, turn_result};
+pub use rpc::{method_schemas, skill_row, turn_result, writing_methods};

@@ -272,15 +272,33 @@ impl Nodes {
         node: &str,
         change: impl FnOnce(&mut NodeRecord),
     ) -> Result<NodeRecord, RpcError> {
-        let record = {
+        let (before, record) = {
             let mut state = self.lock();
+            let before = state.records.get(node).cloned();
             let record = state.records.entry(node.to_owned()).or_default();
             node.clone_into(&mut record.node_id);
             change(record);
-            record.clone()
+            (before, record.clone())
         };
-        self.write().await?;
+        self.write_or_undo(node, before).await?;
         Ok(record)
+    }
+
+    /// Writes the file. What the disk does not take does not hold either.
+    pub(crate) async fn write_or_undo(
+        &self,
+        node: &str,
+        before: Option<NodeRecord>,
+    ) -> Result<(), StoreError> {
+        let written = self.write().await;
+        if written.is_err() {
+            let mut state = self.lock();
+            match before {
+                Some(before) => drop(state.records.insert(node.to_owned(), before)),
+                None => drop(state.records.remove(node)),
+            }
+        }
+        written
     }
 
     async fn write(&self) -> Result<(), StoreError> {

@@ -391,6 +391,12 @@ pub fn method_schemas() -> BTreeMap<&'static str, Value> {
     router().entries.into_iter().map(|(name, entry)| (name, schema(entry))).collect()
 }
 
+/// The methods that change something, by name. For tests.
+pub fn writing_methods() -> Vec<&'static str> {
+    let router = router();
+    router.entries.keys().copied().filter(|name| router.must_finish(name)).collect()
+}
+
 impl Router {
     /// Adds a method.
     fn with<M: Method>(mut self) -> Self {

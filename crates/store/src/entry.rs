@@ -308,6 +308,30 @@ impl SessionEntry {
         fresh
     }
 
+    /// This entry with the fields that differ between `before` and `after` as `after` has them.
+    pub(crate) fn with_changes(&self, before: &Self, after: &Self) -> Self {
+        let fields = |entry: &Self| match serde_json::to_value(entry) {
+            Ok(Value::Object(fields)) => fields,
+            Ok(_) | Err(_) => Map::new(),
+        };
+        let (before, after, mut merged) = (fields(before), fields(after), fields(self));
+        for name in before.keys().chain(after.keys()) {
+            match (before.get(name), after.get(name)) {
+                (old, Some(new)) if old != Some(new) => {
+                    merged.insert(name.clone(), new.clone());
+                }
+                (Some(_), None) => {
+                    merged.shift_remove(name);
+                }
+                (Some(_) | None, Some(_)) | (None, None) => {}
+            }
+        }
+        let mut merged: Self =
+            serde_json::from_value(Value::Object(merged)).unwrap_or_else(|_| self.clone());
+        merged.updated_at = merged.updated_at.max(self.updated_at);
+        merged
+    }
+
     /// Reads one value of `sessions.json`; `None` when it is not an entry.
     pub(crate) fn read(value: &Value) -> Option<Self> {
         let mut fields = value.as_object()?.clone();

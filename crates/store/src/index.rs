@@ -42,8 +42,39 @@ pub(crate) struct Index {
     pub(crate) broken: AtomicBool,
 }
 
+/// What an update came to.
+#[derive(Debug)]
+pub(crate) enum Updated {
+    /// Nothing is different.
+    Same(Arc<SessionEntry>),
+    /// It is made, and is in the file soon.
+    Made(Arc<SessionEntry>),
+    /// It is to be committed.
+    ToCommit(Ticket),
+}
+
+/// A change that waits to be committed.
+#[derive(Debug)]
+pub(crate) struct Ticket(u64);
+
+/// A change of one entry.
+#[derive(Clone, Debug)]
+struct Change {
+    /// The name it is stored under, and older names that go.
+    keys: Vec<Arc<str>>,
+    before: Option<Arc<SessionEntry>>,
+    /// What was changed: `before`, or a fresh entry.
+    base: Arc<SessionEntry>,
+    /// `None`: it is forgotten.
+    after: Option<Arc<SessionEntry>>,
+}
+
 #[derive(Debug, Default)]
 struct State {
+    /// Changes that wait for the file, by ticket, and those that are in it.
+    staged: BTreeMap<u64, Change>,
+    committed: HashMap<u64, Option<Arc<SessionEntry>>>,
+    tickets: u64,
     slots: BTreeMap<Arc<str>, Slot>,
     /// Keys changed since the last write, with the change that did it.
     pending: HashMap<Arc<str>, u64>,
@@ -71,17 +102,6 @@ struct Stamp {
     inode: u64,
     size: u64,
     modified: (i64, i64),
-}
-
-/// What a change meant to the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Urgency {
-    /// A conversation began; the file must say so before anybody relies on it.
-    Now,
-    /// The next gathered write is early enough.
-    Soon,
-    /// Nothing is different.
-    Never,
 }
 
 impl Index {
@@ -112,52 +132,74 @@ impl Index {
         entries.collect()
     }
 
-    /// Changes the entry under the first of `keys`; older names of it go.
+    /// Changes the entry under the first of `keys`; older names of it go. A change that must be
+    /// in the file first is only prepared: [`Self::commit`] makes it.
     pub(crate) fn update(
         &self,
         keys: &[&str],
+        urgent: bool,
         change: impl FnOnce(&mut SessionEntry),
-    ) -> (Arc<SessionEntry>, Urgency) {
+    ) -> Updated {
         let now = self.clock.now();
         let mut state = self.fresh();
-        let found = keys.iter().find_map(|key| Some((*key, state.entry(key)?)));
+        let staged = if urgent { state.latest(keys) } else { None };
+        let is_staged = staged.is_some();
+        let found = staged.or_else(|| keys.iter().find_map(|key| Some((*key, state.entry(key)?))));
         let stored_as_is = found.as_ref().is_some_and(|(key, _)| Some(key) == keys.first());
         let before = found.map(|(_, entry)| entry);
-        let mut entry = before.as_deref().cloned().unwrap_or_else(|| SessionEntry::fresh(now));
+        let base = before.clone().unwrap_or_else(|| Arc::new(SessionEntry::fresh(now)));
+        let mut entry = SessionEntry::clone(&base);
         change(&mut entry);
-        let mut urgency = Urgency::Now;
-        if let Some(before) = &before {
-            entry.updated_at = entry.updated_at.max(before.updated_at);
-            if stored_as_is && **before == entry {
-                return (Arc::clone(before), Urgency::Never);
+        let mut urgent = urgent;
+        match &before {
+            Some(before) => {
+                entry.updated_at = entry.updated_at.max(before.updated_at);
+                if stored_as_is && !is_staged && **before == entry {
+                    return Updated::Same(Arc::clone(before));
+                }
+                urgent |= before.session_id != entry.session_id;
             }
-            if before.session_id == entry.session_id {
-                urgency = Urgency::Soon;
-            }
+            None => urgent = true,
         }
-        let entry = Arc::new(entry);
-        let mut keys = keys.iter();
-        if let Some(key) = keys.next() {
-            state.put(key, Some(Slot::Entry(Arc::clone(&entry))));
+        let after = Arc::new(entry);
+        let keys = keys.iter().map(|key| Arc::from(*key)).collect();
+        let change = Change { keys, before, base, after: Some(Arc::clone(&after)) };
+        if urgent {
+            return Updated::ToCommit(state.stage(change));
         }
-        for alias in keys {
-            if state.slots.contains_key(*alias) {
-                state.put(alias, None);
-            }
-        }
-        (entry, urgency)
+        change.make(&mut state);
+        Updated::Made(after)
     }
 
-    /// Forgets the entries under `keys`; returns the first.
-    pub(crate) fn remove(&self, keys: &[&str]) -> Option<Arc<SessionEntry>> {
+    /// Prepares to forget the entries under `keys`; yields the first.
+    pub(crate) fn removal(&self, keys: &[&str]) -> Option<(Arc<SessionEntry>, Ticket)> {
         let mut state = self.fresh();
-        let found = keys.iter().find_map(|key| state.entry(key));
-        for key in keys {
-            if state.entry(key).is_some() {
-                state.put(key, None);
+        let before = keys.iter().find_map(|key| state.entry(key))?;
+        let keys = keys.iter().map(|key| Arc::from(*key)).collect();
+        let base = Arc::clone(&before);
+        let change = Change { keys, before: Some(before), base: Arc::clone(&base), after: None };
+        Some((base, state.stage(change)))
+    }
+
+    /// Makes a change that is in the file, and survives this process, when this returns. Nobody
+    /// sees it before that, and nobody ever does if the file cannot be written. Blocks.
+    ///
+    /// Changes that wait for the file at the same time are written with one write.
+    pub(crate) fn commit(
+        &self,
+        Ticket(ticket): Ticket,
+    ) -> Result<Option<Arc<SessionEntry>>, StoreError> {
+        let _writing = lock(&self.writing);
+        if let Some(after) = lock(&self.state).committed.remove(&ticket) {
+            return Ok(after); // Somebody else's write took our change along.
+        }
+        match self.write() {
+            Ok(()) => Ok(lock(&self.state).committed.remove(&ticket).flatten()),
+            Err(error) => {
+                lock(&self.state).staged.remove(&ticket);
+                Err(error)
             }
         }
-        found
     }
 
     /// Replaces the file if anything changed; it survives this process then. Blocks.
@@ -166,16 +208,27 @@ impl Index {
         if lock(&self.state).pending.is_empty() {
             return Ok(()); // Somebody else's save took our change along.
         }
+        self.write()
+    }
+
+    /// Replaces the file. The caller has locked `writing`.
+    fn write(&self) -> Result<(), StoreError> {
         if let Some(dir) = self.path.parent() {
             private::make_dir(dir)?;
         }
         let _guard = LockFile::take(&self.path, Kind::Index, &*self.clock)?;
-        let (slots, upto, damaged) = {
+        let (slots, upto, damaged, staged) = {
             let mut state = lock(&self.state);
             if state.known != stamp_of(&self.path)? {
                 state.reload(&self.path)?;
             }
-            (state.slots.clone(), state.changes, state.damaged.take())
+            let mut slots = state.slots.clone();
+            let mut staged = state.staged.clone();
+            for change in staged.values_mut() {
+                change.rebase(change.current(&slots));
+                change.apply(&mut slots);
+            }
+            (slots, state.changes, state.damaged.take(), staged)
         };
         if let Some(reason) = damaged {
             let kept = bounded::set_aside(&self.path)?;
@@ -190,6 +243,19 @@ impl Index {
         state.known = Some(stamp);
         state.pending.retain(|_, change| *change > upto);
         state.unsynced = Some(file);
+        for (ticket, mut change) in staged {
+            state.staged.remove(&ticket);
+            let written = change.after.clone();
+            let current = change.current(&state.slots);
+            if change.is_of(current.as_ref()) {
+                change.apply(&mut state.slots);
+            } else {
+                // It changed while the file was written: both changes go with the next write.
+                change.rebase(current);
+                change.make(&mut state);
+            }
+            state.committed.insert(ticket, change.after.or(written));
+        }
         Ok(())
     }
 
@@ -222,12 +288,76 @@ impl Dirty for Index {
     }
 }
 
+impl Change {
+    /// The entry that it changes, as it is in `slots`.
+    fn current(&self, slots: &BTreeMap<Arc<str>, Slot>) -> Option<Arc<SessionEntry>> {
+        self.keys.iter().find_map(|key| match slots.get(key)? {
+            Slot::Entry(entry) => Some(Arc::clone(entry)),
+            Slot::Foreign(_) => None,
+        })
+    }
+
+    /// Whether it was made of `current`.
+    fn is_of(&self, current: Option<&Arc<SessionEntry>>) -> bool {
+        match (&self.before, current) {
+            (Some(before), Some(current)) => Arc::ptr_eq(before, current),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        }
+    }
+
+    /// Makes it a change of `current`: fields that it does not change are those of `current`.
+    fn rebase(&mut self, current: Option<Arc<SessionEntry>>) {
+        if self.is_of(current.as_ref()) {
+            return;
+        }
+        if let (Some(after), Some(current)) = (&self.after, &current) {
+            self.after = Some(Arc::new(current.with_changes(&self.base, after)));
+        }
+        self.before = current;
+    }
+
+    fn apply(&self, slots: &mut BTreeMap<Arc<str>, Slot>) {
+        for key in &self.keys {
+            slots.remove(key);
+        }
+        if let (Some(key), Some(after)) = (self.keys.first(), &self.after) {
+            slots.insert(Arc::clone(key), Slot::Entry(Arc::clone(after)));
+        }
+    }
+
+    /// Makes it at once; the file has it with the next write.
+    fn make(&self, state: &mut State) {
+        for (at, key) in self.keys.iter().enumerate() {
+            match &self.after {
+                Some(after) if at == 0 => state.put(key, Some(Slot::Entry(Arc::clone(after)))),
+                Some(_) | None if state.entry(key).is_some() => state.put(key, None),
+                Some(_) | None => {}
+            }
+        }
+    }
+}
+
 impl State {
     fn entry(&self, key: &str) -> Option<Arc<SessionEntry>> {
         match self.slots.get(key)? {
             Slot::Entry(entry) => Some(Arc::clone(entry)),
             Slot::Foreign(_) => None,
         }
+    }
+
+    /// The entry that the latest change for `keys` makes which is not committed yet.
+    fn latest<'a>(&self, keys: &[&'a str]) -> Option<(&'a str, Arc<SessionEntry>)> {
+        let proper = *keys.first()?;
+        let is_of = |change: &&Change| change.keys.first().is_some_and(|key| **key == *proper);
+        let change = self.staged.values().rev().find(is_of)?;
+        Some((proper, Arc::clone(change.after.as_ref()?)))
+    }
+
+    fn stage(&mut self, change: Change) -> Ticket {
+        self.tickets += 1;
+        self.staged.insert(self.tickets, change);
+        Ticket(self.tickets)
     }
 
     fn put(&mut self, key: &str, slot: Option<Slot>) {

@@ -14,6 +14,7 @@
 mod atomic;
 mod audit;
 mod auth_profiles;
+mod backlog;
 mod bounded;
 mod config_file;
 mod device_identity;
@@ -51,6 +52,7 @@ pub use auth_profiles::{
     AuthProfile, AuthProfiles, Credential, Failure, UsageStats, drop_profile as drop_auth_profile,
     put as put_auth_profile,
 };
+pub use backlog::{Backlog, BacklogItem};
 pub use config_file::write_config;
 pub use device_identity::{DeviceIdentity, IdentityFiles};
 pub use devices::{

@@ -12,7 +12,7 @@ use domain::{AgentId, SessionKey};
 use crate::{
     SessionEntry, StoreError, Tail, Transcript, atomic, bounded,
     error::At,
-    index::{Index, Urgency, file_time, is_file_stem},
+    index::{Index, Ticket, Updated, file_time, is_file_stem},
     lock_file::lock,
     pages::Outlines,
     private,
@@ -80,25 +80,38 @@ impl Sessions {
 
     /// Changes the entry of `key`, made with a fresh session id when absent.
     ///
-    /// The change is seen by readers at once. It is in the file when this returns if the
-    /// session id is new, and within 100 ms otherwise. `updated_at` never moves backwards.
+    /// The change is in the file when this returns. Readers do not see it before that, and after
+    /// an error they never do. `updated_at` never moves backwards.
     pub async fn update(
         &self,
         key: &SessionKey,
         change: impl FnOnce(&mut SessionEntry) + Send,
     ) -> Result<Arc<SessionEntry>, StoreError> {
         self.store.writable()?;
-        let (entry, urgency) = self.index.update(&self.names(key), change);
-        self.persist(urgency).await?;
-        Ok(entry)
+        let updated = self.index.update(&self.names(key), true, change);
+        self.settle(updated).await
+    }
+
+    /// The same for what a turn notes beside its transcript: readers see it at once, and the file
+    /// has it within 100 ms, unless the session id is new.
+    pub async fn note(
+        &self,
+        key: &SessionKey,
+        change: impl FnOnce(&mut SessionEntry) + Send,
+    ) -> Result<Arc<SessionEntry>, StoreError> {
+        self.store.writable()?;
+        let updated = self.index.update(&self.names(key), false, change);
+        self.settle(updated).await
     }
 
     /// Forgets the entry of `key`; its transcript stays.
     pub async fn remove(&self, key: &SessionKey) -> Result<Option<Arc<SessionEntry>>, StoreError> {
         self.store.writable()?;
-        let removed = self.index.remove(&self.names(key));
-        self.persist(if removed.is_some() { Urgency::Now } else { Urgency::Never }).await?;
-        Ok(removed)
+        let Some((removed, ticket)) = self.index.removal(&self.names(key)) else {
+            return Ok(None);
+        };
+        self.commit(ticket).await?;
+        Ok(Some(removed))
     }
 
     /// Opens the transcript of `entry`, repaired if need be; a new one gets its file with
@@ -221,18 +234,23 @@ impl Sessions {
         }
     }
 
-    async fn persist(&self, urgency: Urgency) -> Result<(), StoreError> {
-        let saved = match urgency {
-            Urgency::Never => return Ok(()),
-            Urgency::Soon => Ok(()),
-            Urgency::Now => {
-                let index = Arc::clone(&self.index);
-                blocking(move || index.save()).await
+    async fn settle(&self, updated: Updated) -> Result<Arc<SessionEntry>, StoreError> {
+        match updated {
+            Updated::Same(entry) => Ok(entry),
+            Updated::Made(entry) => {
+                self.mark();
+                Ok(entry)
             }
-        };
-        // Also after a failure, so that it is tried once more when the disk may have room.
+            Updated::ToCommit(ticket) => self.commit(ticket).await?.ok_or(StoreError::Closed),
+        }
+    }
+
+    async fn commit(&self, ticket: Ticket) -> Result<Option<Arc<SessionEntry>>, StoreError> {
+        let index = Arc::clone(&self.index);
+        let committed = blocking(move || index.commit(ticket)).await;
+        // Also after a failure: what else waits is tried once more when the disk may have room.
         self.mark();
-        saved
+        committed
     }
 
     /// The names `key` may be stored under, the proper one first.

@@ -21,7 +21,7 @@ use crate::{
     state_lock::{StateLock, make_dir},
     syncer::{Dirty, Syncer},
     told::Readings,
-    transcript::Surroundings,
+    transcript::{Surroundings, files::Files},
     workspace::PromptCache,
 };
 
@@ -88,6 +88,7 @@ impl Store {
             clock: Arc::clone(&options.clock),
             syncer: Syncer::default(),
             closed: Arc::new(AtomicBool::new(false)),
+            files: Files::default(),
         };
         Self(Arc::new(Inner {
             options,
@@ -169,6 +170,17 @@ impl Store {
     /// What the owner of this machine has said about commands.
     pub fn exec_approvals(&self) -> crate::ApprovalsFile {
         crate::ApprovalsFile::new(&self.0.options.state_dir)
+    }
+
+    /// What was acknowledged and is in no transcript yet: the file, and what waits in it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::ReadOnly`] beside a running gateway; else what the system says.
+    pub fn backlog(&self) -> Result<(crate::Backlog, Vec<crate::BacklogItem>), StoreError> {
+        self.0.writable()?;
+        let syncer = self.0.surroundings.syncer.clone();
+        crate::Backlog::open(&self.0.options.state_dir, syncer)
     }
 
     /// The workspace in `dir`.

@@ -5,6 +5,7 @@
 //! 100 ms later. A write that fails leaves no half line behind.
 
 pub(crate) mod context;
+pub(crate) mod files;
 pub(crate) mod line;
 pub(crate) mod outline;
 pub(crate) mod repair;
@@ -12,7 +13,7 @@ pub(crate) mod tail;
 
 use std::{
     collections::HashSet,
-    fs::{self, File},
+    fs::{self, File, Metadata},
     io::{self, Write},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -23,11 +24,17 @@ use std::{
 };
 
 use domain::{
-    Clock, EntryId, SessionId,
+    Clock, EntryId, Message, SessionId,
     transcript::{Body, Entry},
 };
 
-use self::{context::Context, line::Lines};
+use serde::Serialize;
+
+use self::{
+    context::Context,
+    files::{Files, Slot},
+    line::Lines,
+};
 use crate::{
     StoreError, atomic, bounded,
     error::At,
@@ -46,8 +53,12 @@ pub struct Transcript {
     path: PathBuf,
     cwd: String,
     context: Context,
-    /// Absent until the first line is written.
-    file: Option<Arc<Appended>>,
+    /// Empty until the first line is written, and while others need the room.
+    slot: Arc<Slot>,
+    /// Which file it is; `None` until there is one.
+    known: Option<FileId>,
+    /// Lines of the running turn that were lost with their file. They go before the next.
+    lost: Vec<Body>,
     /// Where the file ends, as far as we know.
     end: u64,
     leaf: Option<EntryId>,
@@ -63,6 +74,23 @@ pub(crate) struct Surroundings {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) syncer: Syncer,
     pub(crate) closed: Arc<AtomicBool>,
+    pub(crate) files: Files,
+}
+
+/// What tells one file from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+/// A line that names the items of the queue it came from.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Named<'a> {
+    #[serde(flatten)]
+    entry: &'a Entry,
+    queued_ids: &'a [String],
 }
 
 #[derive(Debug)]
@@ -91,8 +119,17 @@ impl Transcript {
     ///
     /// [`StoreError`], with [`StoreError::Full`] for a full disk: then none of the lines is
     /// in the file, and the next append is not harmed.
-    #[expect(clippy::unused_async, reason = "callers must not count on it never waiting")]
     pub async fn append(&mut self, bodies: Vec<Body>) -> Result<Vec<EntryId>, StoreError> {
+        self.append_taken(bodies, &[]).await
+    }
+
+    /// The same, where the last line is what these items of the queue say: the line names them.
+    #[expect(clippy::unused_async, reason = "callers must not count on it never waiting")]
+    pub async fn append_taken(
+        &mut self,
+        bodies: Vec<Body>,
+        taken: &[String],
+    ) -> Result<Vec<EntryId>, StoreError> {
         if self.surroundings.closed.load(Ordering::Acquire) {
             return Err(StoreError::Closed);
         }
@@ -102,6 +139,8 @@ impl Transcript {
         let gate = Arc::clone(&self.share.gate);
         let _appending = lock(&gate.appending);
         let file = self.file_at_its_end()?;
+        let count = bodies.len();
+        let bodies: Vec<Body> = self.lost.iter().cloned().chain(bodies).collect();
         let now = self.surroundings.clock.now();
         let timestamp = now.to_iso();
         let mut text = match self.end {
@@ -110,11 +149,16 @@ impl Transcript {
         };
         let mut parent_id = self.leaf.clone();
         let mut entries = Vec::with_capacity(bodies.len());
-        for body in bodies {
+        let last = bodies.len() - 1;
+        for (at, body) in bodies.into_iter().enumerate() {
             let id = self.free_id()?;
             let entry = Entry { id: id.clone(), parent_id, timestamp: timestamp.clone(), body };
-            serde_json::to_writer(&mut text, &entry)
-                .map_err(|error| StoreError::io("write", &self.path, error.into()))?;
+            let written = if at == last && !taken.is_empty() {
+                serde_json::to_writer(&mut text, &Named { entry: &entry, queued_ids: taken })
+            } else {
+                serde_json::to_writer(&mut text, &entry)
+            };
+            written.map_err(|error| StoreError::io("write", &self.path, error.into()))?;
             text.push(b'\n');
             parent_id = Some(id);
             entries.push(entry);
@@ -122,6 +166,7 @@ impl Transcript {
         file.append(&text, self.end)?;
         self.end += text.len() as u64;
         self.leaf = parent_id;
+        self.lost.clear();
         if !file.queued.swap(true, Ordering::AcqRel) {
             self.surroundings.syncer.mark(file);
         }
@@ -134,7 +179,7 @@ impl Transcript {
         if !is_current {
             self.read()?;
         }
-        Ok(ids)
+        Ok(ids.split_off(ids.len() - count))
     }
 
     /// Goes on from the line `leaf`, or from the beginning. What came after it stays in the file,
@@ -174,7 +219,9 @@ impl Transcript {
             path,
             cwd: cwd.to_owned(),
             context: Context::default(),
-            file: None,
+            slot: Arc::default(),
+            known: None,
+            lost: Vec::new(),
             end: 0,
             leaf: None,
             ids: HashSet::new(),
@@ -201,33 +248,68 @@ impl Transcript {
         let ids = lines.entries.iter().filter_map(|line| line.fields.id());
         self.ids = ids.filter_map(|id| u32::from_str_radix(id, 16).ok()).collect();
         self.end = bytes.len() as u64;
-        self.file = Some(Appended::open(&self.path)?);
-        Ok(())
+        self.open_file().map(drop)
+    }
+
+    fn open_file(&mut self) -> Result<Arc<Appended>, StoreError> {
+        let file = Appended::open(&self.path)?;
+        self.known = Some(FileId::of(&file.file.metadata().at("look at", &self.path)?));
+        self.surroundings.files.put(&self.slot, Arc::clone(&file));
+        Ok(file)
+    }
+
+    /// Whether the file was deleted or moved away since its last line.
+    pub fn is_gone(&self) -> bool {
+        self.known.is_some() && matches!(self.named(), Ok(None))
+    }
+
+    /// The file that has our name now.
+    fn named(&self) -> Result<Option<Metadata>, StoreError> {
+        match fs::metadata(&self.path) {
+            Ok(about) => Ok(Some(about)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).at("look at", &self.path),
+        }
     }
 
     /// The open file, with our picture of it up to date: an old gateway, or another owner in
     /// this process (`chat.inject`), may have added lines or put another file in its place.
     fn file_at_its_end(&mut self) -> Result<Arc<Appended>, StoreError> {
-        if let Some(file) = &self.file {
-            let ours = file.file.metadata().at("look at", &self.path)?;
-            let is_in_place = match fs::metadata(&self.path) {
-                Ok(named) => named.ino() == ours.ino() && named.dev() == ours.dev(),
-                // Archived under our feet: the last lines go along with it.
-                Err(error) => error.kind() == io::ErrorKind::NotFound,
-            };
-            if is_in_place && ours.len() == self.end {
-                return Ok(Arc::clone(file));
+        match (self.named()?, self.known) {
+            (Some(named), Some(known))
+                if FileId::of(&named) == known && named.len() == self.end => {}
+            (Some(_), _) => self.read()?,
+            (None, Some(_)) => {
+                self.begin_anew();
+                return self.open_file();
             }
-            self.read()?;
-        } else if self.path.exists() {
-            self.read()?;
+            (None, None) => return self.open_file(),
         }
-        if let Some(file) = &self.file {
-            return Ok(Arc::clone(file));
+        match self.surroundings.files.of(&self.slot) {
+            Some(file) => Ok(file),
+            None => self.open_file(),
         }
-        let file = Appended::open(&self.path)?;
-        self.file = Some(Arc::clone(&file));
-        Ok(file)
+    }
+
+    /// Begins a new file, as ours was deleted or moved away. What was said before the running
+    /// turn went with it; the turn itself is written again.
+    fn begin_anew(&mut self) {
+        tracing::warn!(path = %self.path.display(),
+            "the transcript was deleted or moved away; it begins anew");
+        let context = std::mem::take(&mut self.context);
+        self.lost.clear();
+        if let Some((provider, model_id)) = context.model {
+            self.lost.push(Body::ModelChange { provider, model_id });
+        }
+        if let Some(thinking_level) = context.thinking {
+            self.lost.push(Body::ThinkingLevelChange { thinking_level });
+        }
+        let is_user = |message: &Arc<Message>| matches!(**message, Message::User(_));
+        let begin = context.messages.iter().rposition(is_user).unwrap_or_default();
+        let turn = context.messages.iter().skip(begin);
+        self.lost.extend(turn.map(|it| Body::Message { message: Message::clone(it) }));
+        (self.known, self.end, self.leaf) = (None, 0, None);
+        self.ids.clear();
     }
 
     fn free_id(&mut self) -> Result<EntryId, StoreError> {
@@ -242,8 +324,15 @@ impl Transcript {
     }
 }
 
+impl FileId {
+    fn of(about: &Metadata) -> Self {
+        Self { device: about.dev(), inode: about.ino() }
+    }
+}
+
 impl Appended {
     fn open(path: &Path) -> Result<Arc<Self>, StoreError> {
+        private::make_parent(path)?;
         let file =
             private::open_or_create(path, fs::OpenOptions::new().append(true)).at("open", path)?;
         let is_new = AtomicBool::new(file.metadata().at("look at", path)?.len() == 0);

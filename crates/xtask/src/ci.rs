@@ -35,7 +35,8 @@ const FULL: Step = ("full", full);
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Only these steps: format, tidy, licences, clippy, rustdoc, npm, python, doctests, tests, page,
-    /// docker; `full` builds images with a browser, and runs only when it is named
+    /// docker; `full` builds images with a browser and kills the gateway 300 times, and runs only
+    /// when it is named
     #[arg(value_name = "STEP")]
     steps: Vec<String>,
 }
@@ -113,9 +114,13 @@ fn docker() -> anyhow::Result<()> {
     containers("it_docker")
 }
 
-/// The same for the tests that build for minutes.
+/// The same for the tests that build for minutes; then kills the gateway 300 times at its work.
 fn full() -> anyhow::Result<()> {
-    containers("it_full")
+    containers("it_full")?;
+    let mut kills = command("cargo");
+    kills.args(["test", "-p", "cli", "--test", "it", "--locked", "--", "--exact", "--nocapture"]);
+    kills.arg("crash::what_was_acknowledged_survives_a_kill_at_any_point");
+    finish(kills.env("OPENCLAW_TEST_KILLS", "300"))
 }
 
 fn containers(binary: &str) -> anyhow::Result<()> {

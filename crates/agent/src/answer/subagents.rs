@@ -175,6 +175,7 @@ async fn send(io: &Io, child: &SessionKey, text: &str, submission: &Submission) 
     let Some(sessions) = io.link.reach() else { return "The gateway is stopping.".to_owned() };
     let mut message = Submission::of(TurnId::random(), child.clone(), Content::text(text));
     message.channel.clone_from(&submission.channel);
+    message.is_kept = true;
     match sessions.submit(message).await {
         Ok(_) => "Sent. Its answer is in its own conversation.".to_owned(),
         Err(error) => format!("Not sent: {error}."),

@@ -61,7 +61,7 @@ fn what_no_person_wrote_waits_for_itself_and_pushes_nobody_out() {
     queue.offer(message(2, "a"), true, settings(QueueMode::Collect, 2));
     let second = queue.offer(letter(3), true, settings(QueueMode::Collect, 2));
 
-    assert!(matches!(first, Offer::Waits { dropped: None }), "{first:?}");
+    assert!(matches!(first, Offer::Waits { dropped: None, .. }), "{first:?}");
     assert!(matches!(second, Offer::Refused), "{second:?}");
     assert_eq!(queue.next().unwrap().submission.content.joined_text(), "psst");
 }
@@ -129,7 +129,7 @@ proptest! {
             match queue.offer(message(n, "x"), true, settings) {
                 Offer::Start(s) | Offer::Steer(s) => seen.push(s.turn.to_string()),
                 Offer::Interrupt { replaced } => seen.extend(replaced.iter().map(TurnId::to_string)),
-                Offer::Waits { dropped } => seen.extend(dropped.map(|turn| turn.to_string())),
+                Offer::Waits { dropped, .. } => seen.extend(dropped.map(|turn| turn.to_string())),
                 Offer::Refused => seen.push(id),
             }
             prop_assert!(queue.waiting.len() <= cap.max(1));
@@ -165,5 +165,6 @@ fn message(n: usize, text: &str) -> Submission {
         origin: Origin::Person,
         model: None,
         is_heartbeat: false,
+        is_kept: false,
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     brief::Brief,
     halt::Halt,
     io::Io,
+    notices::Note,
     prompt,
     queue::Batch,
     sandboxes,
@@ -36,10 +37,10 @@ impl Session {
         }
         self.io.lanes.resize(&config.agents);
         let now = self.io.clock.now();
-        let Batch { submission, merged } = batch;
+        let Batch { submission, merged, dropped } = batch;
         let is_heartbeat = submission.is_heartbeat;
         let entry = if is_heartbeat {
-            self.io.store.sessions(&self.agent).update(&self.key, |_| ()).await?
+            self.io.store.sessions(&self.agent).note(&self.key, |_| ()).await?
         } else {
             self.fresh_entry(&config, now, &submission).await?
         };
@@ -47,12 +48,18 @@ impl Session {
         let thinking = submission.thinking.clone().or_else(|| entry.thinking_level.clone());
         let mut transcript = self.open(&entry, agent).await?;
         let mut lines = changes(transcript.context(), candidates.first(), thinking.as_deref());
-        let content = self.envelope(&submission.content, now);
+        let notes = self.io.notices.peek(&self.key);
+        let content = self.envelope(&submission.content, &notes, now);
         lines.push(Body::Message { message: Message::User(User { content, timestamp: now }) });
-        if let Err(error) = transcript.append(lines).await {
+        let ids = merged.iter().chain([&submission.turn]).map(TurnId::as_str);
+        let ids = ids.chain(dropped.iter().map(String::as_str));
+        let taken = self.io.waiting(ids.chain(notes.iter().map(|note| &*note.id)));
+        if let Err(error) = transcript.append_taken(lines, &taken).await {
             self.transcript = Some(transcript);
             return Err(error.into());
         }
+        self.io.notices.remove(&self.key, &notes);
+        self.io.release(taken.iter().map(String::as_str));
         let limit = submission.timeout.or(agent.timeout).filter(|limit| !limit.is_zero());
         let halt = Halt::new(limit.map(|limit| Instant::now() + limit));
         let verbose = entry.verbose_level.as_deref().unwrap_or(&agent.verbose);
@@ -177,7 +184,7 @@ impl Session {
                 policy::reset::is_stale(&reset, entry.updated_at, now, &self.io.zone())
             });
         sessions
-            .update(&self.key, |entry| {
+            .note(&self.key, |entry| {
                 if stale {
                     *entry = entry.reset_keeping(now);
                 }
@@ -201,6 +208,7 @@ impl Session {
     ) -> Result<Transcript, StoreError> {
         if let Some(transcript) = self.transcript.take()
             && *transcript.id() == entry.session_id
+            && !transcript.is_gone()
         {
             return Ok(transcript);
         }
@@ -214,7 +222,7 @@ impl Session {
     }
 
     /// The message with its time, after the notes that waited for it.
-    fn envelope(&self, content: &Content, now: UnixMillis) -> Content {
+    fn envelope(&self, content: &Content, notes: &[Note], now: UnixMillis) -> Content {
         let zone = self.io.zone();
         let mut parts = content.0.clone();
         if let Some(Part::Text { text, .. }) =
@@ -222,9 +230,9 @@ impl Session {
         {
             *text = prompt::stamp(text, now, &zone);
         }
-        let notes = self.io.notices.take(&self.key);
         if !notes.is_empty() {
-            let lines: Vec<String> = notes.iter().map(|note| format!("System: {note}")).collect();
+            let lines: Vec<String> =
+                notes.iter().map(|note| format!("System: {}", note.text)).collect();
             parts.insert(0, Part::text(lines.join("\n")));
         }
         Content(parts)

@@ -99,7 +99,7 @@ impl Session {
             .io
             .store
             .sessions(&self.agent)
-            .update(&self.key, |entry| {
+            .note(&self.key, |entry| {
                 entry.updated_at = used.map_or(entry.updated_at, |now| entry.updated_at.max(now));
                 entry.aborted_last_run = Some(aborted);
                 if finished.compactions > 0 {
@@ -122,16 +122,18 @@ impl Session {
     }
 
     /// Ends turns that never ran.
-    pub(super) async fn end_unrun(&self, turns: &[TurnId]) {
+    pub(super) async fn end_unrun(&mut self, turns: &[TurnId], reason: &'static str) {
         for turn in turns {
-            let stop = Stop::Aborted { reason: "rpc" };
-            self.finish_alone(turn, stop, Vec::new()).await;
+            self.finish_alone(turn, Stop::Aborted { reason }, Vec::new()).await;
         }
+        let forgotten = self.queue.forgotten();
+        self.io.release(forgotten.iter().map(String::as_str));
     }
 
     /// Ends a turn that the loop never saw, with its one event.
     pub(super) async fn finish_alone(&self, turn: &TurnId, stop: Stop, texts: Vec<String>) {
         let now = self.io.clock.now();
+        self.io.release([turn.as_str()]);
         let entry = self.io.store.sessions(&self.agent).get(&self.key);
         let session_id = entry.map_or_else(|| SessionId::new(""), |it| it.session_id.clone());
         let outcome = Arc::new(Outcome {

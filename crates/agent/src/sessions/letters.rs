@@ -151,6 +151,7 @@ impl Talk {
         INTERNAL.clone_into(&mut message.channel);
         message.extra_system = Some(context.to_owned());
         message.origin = Origin::Letter(self.trail.clone());
+        message.is_kept = true;
         message
     }
 

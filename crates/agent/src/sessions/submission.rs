@@ -39,6 +39,9 @@ pub struct Submission {
     /// Whether it is the clock that wakes the agent, or something that happened. Such a turn does
     /// not count as use of the conversation.
     pub is_heartbeat: bool,
+    /// Whether it is kept on disk while it waits, since its sender counts on it once it is
+    /// taken in, and does not wait for the reply at the other end of a connection.
+    pub is_kept: bool,
 }
 
 impl Submission {
@@ -59,6 +62,7 @@ impl Submission {
             origin: Origin::Person,
             model: None,
             is_heartbeat: false,
+            is_kept: false,
         }
     }
 }

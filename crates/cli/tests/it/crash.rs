@@ -1,10 +1,12 @@
-//! Kills the gateway at many points of its work, and stops it gently at one.
+//! Ends the gateway at many points of its work: most often by a kill, else by SIGTERM or SIGHUP.
 //!
 //! Who saw something acknowledged must find it again after the next start: a message whose
-//! `chat.send` was answered `started`, a reply in a `final`, the result of a tool.
+//! `chat.send` was answered `started`, also behind a running turn, a reply in a `final`, the
+//! result of a tool, a setting of a conversation.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    process::Command,
     time::Duration,
 };
 
@@ -23,8 +25,21 @@ mod ledger;
 /// Sessions that are at work at once.
 const SESSIONS: usize = 4;
 
-/// How often the gateway is killed.
+/// How often the gateway is ended, unless [`KILLS_VAR`] says otherwise.
 const KILLS: u64 = 60;
+
+/// How often it is ended in a long run.
+const KILLS_VAR: &str = "OPENCLAW_TEST_KILLS";
+
+/// After so many ends other sessions are used, so that a history stays short enough to be read
+/// each time.
+const KILLS_OF_A_SESSION: u64 = 20;
+
+/// One end in so many is SIGTERM, and another is SIGHUP.
+const ENDS: u64 = 8;
+
+/// What the long run's dice begin with, if it is to be another run.
+const SEED_VAR: &str = "OPENCLAW_TEST_SEED";
 
 /// Frames after which it is killed at the latest.
 const FRAMES_MAX: u64 = 120;
@@ -35,15 +50,15 @@ const PATIENCE: Duration = Duration::from_secs(20);
 async fn what_was_acknowledged_survives_a_kill_at_any_point() {
     let model = Llm::respond_with(answer);
     let home = TempHome::with_model(&format!("{}/v1", model.base_url())).unwrap();
-    let mut dice = Dice(0x5eed);
+    let mut dice = Dice(number_in(SEED_VAR).unwrap_or(0x5eed));
     let mut ledger = Ledger::default();
-    for round in 0..KILLS {
+    let kills = number_in(KILLS_VAR).unwrap_or(KILLS);
+    for round in 0..kills {
         let gateway = Gateway::start(openclaw(), &home).unwrap();
         let mut client = gateway.connect(4).await.unwrap();
         ledger.check(&mut client).await;
         work(&mut client, &mut ledger, round, dice.below(FRAMES_MAX)).await;
-        gateway.kill().unwrap();
-        ledger.drain(&mut client).await;
+        end(gateway, &mut client, &mut ledger, dice.below(ENDS)).await;
     }
 
     let gateway = Gateway::start(openclaw(), &home).unwrap();
@@ -55,7 +70,7 @@ async fn what_was_acknowledged_survives_a_kill_at_any_point() {
         assert_eq!(end["state"], "final", "{end}");
     }
     check_files(&home, &ledger);
-    println!("{KILLS} kills, {} acknowledged things found again", ledger.len());
+    println!("{kills} ends, {} acknowledged things found again", ledger.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,14 +110,40 @@ async fn refusal(client: &mut WsClient) -> Value {
     unreachable!("numbers do not end")
 }
 
+/// Ends the gateway in one of [`ENDS`] ways, and hears what it still says.
+async fn end(gateway: Gateway, client: &mut WsClient, ledger: &mut Ledger, way: u64) {
+    let signal = match way {
+        0 => "-TERM",
+        1 => "-HUP",
+        _ => {
+            gateway.kill().unwrap();
+            return ledger.drain(client).await;
+        }
+    };
+    ledger.may_be_refused();
+    let sent = Command::new("kill").args([signal, &gateway.pid().to_string()]).status().unwrap();
+    assert!(sent.success());
+    ledger.drain(client).await;
+    let (status, said) = gateway.wait().unwrap();
+    assert_eq!(status.code(), Some(0), "{signal}: {said}");
+}
+
 /// Keeps all sessions at work until so many frames were heard.
 async fn work(client: &mut WsClient, ledger: &mut Ledger, round: u64, frames: u64) {
     let mut sent = BTreeMap::new();
-    for session in 0..SESSIONS {
-        let name = format!("{round}-{session}-0");
-        let id = client.send("chat.send", message(session, &name)).await.unwrap();
-        ledger.sent(&id, session, &name);
-        sent.insert(session, 1);
+    let first = usize::try_from(round / KILLS_OF_A_SESSION).unwrap() * SESSIONS;
+    for session in first..first + SESSIONS {
+        // One runs, the others wait behind it.
+        for count in 0..3 {
+            let name = format!("{round}-{session}-{count}");
+            let id = client.send("chat.send", message(session, &name)).await.unwrap();
+            ledger.sent(&id, session, &name);
+        }
+        let label = format!("label {round}-{session}");
+        let patch = json!({ "key": key(session), "label": label });
+        let id = client.send("sessions.patch", patch).await.unwrap();
+        ledger.labelled(&id, session, &label);
+        sent.insert(session, 3);
     }
     for _ in 0..frames {
         let frame = client.wait_for(PATIENCE, |_| true).await.unwrap();
@@ -114,6 +155,10 @@ async fn work(client: &mut WsClient, ledger: &mut Ledger, round: u64, frames: u6
             ledger.sent(&id, session, &name);
         }
     }
+}
+
+fn number_in(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap())
 }
 
 async fn send(client: &mut WsClient, session: usize, name: &str) -> String {

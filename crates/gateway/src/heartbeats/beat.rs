@@ -152,7 +152,7 @@ async fn told(
         entry.extra.insert(LAST_AT.to_owned(), json!(now));
         entry.updated_at = entry.updated_at.max(now);
     };
-    if let Err(error) = sessions.update(&wake.session, remember).await {
+    if let Err(error) = sessions.note(&wake.session, remember).await {
         warn!(error = chain(&error), "cannot remember what was told");
     }
     Beat { channel: Some("webchat"), ..told("sent") }

@@ -128,10 +128,8 @@ impl Nodes {
 
     /// Takes an approval back; says whether there was one.
     pub(crate) async fn remove(&self, node: &str) -> Result<bool, RpcError> {
-        if self.lock().records.remove(node).is_none() {
-            return Ok(false);
-        }
-        self.write().await?;
+        let Some(before) = self.lock().records.remove(node) else { return Ok(false) };
+        self.write_or_undo(node, Some(before)).await?;
         Ok(true)
     }
 

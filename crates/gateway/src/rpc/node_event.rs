@@ -123,6 +123,7 @@ async fn submit(cx: &Cx, payload: &Value, (field, default): (&str, &str)) -> Fat
     };
     let mut submission = agent::Submission::of(TurnId::random(), key, Content::text(text));
     "node".clone_into(&mut submission.channel);
+    submission.is_kept = true;
     submission.thinking = payload["thinking"].as_str().map(str::to_owned);
     submission.timeout = payload["timeoutSeconds"].as_u64().map(Duration::from_secs);
     match cx.gateway.sessions.submit(submission).await {
@@ -157,12 +158,14 @@ fn note(cx: &Cx, event: &str, payload: &Value) -> Fate {
     }
     let Some(key) = session(cx, payload, Some("main")) else { return Fate::Done };
     let is_main = key == cx.gateway.session_key("main", None::<&AgentId>);
-    // Notes wait in memory: only where they will be read.
+    // Only where it will be read.
     if !is_main && cx.gateway.sessions_of(&key).get(&key).is_none() {
         return Fate::Nothing("no such conversation".to_owned());
     }
-    cx.gateway.sessions.notify(&key, told(event, payload, (device.as_str(), run)));
-    Fate::Done
+    match cx.gateway.sessions.notify(&key, told(event, payload, (device.as_str(), run))) {
+        Ok(()) => Fate::Done,
+        Err(error) => Fate::Nothing(error.to_string()),
+    }
 }
 
 /// The note's text.

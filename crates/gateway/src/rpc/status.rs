@@ -150,7 +150,7 @@ pub(crate) fn reply(gateway: &Gateway) -> Reply {
         runtime_version: VERSION,
         heartbeat: heartbeats(&config),
         channel_summary: Vec::new(),
-        queued_system_events: Vec::new(),
+        queued_system_events: gateway.sessions.notes(&gateway.session_key("main", None)),
         sessions: Sessions {
             paths: by_agent.iter().map(|agent| agent.path.clone()).collect(),
             count: by_agent.iter().map(|agent| agent.count).sum(),

@@ -33,7 +33,9 @@ pub(crate) fn submission(
         parts.push(Part::text(text));
     }
     parts.extend(attachments.iter().filter_map(image));
-    Submission::of(TurnId::new(turn), session, Content(parts))
+    let mut submission = Submission::of(TurnId::new(turn), session, Content(parts));
+    submission.is_kept = true;
+    submission
 }
 
 /// A turn's time as clients give it; zero is without end.

@@ -53,7 +53,7 @@ impl Method for SystemEvent {
             return Err(RpcError::invalid("text required"));
         }
         let session = gateway.session_key(params.session_key.as_deref().unwrap_or("main"), None);
-        gateway.sessions.notify(&session, text);
+        gateway.sessions.notify(&session, text)?;
         let (key, entry) = params.presence(gateway.clock.now().0);
         gateway.roster.put(&key, entry);
         gateway.events.presence_changed();

@@ -53,7 +53,7 @@ impl Method for Wake {
         if config.agents.get(&owner).is_none() {
             return Err(RpcError::invalid(format!("unknown agent id \"{owner}\"")));
         }
-        gateway.sessions.notify(&session, text.to_owned());
+        gateway.sessions.notify(&session, text.to_owned())?;
         match params.mode {
             Mode::NextHeartbeat => {}
             Mode::Now => gateway.heartbeats.wake(owner, session),

@@ -233,3 +233,53 @@ async fn a_removed_entry_stays_removed_and_handles_are_dead_after_close() {
     let late = sessions.update(&key("b"), |_| {}).await;
     assert!(matches!(late, Err(StoreError::Closed)));
 }
+
+#[tokio::test]
+async fn a_setting_that_was_answered_is_in_the_file_and_one_that_was_not_is_nowhere() {
+    let home = Home::new();
+    let store = home.open();
+    let sessions = main_sessions(&store);
+    sessions.update(&key("a"), |entry| entry.label = Some("one".into())).await.unwrap();
+    assert_eq!(index(&home)["agent:main:a"]["label"], "one");
+    sessions.update(&key("a"), |entry| entry.label = Some("two".into())).await.unwrap();
+    assert_eq!(index(&home)["agent:main:a"]["label"], "two");
+
+    // Nothing can be made in the directory any more: there is a file in its place.
+    let aside = home.state_dir().join("aside");
+    fs::rename(home.sessions_dir(), &aside).unwrap();
+    fs::write(home.sessions_dir(), "").unwrap();
+    let refused = sessions.update(&key("a"), |entry| entry.label = Some("three".into())).await;
+    let removed = sessions.remove(&key("a")).await;
+    let made = sessions.update(&key("b"), |_| {}).await;
+    fs::remove_file(home.sessions_dir()).unwrap();
+    fs::rename(&aside, home.sessions_dir()).unwrap();
+
+    assert!(refused.is_err() && removed.is_err() && made.is_err());
+    assert_eq!(sessions.get(&key("a")).unwrap().label.as_deref(), Some("two"));
+    assert!(sessions.get(&key("b")).is_none());
+}
+
+#[tokio::test]
+async fn changes_of_one_entry_at_once_are_all_kept() {
+    let home = Home::new();
+    let store = home.open();
+    let sessions = main_sessions(&store);
+    for round in 0..20_u64 {
+        let at = key(&format!("r{round}"));
+        let (label, model, noted) = tokio::join!(
+            sessions.update(&at, |entry| entry.label = Some(format!("l{round}"))),
+            sessions.update(&at, |entry| entry.model_override = Some("m".into())),
+            sessions.note(&at, |entry| entry.total_tokens = Some(round)),
+        );
+        assert!(label.is_ok() && model.is_ok() && noted.is_ok());
+        let entry = sessions.get(&at).unwrap();
+        assert_eq!(entry.label, Some(format!("l{round}")));
+        assert_eq!(entry.model_override.as_deref(), Some("m"));
+        assert_eq!(entry.total_tokens, Some(round));
+    }
+    store.close().await.unwrap();
+    let kept = index(&home);
+    assert_eq!(kept.as_object().unwrap().len(), 20);
+    assert_eq!(kept["agent:main:r7"]["totalTokens"], 7);
+    assert_eq!(kept["agent:main:r7"]["label"], "l7");
+}

@@ -328,3 +328,37 @@ proptest! {
         });
     }
 }
+
+#[tokio::test]
+async fn a_deleted_transcript_is_noticed_and_its_running_turn_is_written_again() {
+    for is_moved in [false, true] {
+        let home = Home::new();
+        let store = home.open();
+        let entry = SessionEntry::fresh(UnixMillis(1));
+        let mut transcript = open(&store, &entry).await;
+        transcript.append(vec![says("old")]).await.unwrap();
+        transcript.append(vec![replies("older")]).await.unwrap();
+        transcript.append(vec![says("now")]).await.unwrap();
+        let path = home.sessions_dir().join(format!("{}.jsonl", entry.session_id));
+        if is_moved {
+            fs::rename(&path, path.with_extension("aside")).unwrap();
+        } else {
+            fs::remove_file(&path).unwrap();
+        }
+
+        assert!(transcript.is_gone());
+        let ids = transcript.append(vec![replies("yes")]).await.unwrap();
+
+        assert!(!transcript.is_gone());
+        let kept = lines(&path);
+        assert_eq!(kept[0]["type"], "session");
+        let texts: Vec<String> =
+            kept[1..].iter().map(|it| it["message"]["content"][0]["text"].to_string()).collect();
+        assert_eq!(texts, ["\"now\"", "\"yes\""]);
+        assert_eq!(ids.len(), 1);
+        assert_eq!(kept[2]["id"], ids[0].as_str());
+        assert_eq!(kept[2]["parentId"], kept[1]["id"]);
+        assert_eq!(transcript.context().messages.len(), 2);
+        assert_eq!(open(&store, &entry).await.context().messages.len(), 2);
+    }
+}

@@ -177,6 +177,8 @@ impl Start<'_> {
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    /// Absent where the program was started to outlive its terminal (`nohup`).
+    hangup: Option<Signal>,
     restart: Signal,
 }
 
@@ -190,6 +192,7 @@ impl Signals {
         Ok(Self {
             terminate: on(SignalKind::terminate())?,
             interrupt: on(SignalKind::interrupt())?,
+            hangup: if ignores_hangup() { None } else { Some(on(SignalKind::hangup())?) },
             restart: on(SignalKind::user_defined1())?,
         })
     }
@@ -200,6 +203,7 @@ impl Signals {
             biased;
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            () = hung_up(&mut self.hangup) => {}
         }
     }
 
@@ -209,6 +213,7 @@ impl Signals {
                 biased;
                 _ = self.terminate.recv() => return End::Stop,
                 _ = self.interrupt.recv() => return End::Stop,
+                () = hung_up(&mut self.hangup) => return End::Stop,
                 asked = running.wait() => {
                     if let Asked::Restart { reason } = asked {
                         return End::Restart { reason };
@@ -234,6 +239,24 @@ impl Signals {
             () = stop => Ok(()),
         }
     }
+}
+
+async fn hung_up(hangup: &mut Option<Signal>) {
+    match hangup {
+        Some(hangup) => drop(hangup.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether the hangup signal was ignored when the program was started.
+fn ignores_hangup() -> bool {
+    const HANGUP: u64 = 1;
+    #[expect(clippy::disallowed_methods, reason = "the kernel's tables are no files of anybody")]
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & HANGUP != 0)
 }
 
 pub(super) fn refused(program: &Program, error: &StartError) -> Failure {
