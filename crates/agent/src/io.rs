@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
-use config::Config;
+use config::{Agent, Config};
 use domain::{AgentId, Clock};
-use store::Store;
+use store::{Store, Workspace};
 use tokio::sync::{mpsc, watch};
 
 use crate::{
@@ -68,6 +68,11 @@ impl Io {
             let error = &error as &dyn std::error::Error;
             tracing::error!(error, "cannot write the queue's file");
         }
+    }
+
+    /// The workspace of `agent`.
+    pub(crate) fn workspace(&self, config: &Config, agent: &Agent) -> Workspace {
+        self.store.workspace(&agent.workspace).among(config.agents.exposed().into())
     }
 
     /// The configuration as it is now.

@@ -106,7 +106,7 @@ async fn enter(brief: &Brief, io: &Io) -> Result<Arc<dyn Sandbox>, SandboxError>
 fn seed(brief: &Brief, io: &Io) -> Seed {
     let agent = brief.agent();
     let names: Vec<&str> = prompt::SEEDS.iter().map(|(name, _)| *name).collect();
-    let found = io.store.workspace(&agent.workspace).prompt_files(&names, usize::MAX);
+    let found = io.workspace(&brief.config, agent).prompt_files(&names, usize::MAX);
     let files = found.into_iter().filter_map(|file| match file.content {
         store::PromptContent::Found(text) => Some((file.name, text)),
         store::PromptContent::Missing | store::PromptContent::Empty => {

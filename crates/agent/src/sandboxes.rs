@@ -34,7 +34,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     brief,
-    skills::{Found, offer::Offer},
+    skills::{Found, SKILLS_DIR, offer::Offer},
 };
 
 /// Who shares the box of `session`, should it have one.
@@ -51,6 +51,7 @@ pub(crate) fn scope(agent: &Agent, session: &SessionKey) -> Scope {
 
 /// The box of `session`, should it have one.
 pub fn settings(config: &Config, agent: &Agent, session: &SessionKey, seed: Seed) -> Settings {
+    let seed = Seed { guarded: guarded(config, agent), ..seed };
     let sandbox = &agent.sandbox_settings;
     let scope = scope(agent, session);
     let sandbox_dir = match scope.sharing {
@@ -74,12 +75,12 @@ pub fn settings(config: &Config, agent: &Agent, session: &SessionKey, seed: Seed
         },
         spares: sandbox.docker.spares,
         seed,
-        exposed: exposed(config),
+        exposed: config.agents.exposed().into(),
     }
 }
 
 /// Gives the box copies of skills. One that works in the agent's workspace is shown them beside
-/// it, to read, and cannot write to the workspace's own: sessions on the host go by those.
+/// it, to read.
 pub fn with_skills(
     mut settings: Settings,
     copies: Arc<[(String, PathBuf)]>,
@@ -89,25 +90,21 @@ pub fn with_skills(
         let place = || state_dir.join("sandbox/skills-workspaces");
         let dir = || place().join(naming::slug(&settings.scope.key));
         settings.seed.skills_dir = (!copies.is_empty()).then(dir);
-        settings.seed.guards_skills = store::has_plain_dir(&settings.agent_dir, "skills");
     }
     settings.seed.skills = Some(copies);
     settings
 }
 
-/// The directories that any agent's sandboxes write to.
-fn exposed(config: &Config) -> Arc<[PathBuf]> {
-    let boxed = config.agents.list.iter().filter(|agent| agent.sandbox != SandboxMode::Off);
-    let dirs = boxed.map(|agent| match agent.sandbox_settings.workspace_access {
-        WorkspaceAccess::ReadWrite => agent.workspace.clone(),
-        WorkspaceAccess::None | WorkspaceAccess::ReadOnly => {
-            agent.sandbox_settings.workspace_root.clone()
-        }
-    });
-    let mut dirs: Vec<_> = dirs.collect();
-    dirs.sort();
-    dirs.dedup();
-    dirs.into()
+/// Directories of the agent's workspace that its sandboxes cannot write to, even where they can
+/// write to the workspace: sessions on the host go by the skills in them.
+fn guarded(config: &Config, agent: &Agent) -> Arc<[PathBuf]> {
+    let extra = config.skills.extra_dirs.iter();
+    let inside = extra.filter_map(|dir| dir.strip_prefix(&agent.workspace).ok());
+    let mut guarded = vec![PathBuf::from(SKILLS_DIR)];
+    guarded.extend(inside.filter(|path| !path.as_os_str().is_empty()).map(ToOwned::to_owned));
+    guarded.sort();
+    guarded.dedup();
+    guarded.into()
 }
 
 /// An agent's skills, and where copies of them lie.

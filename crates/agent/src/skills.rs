@@ -13,6 +13,8 @@ pub(crate) mod offer;
 pub use library::{Found, Library, Site, Source};
 pub use offer::SkillCommand;
 
+/// The directory of a workspace that has its skills.
+pub(crate) const SKILLS_DIR: &str = "skills";
 /// Longest name of a skill, in characters; one with a longer name is none.
 const NAME_CHARS_MAX: usize = 64;
 /// Longest description, in characters; the rest is cut.

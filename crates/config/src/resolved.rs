@@ -71,6 +71,22 @@ impl Agents {
     pub fn get(&self, id: &AgentId) -> Option<&Agent> {
         self.list.iter().find(|agent| agent.id == *id)
     }
+
+    /// The directories that any agent's sandboxes write to, sorted. What lies in them may be a
+    /// sandbox's doing.
+    pub fn exposed(&self) -> Vec<PathBuf> {
+        let boxed = self.list.iter().filter(|agent| agent.sandbox != SandboxMode::Off);
+        let dirs = boxed.map(|agent| match agent.sandbox_settings.workspace_access {
+            WorkspaceAccess::ReadWrite => agent.workspace.clone(),
+            WorkspaceAccess::None | WorkspaceAccess::ReadOnly => {
+                agent.sandbox_settings.workspace_root.clone()
+            }
+        });
+        let mut dirs: Vec<_> = dirs.collect();
+        dirs.sort();
+        dirs.dedup();
+        dirs
+    }
 }
 
 /// One agent, with the defaults merged in.

@@ -4,10 +4,11 @@
 
 use std::path::{Path, PathBuf};
 
-use config::{Config, EditError, Edited, Editor, Loaded};
+use config::{Agent, Config, EditError, Edited, Editor, Loaded, Locations};
 use domain::AgentId;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use store::{NewWorkspace, StoreError};
 
 use crate::rpc::error::chain;
 
@@ -36,6 +37,12 @@ pub enum AgentError {
     /// Without it there would be none.
     #[error("the only agent cannot be deleted")]
     OnlyOne,
+    /// Clients make workspaces only where the config has some.
+    #[error("workspace \"{0}\" is outside of the state directory and the configured workspaces")]
+    Outside(String),
+    /// The workspace cannot be made.
+    #[error("cannot make the agent's workspace")]
+    Workspace(#[from] StoreError),
     /// The file cannot be changed like that.
     #[error(transparent)]
     Edit(#[from] EditError),
@@ -138,6 +145,47 @@ pub fn create(
     let mut all = self::bindings(present);
     all.extend_from_slice(bindings);
     write(editor, present, &list, (!bindings.is_empty()).then_some(&*all))
+}
+
+/// Makes the workspace of an agent that `edited` has, with its first files, before that is
+/// written. Without `is_remote` the wish is that of a person on this machine, who may have it
+/// anywhere.
+///
+/// # Errors
+///
+/// [`AgentError`] when it must not be there or cannot be made; nothing is left behind then.
+pub fn lay_out(
+    edited: &Edited,
+    locations: &Locations,
+    agent: &AgentId,
+    is_remote: bool,
+) -> Result<NewWorkspace, AgentError> {
+    let config = edited.loaded.config.as_ref();
+    let own = config.and_then(|config| Some((config, config.agents.get(agent)?)));
+    let (config, own) = own.ok_or_else(|| AgentError::Unknown(agent.clone()))?;
+    let dir = &own.workspace;
+    let root = if is_remote { allowed(config, locations, own)? } else { dir };
+    let texts: &[(&str, &str)] = if own.skip_bootstrap { &[] } else { &agent::WORKSPACE_SEEDS };
+    Ok(store::make_workspace(root, dir, texts)?)
+}
+
+/// The directory that lets a client have an agent's workspace where it is: the state directory,
+/// the one that workspaces have by default, or the workspace of another agent.
+///
+/// # Errors
+///
+/// [`AgentError::Outside`] when none does.
+pub fn allowed<'c>(
+    config: &'c Config,
+    locations: &'c Locations,
+    agent: &'c Agent,
+) -> Result<&'c Path, AgentError> {
+    let others = config.agents.list.iter().filter(|other| other.id != agent.id);
+    let roots = [locations.state_dir.as_path(), locations.workspace_default.as_path()];
+    let beside = locations.workspace_default.parent();
+    let mut roots = roots.into_iter().chain(beside).chain(others.map(|it| it.workspace.as_path()));
+    let root = roots.find(|root| agent.workspace.starts_with(root) && root.parent().is_some());
+    root.ok_or_else(|| AgentError::Outside(agent.workspace.display().to_string()))
 }
 
 /// Changes an agent.

@@ -15,7 +15,6 @@ mod engine;
 mod engine_exec;
 pub(crate) mod ensure;
 mod error;
-mod held;
 mod lease;
 mod limits;
 mod link;

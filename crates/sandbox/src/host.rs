@@ -3,7 +3,6 @@
 //! Owns how paths and environments are put together; processes are `process`'s and files
 //! `files`'. Reads no environment of its own: [`Spec`] brings it.
 
-mod beneath;
 mod files;
 mod process;
 mod programs;

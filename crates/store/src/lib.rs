@@ -70,7 +70,7 @@ pub use process::{ProcessUsage, process_usage};
 pub use sandbox_registry::{SandboxEntry, SandboxKind, SandboxRegistry};
 pub use search::{Found, Hit, Words};
 pub use sessions::{Archive, Sessions};
-pub use skills::{SkillFile, SkillRoot, SkillStamp, has_plain_dir, skill_files};
+pub use skills::{SkillFile, SkillRoot, SkillStamp, skill_files};
 pub use state_lock::lock_holder;
 pub use store::{OpenOptions, Store};
 pub use subagents::{SubagentFile, SubagentOutcome, SubagentRecord};
@@ -84,5 +84,6 @@ pub use transcript::{
 pub use trash::set_aside;
 pub use upkeep::{Cleared, clear, make_private_dir, protect, try_writing};
 pub use workspace::{
-    FileFacts, PromptContent, PromptFile, Seeded, Workspace, WorkspaceFile, seed as seed_workspace,
+    FileFacts, NewWorkspace, PromptContent, PromptFile, Seeded, Workspace, WorkspaceFile,
+    make_workspace, seed as seed_workspace,
 };

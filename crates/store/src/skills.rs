@@ -5,16 +5,11 @@
 //! bounds.
 
 use std::{
-    fs::File,
-    io::Read as _,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    io,
     path::{Path, PathBuf},
 };
 
-use rustix::{
-    fs::{CWD, Dir, FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2},
-    io::Errno,
-};
+use held::{Dir, Kind, Links, Stamp};
 
 /// Largest `SKILL.md` that is read, in bytes.
 const FILE_BYTES_MAX: u64 = 256 << 10;
@@ -22,9 +17,6 @@ const FILE_BYTES_MAX: u64 = 256 << 10;
 const SKILLS_MAX: usize = 300;
 /// Names of one root that are listed at all.
 const NAMES_MAX: usize = 10_000;
-/// Tries while other processes rename directories under us.
-const ATTEMPTS_MAX: usize = 16;
-
 /// Where skills lie: below `base`, which is the operator's to choose; what is in it may not be.
 #[derive(Clone, Copy, Debug)]
 pub struct SkillRoot<'a> {
@@ -32,11 +24,14 @@ pub struct SkillRoot<'a> {
     pub base: &'a Path,
     /// The directory in it that has the skills; `.` for itself.
     pub below: &'a str,
+    /// Directories that sandboxes write to. In a root that is one of them, or lies in one, no
+    /// link is followed at all: its target may be a sandbox's to write.
+    pub exposed: &'a [PathBuf],
 }
 
-/// Device, inode, size, modified, changed: one that differs in none of these is as it was.
+/// Tells one version of a `SKILL.md` from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SkillStamp(u64, u64, i64, (i64, i64), (i64, i64));
+pub struct SkillStamp(Stamp);
 
 /// One skill's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,13 +54,13 @@ pub fn skill_files(
 ) -> Vec<SkillFile> {
     let Some(held) = hold(root) else { return Vec::new() };
     let place = if root.below == "." { root.base.to_owned() } else { root.base.join(root.below) };
-    let found = names(&held).into_iter().filter_map(|name| {
+    let found = names(&held.skills).into_iter().filter_map(|name| {
         let dir = place.join(&name);
         let path = dir.join("SKILL.md");
         let inner = Path::new(root.below).join(&name).join("SKILL.md");
-        match read(&held.base, &inner, |stamp| is_known(&path, stamp)) {
+        match read(&held, &inner, |stamp| is_known(&path, stamp)) {
             Ok((stamp, text)) => Some(SkillFile { dir, path, stamp, text }),
-            Err(Errno::NOENT | Errno::NOTDIR) => None,
+            Err(error) if held::is_absent(&error) => None,
             Err(error) => {
                 tracing::debug!(path = %path.display(), %error, "no skill");
                 None
@@ -75,33 +70,30 @@ pub fn skill_files(
     found.take(SKILLS_MAX).collect()
 }
 
-/// Whether there is a directory of this name in `base`, and no link to one.
-pub fn has_plain_dir(base: &Path, name: &str) -> bool {
-    std::fs::symlink_metadata(base.join(name)).is_ok_and(|it| it.is_dir())
-}
-
 struct Held {
-    base: OwnedFd,
-    skills: OwnedFd,
+    base: Dir,
+    skills: Dir,
+    links: Links,
 }
 
 fn hold(root: SkillRoot<'_>) -> Option<Held> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let base = openat(CWD, root.base, flags, Mode::empty()).ok()?;
-    let skills = beneath(base.as_fd(), Path::new(root.below), flags).ok()?;
-    Some(Held { base, skills })
+    let base = Dir::find(root.base, root.exposed).ok()?;
+    let is_exposed = root.exposed.iter().any(|dir| root.base.starts_with(dir) || is(&base, dir));
+    let links = if is_exposed { Links::Refused } else { Links::Inside };
+    let skills = base.dir(root.below, links).ok()?;
+    Some(Held { base, skills, links })
+}
+
+fn is(base: &Dir, dir: &Path) -> bool {
+    Dir::open(dir).is_ok_and(|dir| dir.identity() == base.identity())
 }
 
 /// What may be skills, sorted.
-fn names(held: &Held) -> Vec<String> {
-    let Ok(entries) = Dir::read_from(&held.skills) else { return Vec::new() };
-    let found = entries.take(NAMES_MAX).filter_map(|entry| {
-        let entry = entry.ok()?;
-        let may_be_dir = matches!(
-            entry.file_type(),
-            FileType::Directory | FileType::Symlink | FileType::Unknown
-        );
-        let name = entry.file_name().to_str().ok()?;
+fn names(skills: &Dir) -> Vec<String> {
+    let Ok((entries, _)) = skills.entries(NAMES_MAX) else { return Vec::new() };
+    let found = entries.into_iter().filter_map(|entry| {
+        let may_be_dir = matches!(entry.kind, Kind::Dir | Kind::Link);
+        let name = entry.name.to_str()?;
         (may_be_dir && !name.starts_with('.') && name != "node_modules").then(|| name.to_owned())
     });
     let mut names: Vec<String> = found.collect();
@@ -110,56 +102,22 @@ fn names(held: &Held) -> Vec<String> {
 }
 
 fn read(
-    base: &OwnedFd,
+    held: &Held,
     path: &Path,
     is_known: impl Fn(SkillStamp) -> bool,
-) -> Result<(SkillStamp, Option<String>), Errno> {
-    // Without waiting: a pipe in a file's place would have us wait for a writer.
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = beneath(base.as_fd(), path, flags)?;
-    let stat = fstat(&file)?;
-    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-        return Err(Errno::INVAL);
-    }
-    let changed = (stat.st_ctime, stat.st_ctime_nsec.cast_signed());
-    let modified = (stat.st_mtime, stat.st_mtime_nsec.cast_signed());
-    let stamp = SkillStamp(stat.st_dev, stat.st_ino, stat.st_size, modified, changed);
-    if is_known(stamp) {
+) -> io::Result<(SkillStamp, Option<String>)> {
+    let spot = held.base.look(path, held.links)?;
+    let stamp = SkillStamp(spot.stamp());
+    if spot.kind() == Kind::File && is_known(stamp) {
         return Ok((stamp, None));
     }
-    let mut text = String::new();
-    let size = u64::try_from(stat.st_size).unwrap_or(u64::MAX);
-    if size > FILE_BYTES_MAX {
+    let read = spot.read(FILE_BYTES_MAX)?;
+    if read.is_cut {
+        let size = spot.size();
         tracing::warn!(path = %path.display(), size, "skill is too large, passed over");
         return Ok((stamp, None));
     }
-    let is_text = File::from(file).take(FILE_BYTES_MAX).read_to_string(&mut text).is_ok();
-    Ok((stamp, is_text.then_some(text)))
-}
-
-/// Opens `path`, which must not leave `base` by a link. Where the kernel cannot see to that, no
-/// link is followed at all.
-fn beneath(base: BorrowedFd<'_>, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-    for _ in 0..ATTEMPTS_MAX {
-        match openat2(base, path, flags, Mode::empty(), resolve) {
-            Err(Errno::AGAIN) => {}
-            Err(Errno::NOSYS | Errno::PERM) => return without_links(base, path, flags),
-            outcome => return outcome,
-        }
-    }
-    Err(Errno::AGAIN)
-}
-
-fn without_links(base: BorrowedFd<'_>, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
-    let step = OFlags::PATH | OFlags::NOFOLLOW | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let above = path.parent().into_iter().flat_map(Path::components);
-    let mut at = openat(base, ".", step, Mode::empty())?;
-    for component in above {
-        at = openat(&at, component.as_os_str(), step, Mode::empty())?;
-    }
-    let name = path.file_name().unwrap_or_else(|| ".".as_ref());
-    openat(&at, name, flags | OFlags::NOFOLLOW, Mode::empty())
+    Ok((stamp, String::from_utf8(read.bytes).ok()))
 }
 
 #[cfg(test)]
@@ -176,7 +134,7 @@ mod tests {
     }
 
     fn found(base: &Path) -> Vec<(String, Option<String>)> {
-        let files = skill_files(SkillRoot { base, below: "skills" }, |_, _| false);
+        let files = skill_files(SkillRoot { base, below: "skills", exposed: &[] }, |_, _| false);
         let name = |file: &SkillFile| file.dir.file_name().unwrap().to_str().unwrap().to_owned();
         files.iter().map(|file| (name(file), file.text.clone())).collect()
     }
@@ -191,9 +149,10 @@ mod tests {
         put(&skills, "big", &"x".repeat(300 << 10));
         std::fs::create_dir(skills.join("empty")).unwrap();
         std::fs::create_dir(skills.join("pipe")).unwrap();
-        let mode = Mode::from_raw_mode(0o600);
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
         let pipe = skills.join("pipe/SKILL.md");
-        rustix::fs::mknodat(CWD, &pipe, FileType::Fifo, mode, 0).unwrap();
+        let fifo = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, fifo, mode, 0).unwrap();
 
         let text = |text: &str| Some(text.to_owned());
 
@@ -226,7 +185,7 @@ mod tests {
     fn what_is_known_is_not_read_again_until_it_changes() {
         let home = tempfile::tempdir().unwrap();
         put(&home.path().join("skills"), "a", "A");
-        let root = SkillRoot { base: home.path(), below: "skills" };
+        let root = SkillRoot { base: home.path(), below: "skills", exposed: &[] };
         let first = skill_files(root, |_, _| false).remove(0);
 
         let again = skill_files(root, |path, stamp| path == first.path && stamp == first.stamp);
@@ -238,14 +197,17 @@ mod tests {
     }
 
     #[test]
-    fn without_the_kernel_s_help_no_link_is_followed() {
+    fn where_a_sandbox_writes_no_link_brings_a_skill_in() {
         let home = tempfile::tempdir().unwrap();
-        put(home.path(), "a", "A");
-        symlink("a", home.path().join("b")).unwrap();
-        let base = openat(CWD, home.path(), OFlags::RDONLY, Mode::empty()).unwrap();
-        let open = |path: &str| without_links(base.as_fd(), Path::new(path), OFlags::RDONLY);
+        put(&home.path().join("skills"), "own", "O");
+        put(&home.path().join("elsewhere"), "planted", "P");
+        symlink("../elsewhere/planted", home.path().join("skills/planted")).unwrap();
+        let exposed = [home.path().to_owned()];
+        let root = SkillRoot { base: home.path(), below: "skills", exposed: &exposed };
 
-        assert!(open("a/SKILL.md").is_ok() && open(".").is_ok());
-        assert!(open("b/SKILL.md").is_err());
+        let files = skill_files(root, |_, _| false);
+
+        assert_eq!(found(home.path()).len(), 2);
+        assert_eq!(files.iter().map(|it| it.text.as_deref()).collect::<Vec<_>>(), [Some("O")]);
     }
 }

@@ -1,13 +1,24 @@
 //! Setting things aside: a reset moves files where a person finds them again.
 //!
-//! What to set aside is the caller's to say.
+//! What to set aside is the caller's to say. A tool may be at work in it, so it is moved by held
+//! directories.
 
 use std::{
-    fs, io,
+    ffi::{OsStr, OsString},
+    io,
     path::{Path, PathBuf},
 };
 
+use held::{Dir, Kind};
+
 use crate::{StoreError, error::At, upkeep::make_private_dir};
+
+/// Names that are listed of a directory that must be emptied.
+const NAMES_MAX: usize = 1_000_000;
+/// Numbers that are tried for a name that is taken.
+const NUMBERS_MAX: usize = 100_000;
+/// How hidden trash in a directory begins.
+const HIDDEN: &str = ".trash-";
 
 /// Moves `path` into the directory `trash`, which is made; yields its new place.
 ///
@@ -18,12 +29,21 @@ use crate::{StoreError, error::At, upkeep::make_private_dir};
 ///
 /// [`StoreError`] with the path that would not move.
 pub fn set_aside(path: &Path, trash: &Path) -> Result<Option<PathBuf>, StoreError> {
-    let Ok(data) = fs::symlink_metadata(path) else { return Ok(None) };
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(None) };
+    let above = match Dir::open(parent) {
+        Ok(above) => above,
+        Err(error) if held::is_absent(&error) => return Ok(None),
+        Err(error) => return Err(StoreError::io("open", parent, error)),
+    };
+    let Some(kind) = above.kind(name).at("look at", path)? else { return Ok(None) };
     make_private_dir(trash)?;
-    let place = free_place(trash, path);
-    match fs::rename(path, &place) {
-        Ok(()) => Ok(Some(place)),
-        Err(error) if data.is_dir() && is_mount(&error) => empty_out(path, trash).map(Some),
+    let into = Dir::open(trash).at("open", trash)?;
+    match move_free(&above, name, &into) {
+        Ok(name) => Ok(Some(trash.join(name))),
+        Err(error) if kind == Kind::Dir && is_mount(&error) => {
+            let dir = above.dir(name, held::Links::Refused).at("open", path)?;
+            empty_out(&dir, path, trash).map(Some)
+        }
         Err(error) => Err(StoreError::io("move away", path, error)),
     }
 }
@@ -32,38 +52,40 @@ fn is_mount(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::CrossesDevices | io::ErrorKind::ResourceBusy)
 }
 
-fn free_place(trash: &Path, path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or(path.as_os_str()).to_owned();
-    let mut place = trash.join(&name);
-    let mut number = 1;
-    while fs::symlink_metadata(&place).is_ok() {
-        number += 1;
-        let mut other = name.clone();
-        other.push(format!("-{number}"));
-        place = trash.join(other);
-    }
-    place
-}
-
-/// Moves what is in `dir` into a hidden directory of it, named after `trash`.
-fn empty_out(dir: &Path, trash: &Path) -> Result<PathBuf, StoreError> {
-    let mut hidden = std::ffi::OsString::from(".trash-");
-    hidden.push(trash.file_name().unwrap_or_default());
-    let inside = dir.join(hidden);
-    make_private_dir(&inside)?;
-    for entry in fs::read_dir(dir).at("read", dir)? {
-        let path = entry.at("read", dir)?.path();
-        let is_trash =
-            path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".trash-"));
-        if !is_trash {
-            fs::rename(&path, free_place(&inside, &path)).at("move away", &path)?;
+/// Moves `name` to the first name like it that is free in `into`, and tells which.
+fn move_free(above: &Dir, name: &OsStr, into: &Dir) -> io::Result<OsString> {
+    for number in 1..=NUMBERS_MAX {
+        let mut other = name.to_owned();
+        if number > 1 {
+            other.push(format!("-{number}"));
+        }
+        match above.move_to(name, into, &other) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            outcome => return outcome.map(|()| other),
         }
     }
-    Ok(inside)
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+/// Moves what is in `dir`, which is at `path`, into a hidden directory of it, named after
+/// `trash`.
+fn empty_out(dir: &Dir, path: &Path, trash: &Path) -> Result<PathBuf, StoreError> {
+    let mut hidden = OsString::from(HIDDEN);
+    hidden.push(trash.file_name().unwrap_or_default());
+    let inside = dir.make_dir(&hidden, 0o700).at("make directory", path)?;
+    let (entries, _) = dir.entries(NAMES_MAX).at("read", path)?;
+    for entry in entries {
+        if !entry.name.as_encoded_bytes().starts_with(HIDDEN.as_bytes()) {
+            move_free(dir, &entry.name, &inside).at("move away", &path.join(&entry.name))?;
+        }
+    }
+    Ok(path.join(hidden))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -86,7 +108,8 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         fs::write(home.path().join("notes.md"), "mine").unwrap();
 
-        let inside = empty_out(home.path(), Path::new("/trash/now")).unwrap();
+        let dir = Dir::open(home.path()).unwrap();
+        let inside = empty_out(&dir, home.path(), Path::new("/trash/now")).unwrap();
 
         assert_eq!(fs::read_to_string(inside.join("notes.md")).unwrap(), "mine");
         assert!(!home.path().join("notes.md").exists());

@@ -4,10 +4,13 @@
 //! the directory it was given: links are removed, never followed.
 
 use std::{
+    ffi::{OsStr, OsString},
     fs, io,
-    os::unix::fs::PermissionsExt,
+    os::unix::{ffi::OsStringExt, fs::PermissionsExt},
     path::{Path, PathBuf},
 };
+
+use held::{Dir, Emptied, Entry, Kind, Links};
 
 use crate::{StoreError, error::At};
 
@@ -52,7 +55,8 @@ pub enum Cleared {
 }
 
 /// Removes `target`, which must be below `root` or be `root` itself, but nothing in `keep` and
-/// nothing that leads to it. `root` itself is only emptied.
+/// nothing that leads to it. `root` itself is only emptied. What tools have left there may be
+/// deep, wide or locked, so it is taken apart without recursion.
 ///
 /// # Errors
 ///
@@ -61,71 +65,118 @@ pub fn clear(root: &Path, target: &Path, keep: &[PathBuf]) -> Result<Cleared, St
     let outside = || StoreError::Outside { path: target.display().to_string() };
     let real_root = fs::canonicalize(root).at("find", root)?;
     let parent = if target == root { None } else { target.parent() };
-    let place = match (parent, target.file_name()) {
-        (None, _) => real_root.clone(),
+    let (above, name) = match (parent, target.file_name()) {
+        (None, _) => (real_root.clone(), None),
         // A parent that is not there has nothing in it.
         (Some(parent), Some(name)) => match fs::canonicalize(parent) {
-            Ok(parent) => parent.join(name),
+            Ok(parent) => (parent, Some(name)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Cleared::Absent),
             Err(error) => return Err(StoreError::io("find", parent, error)),
         },
         (Some(_), None) => return Err(outside()),
     };
-    if !place.starts_with(&real_root) {
+    if !above.starts_with(&real_root) {
         return Err(outside());
     }
     let keep: Vec<PathBuf> = keep.iter().map(|path| real(path)).collect();
-    if place == real_root {
-        empty(&place, &keep)?;
+    let clearing = Clearing { keep: &keep, mounts: mounts() };
+    let held = Dir::open(&above).at("open", &above)?;
+    let Some(name) = name else {
+        clearing.empty(&held, &above)?;
         return Ok(Cleared::Emptied);
+    };
+    let place = above.join(name);
+    match held.kind(name).at("look at", &place)? {
+        None => Ok(Cleared::Absent),
+        Some(kind) => {
+            let is_gone = clearing.remove(&held, &place, (name, kind))?;
+            Ok(if is_gone { Cleared::Gone } else { Cleared::Emptied })
+        }
     }
-    match place.symlink_metadata() {
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Cleared::Absent),
-        Err(error) => return Err(StoreError::io("look at", &place, error)),
-    }
-    Ok(if remove(&place, &keep)? { Cleared::Gone } else { Cleared::Emptied })
 }
 
 fn real(path: &Path) -> PathBuf {
     fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// Removes what is in `dir`; says whether nothing is left.
-fn empty(dir: &Path, keep: &[PathBuf]) -> Result<bool, StoreError> {
-    let mut is_empty = true;
-    for entry in fs::read_dir(dir).at("read", dir)? {
-        is_empty &= remove(&entry.at("read", dir)?.path(), keep)?;
-    }
-    Ok(is_empty)
+/// What must be gone round.
+struct Clearing<'a> {
+    keep: &'a [PathBuf],
+    /// Where something is mounted: what is in it goes, the place itself cannot.
+    mounts: Vec<PathBuf>,
 }
 
-/// Removes `path`; says whether it is gone.
-fn remove(path: &Path, keep: &[PathBuf]) -> Result<bool, StoreError> {
-    if keep.iter().any(|kept| kept == path) {
-        return Ok(false);
+impl Clearing<'_> {
+    /// Removes what is in `dir`, which is at `path`; says whether nothing is left.
+    fn empty(&self, dir: &Dir, path: &Path) -> Result<bool, StoreError> {
+        let mut is_empty = true;
+        let (entries, _) = dir.entries(usize::MAX).at("read", path)?;
+        for Entry { name, kind } in entries {
+            is_empty &= self.remove(dir, &path.join(&name), (&name, kind))?;
+        }
+        Ok(is_empty)
     }
-    let kind = path.symlink_metadata().at("look at", path)?;
-    if !kind.is_dir() {
-        fs::remove_file(path).at("remove", path)?;
-        return Ok(true);
-    }
-    if !keep.iter().any(|kept| kept.starts_with(path)) {
-        match fs::remove_dir_all(path) {
-            Ok(()) => return Ok(true),
-            // A mount point below; what is in it goes one by one.
-            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {}
-            Err(error) => return Err(StoreError::io("remove", path, error)),
+
+    /// Removes `name` from `above`, which is at `path`; says whether it is gone. As deep as the
+    /// way to what is kept, and no deeper, this recurses.
+    fn remove(
+        &self,
+        above: &Dir,
+        path: &Path,
+        (name, kind): (&OsStr, Kind),
+    ) -> Result<bool, StoreError> {
+        if self.keep.iter().any(|kept| kept == path) {
+            return Ok(false);
+        }
+        let mut stays = self.keep.iter().chain(&self.mounts);
+        if kind != Kind::Dir || !stays.any(|kept| kept.starts_with(path)) {
+            return match above.take_away(name, above, usize::MAX).at("remove", path)? {
+                Emptied::Gone | Emptied::Absent => Ok(true),
+                Emptied::Aside => {
+                    let rest = path.with_file_name(held::TRASH);
+                    let why = format!("not ours to remove; the rest is at `{}`", rest.display());
+                    Err(StoreError::io("remove", path, io::Error::other(why)))
+                }
+            };
+        }
+        let dir = above.dir(name, Links::Refused).at("open", path)?;
+        if !self.empty(&dir, path)? {
+            return Ok(false);
+        }
+        match above.remove_empty_dir(name) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => Ok(false),
+            Err(error) => Err(StoreError::io("remove", path, error)),
         }
     }
-    if !empty(path, keep)? {
-        return Ok(false);
+}
+
+/// Where something is mounted, as far as the kernel tells.
+fn mounts() -> Vec<PathBuf> {
+    let text = fs::read("/proc/self/mountinfo").unwrap_or_default();
+    let places = text.split(|byte| *byte == b'\n').filter_map(|line| {
+        let place = line.split(|byte| *byte == b' ').nth(4)?;
+        Some(PathBuf::from(OsString::from_vec(unescaped(place))))
+    });
+    places.collect()
+}
+
+/// `\040` and its like, as the kernel writes blanks in a path, become what they stand for.
+fn unescaped(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let [first, tail @ ..] = rest {
+        let code = (*first == b'\\').then(|| tail.get(..3)).flatten();
+        let code = code.and_then(|it| std::str::from_utf8(it).ok());
+        if let Some(byte) = code.and_then(|it| u8::from_str_radix(it, 8).ok()) {
+            out.push(byte);
+            rest = &tail[3..];
+        } else {
+            out.push(*first);
+            rest = tail;
+        }
     }
-    match fs::remove_dir(path) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::ResourceBusy => Ok(false),
-        Err(error) => Err(StoreError::io("remove", path, error)),
-    }
+    out
 }
 
 #[cfg(test)]
@@ -180,5 +231,23 @@ mod tests {
 
         assert_eq!(clear(root.path(), &root.path().join("a/b"), &[]).unwrap(), Cleared::Absent);
         assert_eq!(clear(root.path(), &root.path().join("a"), &[]).unwrap(), Cleared::Absent);
+    }
+
+    #[test]
+    fn what_a_tool_has_locked_goes() {
+        let root = tree(&["a/b/c/f"]);
+        for path in ["a/b/c", "a/b", "a"] {
+            fs::set_permissions(root.path().join(path), fs::Permissions::from_mode(0o0)).unwrap();
+        }
+
+        assert_eq!(clear(root.path(), &root.path().join("a"), &[]).unwrap(), Cleared::Gone);
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn blanks_in_the_paths_of_mounts_are_read() {
+        assert_eq!(unescaped(br"/a\040b\134"), br"/a b\");
+        assert_eq!(unescaped(br"/a\9"), br"/a\9");
+        assert!(mounts().contains(&PathBuf::from("/")));
     }
 }

@@ -1,21 +1,26 @@
 //! Files of a workspace that the prompt shows, and their first versions.
 //!
 //! What they say and in which order they come is `agent`'s business. A tool may write in the
-//! workspace, so a link in it does not make the prompt show a file from elsewhere.
+//! workspace at any moment, so all of it is reached beneath a held directory: relative links
+//! that stay inside are followed, others are not.
 
 use std::{
     collections::HashMap,
-    fs::{self, DirBuilder, File, Metadata},
-    io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    fs::DirBuilder,
+    io,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
 
+use held::{Dir, FileSpot, Kind, Links, Stamp};
+
 use crate::{StoreError, error::At, lock_file::lock};
 
+mod birth;
 mod edit;
 
+pub use birth::{NewWorkspace, make_workspace};
 pub use edit::{FileFacts, WorkspaceFile};
 
 /// A workspace without any of these is brand-new.
@@ -25,6 +30,12 @@ const USUAL: [&str; 6] =
 const FIRST_RUN: &str = "BOOTSTRAP.md";
 /// Of a larger file only this much is read.
 const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Permission bits of a workspace that we make.
+const DIR_MODE: u32 = 0o700;
+/// Permission bits of a starter file.
+const SEED_MODE: u32 = 0o644;
+/// What its owner always has on a workspace: without it no turn would ever run again.
+const OWNER_LOOKS: u32 = 0o500;
 /// Files remembered; past that the memory is emptied.
 const CACHED_MAX: usize = 256;
 
@@ -32,6 +43,7 @@ const CACHED_MAX: usize = 256;
 #[derive(Clone, Debug)]
 pub struct Workspace {
     dir: PathBuf,
+    exposed: Arc<[PathBuf]>,
     cache: Arc<PromptCache>,
 }
 
@@ -53,7 +65,7 @@ pub struct PromptFile {
 pub enum PromptContent {
     /// Its text, perhaps with the middle left out.
     Found(String),
-    /// There is no such file, or it leads out of the workspace.
+    /// There is no such file, or a link there leads out of the workspace.
     Missing,
     /// Nothing but white space.
     Empty,
@@ -92,12 +104,16 @@ impl Cached {
     }
 }
 
-/// Device, inode, size, modified, changed.
-type Stamp = (u64, u64, u64, (i64, i64), (i64, i64));
-
 impl Workspace {
     pub(crate) fn new(dir: &Path, cache: Arc<PromptCache>) -> Self {
-        Self { dir: dir.to_owned(), cache }
+        Self { dir: dir.to_owned(), exposed: Arc::default(), cache }
+    }
+
+    /// The same workspace where sandboxes write to the `exposed` directories: below these no
+    /// link on the way to it is followed.
+    #[must_use]
+    pub fn among(self, exposed: Arc<[PathBuf]>) -> Self {
+        Self { exposed, ..self }
     }
 
     /// The files called `names`, in that order, each cut to about `chars_max` characters.
@@ -105,19 +121,27 @@ impl Workspace {
     /// Two names of one file (`MEMORY.md` and `memory.md` where case does not matter) give it
     /// once.
     pub fn prompt_files(&self, names: &[&str], chars_max: usize) -> Vec<PromptFile> {
+        let held = match self.hold() {
+            Ok(held) => Some(held),
+            Err(error) if held::is_absent(&error) => None,
+            Err(error) => {
+                tracing::warn!(dir = %self.dir.display(), %error, "cannot read a workspace");
+                None
+            }
+        };
         let mut seen: Vec<(u64, u64)> = Vec::new();
         let mut files = Vec::with_capacity(names.len());
         for name in names {
             let path = self.dir.join(name);
-            let data = fs::metadata(&path).ok().filter(Metadata::is_file);
-            if let Some(data) = &data {
-                if seen.contains(&(data.dev(), data.ino())) {
+            let spot = held.as_ref().and_then(|held| found(held, name));
+            if let Some(spot) = &spot {
+                if seen.contains(&spot.identity()) {
                     continue;
                 }
-                seen.push((data.dev(), data.ino()));
+                seen.push(spot.identity());
             }
-            let found = data.map(|data| self.cached(&path, &data, chars_max));
-            let (content, truncated) = found.unwrap_or((PromptContent::Missing, false));
+            let text = spot.map(|spot| self.cached(&path, &spot, chars_max));
+            let (content, truncated) = text.unwrap_or((PromptContent::Missing, false));
             files.push(PromptFile { name: (*name).to_owned(), path, content, truncated });
         }
         files
@@ -127,39 +151,55 @@ impl Workspace {
     ///
     /// `BOOTSTRAP.md` is made only in a brand-new workspace, since a person or the agent
     /// removes it when it has done its work.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] with what could not be made.
     pub fn seed(&self, texts: &[(&str, &str)]) -> Result<Seeded, StoreError> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.dir)
-            .at("make directory", &self.dir)?;
-        let brand_new = USUAL.iter().all(|name| fs::symlink_metadata(self.dir.join(name)).is_err());
+        let held = self.make()?;
+        let is_free = |name: &&str| held.kind(name).is_ok_and(|kind| kind.is_none());
+        let brand_new = USUAL.iter().all(is_free);
         let mut created = Vec::new();
         for (name, text) in texts {
             if *name == FIRST_RUN && !brand_new {
                 continue;
             }
-            let path = self.dir.join(name);
-            match fs::OpenOptions::new().write(true).create_new(true).open(&path) {
-                Ok(mut file) => {
-                    file.write_all(text.as_bytes()).at("write", &path)?;
-                    created.push((*name).to_owned());
-                }
+            match held.create(name, text.as_bytes(), (SEED_MODE, None)) {
+                Ok(()) => created.push((*name).to_owned()),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(StoreError::io("create", &path, error)),
+                Err(error) => return Err(StoreError::io("create", &self.dir.join(name), error)),
             }
         }
         Ok(Seeded { brand_new, created })
     }
 
-    fn cached(&self, path: &Path, data: &Metadata, chars_max: usize) -> (PromptContent, bool) {
-        let stamp = (
-            data.dev(),
-            data.ino(),
-            data.size(),
-            (data.mtime(), data.mtime_nsec()),
-            (data.ctime(), data.ctime_nsec()),
-        );
+    /// Holds the workspace as it is now.
+    fn hold(&self) -> io::Result<Dir> {
+        let held = Dir::find(&self.dir, &self.exposed).map_err(|error| error.why)?;
+        match held.restore(OWNER_LOOKS) {
+            Ok(true) => tracing::info!(dir = %self.dir.display(), "permission bits are back"),
+            Ok(false) => {}
+            Err(error) => tracing::debug!(%error, "permission bits stay"),
+        }
+        Ok(held)
+    }
+
+    /// Holds the workspace, made if need be.
+    fn make(&self) -> Result<Dir, StoreError> {
+        match self.hold() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            outcome => return outcome.at("open directory", &self.dir),
+        }
+        DirBuilder::new()
+            .recursive(true)
+            .mode(DIR_MODE)
+            .create(&self.dir)
+            .at("make directory", &self.dir)?;
+        self.hold().at("open directory", &self.dir)
+    }
+
+    fn cached(&self, path: &Path, spot: &FileSpot, chars_max: usize) -> (PromptContent, bool) {
+        let stamp = spot.stamp();
         let known = lock(&self.cache.0).get(path).cloned();
         if let Some(known) = known
             && known.stamp == stamp
@@ -167,12 +207,11 @@ impl Workspace {
         {
             return (known.content, known.truncated);
         }
-        let (content, truncated) = match self.read(path, chars_max) {
-            Ok(Some((text, truncated))) if !text.trim().is_empty() => {
+        let (content, truncated) = match read_cut(spot, chars_max) {
+            Ok((text, truncated)) if !text.trim().is_empty() => {
                 (PromptContent::Found(text), truncated)
             }
-            Ok(Some(_)) => (PromptContent::Empty, false),
-            Ok(None) => (PromptContent::Missing, false),
+            Ok(_) => (PromptContent::Empty, false),
             Err(error) => {
                 tracing::warn!(path = %path.display(), %error, "cannot read a workspace file");
                 return (PromptContent::Missing, false);
@@ -189,24 +228,18 @@ impl Workspace {
         cache.insert(path.to_owned(), cached);
         (content, truncated)
     }
+}
 
-    /// The text and whether it is cut; `None` for what leads out of the workspace.
-    fn read(&self, path: &Path, chars_max: usize) -> io::Result<Option<(String, bool)>> {
-        let real = fs::canonicalize(path)?;
-        if !real.starts_with(fs::canonicalize(&self.dir)?) {
-            tracing::warn!(path = %path.display(), "workspace file leads elsewhere; it is not shown");
-            return Ok(None);
+/// The regular file of this name, if there is one and it lies in the workspace.
+fn found(held: &Dir, name: &str) -> Option<FileSpot> {
+    match held.look(name, Links::Inside) {
+        Ok(spot) => Some(spot).filter(|spot| spot.kind() == Kind::File),
+        Err(error) => {
+            if held::is_escape(&error) {
+                tracing::warn!(name, "workspace file leads elsewhere; it is not shown");
+            }
+            None
         }
-        // Between the look and the opening, a tool may put a pipe or a link there.
-        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-        let file = fs::OpenOptions::new()
-            .read(true)
-            .custom_flags(i32::try_from(flags.bits()).unwrap_or_default())
-            .open(real)?;
-        if !file.metadata()?.is_file() {
-            return Ok(None);
-        }
-        read_cut(file, chars_max).map(Some)
     }
 }
 
@@ -220,14 +253,12 @@ pub fn seed(dir: &Path, texts: &[(&str, &str)]) -> Result<Seeded, StoreError> {
     Workspace::new(dir, Arc::default()).seed(texts)
 }
 
-fn read_cut(file: File, chars_max: usize) -> io::Result<(String, bool)> {
-    let mut bytes = Vec::new();
-    let is_huge = file.metadata()?.len() > FILE_BYTES_MAX;
-    file.take(FILE_BYTES_MAX).read_to_end(&mut bytes)?;
+fn read_cut(spot: &FileSpot, chars_max: usize) -> io::Result<(String, bool)> {
+    let held::Read { bytes, is_cut } = spot.read(FILE_BYTES_MAX)?;
     let text = String::from_utf8(bytes)
         .unwrap_or_else(|bad| String::from_utf8_lossy(bad.as_bytes()).into_owned());
     let cut = cut(&text, chars_max);
-    Ok((cut.clone().unwrap_or(text), cut.is_some() || is_huge))
+    Ok((cut.clone().unwrap_or(text), cut.is_some() || is_cut))
 }
 
 /// The first 70 % and the last 20 % of the limit with a mark between; `None` when it fits.
@@ -248,6 +279,8 @@ fn cut(text: &str, chars_max: usize) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn workspace(dir: &Path) -> Workspace {
@@ -313,7 +346,7 @@ mod tests {
         fs::create_dir(&dir).unwrap();
         fs::write(dir.join("MEMORY.md"), "memory").unwrap();
         std::os::unix::fs::symlink(&outside, dir.join("SOUL.md")).unwrap();
-        std::os::unix::fs::symlink(dir.join("MEMORY.md"), dir.join("memory.md")).unwrap();
+        std::os::unix::fs::symlink("MEMORY.md", dir.join("memory.md")).unwrap();
         let pipe = dir.join("USER.md");
         rustix::fs::mknodat(
             rustix::fs::CWD,

@@ -10,3 +10,4 @@ pub mod containers;
 pub mod gateway;
 pub mod home;
 pub mod llm;
+pub mod swaps;

@@ -3,6 +3,7 @@
 //! Reading the disk and asking cargo happens here; the rules are in the modules below.
 
 mod documents;
+mod held;
 mod images;
 mod layers;
 mod lockfile;
@@ -62,6 +63,7 @@ fn check(tree: &Tree) -> Vec<Problem> {
         sources::check,
         sources::check_modules,
         documents::check,
+        held::check,
         images::check,
         lockfile::check,
         threats::check,

@@ -138,7 +138,7 @@ impl Session {
     ) -> Brief {
         let boxed = Boxed::of(config, agent, &self.key);
         let level = entry.elevated_level.as_deref().and_then(ElevatedLevel::parse);
-        let workspace = self.io.store.workspace(&agent.workspace);
+        let workspace = self.io.workspace(config, agent);
         let files = workspace
             .prompt_files(&prompt::FILES, agent.bootstrap_chars_max)
             .into_iter()
@@ -215,7 +215,7 @@ impl Session {
         if !self.seeded {
             self.seeded = true;
             let texts: &[(&str, &str)] = if agent.skip_bootstrap { &[] } else { &prompt::SEEDS };
-            self.io.store.workspace(&agent.workspace).seed(texts)?;
+            self.io.workspace(&self.io.config(), agent).seed(texts)?;
         }
         let sessions = self.io.store.sessions(&self.agent);
         sessions.open(&self.key, entry, &agent.workspace.display().to_string()).await

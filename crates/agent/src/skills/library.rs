@@ -14,7 +14,7 @@ use std::{
 use config::{Agent, Config, SkillEntry, Skills};
 use store::{SkillRoot, SkillStamp};
 
-use super::{Ground, Skill, Standing};
+use super::{Ground, SKILLS_DIR, Skill, Standing};
 
 /// Files remembered; past that the memory is emptied.
 const CACHED_MAX: usize = 4096;
@@ -101,15 +101,16 @@ impl Site<'_> {
 impl Library {
     /// The skills of `agent`, by name, whether it can use them or not. Blocks.
     pub fn of(&self, config: &Config, agent: &Agent, site: &Site<'_>) -> Vec<Found> {
-        let managed = site.managed_dir();
+        let (managed, exposed) = (site.managed_dir(), config.agents.exposed());
+        let root = |base, below| SkillRoot { base, below, exposed: &exposed };
         let mut roots = vec![
-            (Source::Workspace, SkillRoot { base: &agent.workspace, below: "skills" }),
-            (Source::Managed, SkillRoot { base: &managed, below: "." }),
+            (Source::Workspace, root(agent.workspace.as_path(), SKILLS_DIR)),
+            (Source::Managed, root(managed.as_path(), ".")),
         ];
         let bundled = site.bundled_dir().map(|base| (Source::Bundled, base));
         let extra = config.skills.extra_dirs.iter().map(|base| (Source::Extra, base.as_path()));
         let further = bundled.into_iter().chain(extra);
-        roots.extend(further.map(|(source, base)| (source, SkillRoot { base, below: "." })));
+        roots.extend(further.map(|(source, base)| (source, root(base, "."))));
         let ground = Here { skills: &config.skills, env: site.env };
         let mut seen = BTreeSet::new();
         let mut found = Vec::new();

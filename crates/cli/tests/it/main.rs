@@ -41,4 +41,5 @@ mod traces;
 mod tui;
 mod unconfigured;
 mod wizard;
+mod workspaces;
 mod writes;

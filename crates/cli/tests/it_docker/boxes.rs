@@ -36,7 +36,8 @@ impl Boxed {
         boxed
     }
 
-    fn with_model(image: &str, base_url: &str) -> Self {
+    /// The same with a model.
+    pub(crate) fn with_model(image: &str, base_url: &str) -> Self {
         let home = TempHome::with_model(base_url).unwrap();
         let port = testkit::gateway::free_port().unwrap();
         home.merge_config(&json!({

@@ -17,3 +17,4 @@ mod owners;
 mod removal;
 mod rig;
 mod variants;
+mod workspaces;

@@ -115,7 +115,8 @@ fn skipped(gateway: &Gateway, agent: &Agent, wake: &Wake, now: UnixMillis) -> Op
 }
 
 fn has_blank_checklist(gateway: &Gateway, agent: &Agent) -> bool {
-    let workspace = gateway.store.workspace(&agent.workspace);
+    let exposed = gateway.config().agents.exposed();
+    let workspace = gateway.store.workspace(&agent.workspace).among(exposed.into());
     let files = workspace.prompt_files(&[CHECKLIST], CHECKLIST_CHARS_MAX);
     files.iter().any(|file| match &file.content {
         PromptContent::Found(text) => heartbeat::is_blank(text),

@@ -8,12 +8,13 @@ use axum::{
 };
 use config::{Agent, Config};
 use domain::AgentId;
+use held::Dir;
 use serde_json::json;
 
 use super::{assets, reply, reply::Reply, ui::blocking};
 
 /// Largest picture.
-const BYTES_MAX: usize = 2 << 20;
+const BYTES_MAX: u64 = 2 << 20;
 const KINDS: [&str; 6] = ["png", "jpg", "jpeg", "gif", "webp", "svg"];
 
 /// What an agent's picture is.
@@ -74,10 +75,13 @@ pub(super) async fn answer(config: &Config, agent: &str, query: Option<&str>) ->
         return reply::not_found();
     };
     let kind = assets::kind_of(&name);
-    let read = blocking(move || assets::read_inside(&avatar.workspace, &name)).await.flatten();
-    let Some(bytes) = read.filter(|bytes| bytes.len() <= BYTES_MAX) else {
-        return reply::not_found();
-    };
+    // A tool may write in the workspace at any moment.
+    let exposed = config.agents.exposed();
+    let read = blocking(move || {
+        let workspace = Dir::find(&avatar.workspace, &exposed).ok()?;
+        assets::read_inside(&workspace, &name, BYTES_MAX)
+    });
+    let Some(bytes) = read.await.flatten() else { return reply::not_found() };
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),

@@ -66,7 +66,8 @@ pub(super) fn workspace(cx: &Cx, agent: &str) -> Result<(AgentId, Workspace), Rp
     let id = AgentId::normalise(agent);
     let config = cx.gateway.config();
     let agent = config.agents.get(&id).ok_or_else(|| RpcError::invalid("unknown agent id"))?;
-    Ok((id, cx.gateway.store.workspace(&agent.workspace)))
+    let workspace = cx.gateway.store.workspace(&agent.workspace);
+    Ok((id, workspace.among(config.agents.exposed().into())))
 }
 
 /// The file that is meant.

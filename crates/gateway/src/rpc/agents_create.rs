@@ -1,4 +1,7 @@
 //! `agents.create`: one agent more in the config file, with a workspace.
+//!
+//! The workspace comes first and goes again if the config cannot be written, so a failure leaves
+//! neither.
 
 use domain::Scope;
 use schemars::JsonSchema;
@@ -56,21 +59,32 @@ impl Method for AgentsCreate {
             identity,
             ..Wish::default()
         };
-        let gateway = std::sync::Arc::clone(&cx.gateway);
-        let (found, workspace) = tokio::sync::oneshot::channel();
-        config_file::change(&cx.gateway, move |editor, present| {
+        let locations = cx.gateway.locations.clone();
+        let (made, new) = std::sync::mpsc::channel();
+        let changed = config_file::change(&cx.gateway, move |editor, present| {
             let edited = agents::create(editor, present, &wished, (wish, &[]))?;
+            let workspace = agents::lay_out(&edited, &locations, &wished, true)?;
             let agents = edited.loaded.config.as_ref().map(|config| &config.agents);
-            let workspace = agents.and_then(|agents| agents.get(&wished));
+            let path = agents.and_then(|agents| agents.get(&wished)).map(|it| it.workspace.clone());
             // The asker waits for it, unless the gateway goes.
-            let _sent = found.send(workspace.map(|agent| agent.workspace.clone()));
+            let _sent = made.send((workspace, path.unwrap_or_default()));
             Ok(edited)
         })
-        .await?;
-        let Ok(Some(workspace)) = workspace.await else {
-            return Err(RpcError::unavailable("the new agent is not in the config"));
+        .await;
+        // Sent, if at all, before the change came back.
+        let new = new.try_recv().ok();
+        let workspace = match (changed, new) {
+            (Ok(_), Some((_, path))) => path,
+            (Err(error), new) => {
+                if let Some((workspace, _)) = new {
+                    workspace.undo();
+                }
+                return Err(error);
+            }
+            (Ok(_), None) => {
+                return Err(RpcError::unavailable("the new agent is not in the config"));
+            }
         };
-        gateway.store.workspace(&workspace).seed(&agent::WORKSPACE_SEEDS)?;
         Ok(Reply {
             ok: true,
             agent_id: agent.to_string(),

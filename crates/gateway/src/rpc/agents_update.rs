@@ -48,9 +48,16 @@ impl Method for AgentsUpdate {
         let Params { name, workspace, model, emoji, avatar, .. } = params;
         let identity = Look { emoji, avatar, ..Look::default() };
         let wish = Wish { name, workspace, model, identity, ..Wish::default() };
-        let changed = agent.clone();
+        let (changed, locations) = (agent.clone(), cx.gateway.locations.clone());
         config_file::change(&cx.gateway, move |editor, present| {
-            Ok(agents::update(editor, present, &changed, wish)?)
+            let is_moved = wish.workspace.is_some();
+            let edited = agents::update(editor, present, &changed, wish)?;
+            if let Some(config) = edited.loaded.config.as_ref().filter(|_| is_moved)
+                && let Some(agent) = config.agents.get(&changed)
+            {
+                agents::allowed(config, &locations, agent)?;
+            }
+            Ok(edited)
         })
         .await?;
         Ok(Reply { ok: true, agent_id: agent.to_string() })

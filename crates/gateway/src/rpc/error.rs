@@ -54,7 +54,10 @@ impl From<AgentError> for RpcError {
     fn from(error: AgentError) -> Self {
         match error {
             AgentError::Edit(error) => config_file::refusal(error),
-            AgentError::NoName
+            AgentError::Workspace(error @ store::StoreError::Full { .. }) => error.into(),
+            AgentError::Workspace(_) => Self::invalid(chain(&error)),
+            AgentError::Outside(_)
+            | AgentError::NoName
             | AgentError::Reserved
             | AgentError::MainStays
             | AgentError::Exists(_)

@@ -117,7 +117,7 @@ impl Ask<'_> {
         if live.hash != wanted(self.settings, mounts::main_dir(self.settings)).hash {
             return Ok(None);
         }
-        prepare(self.settings).await?;
+        self.prepare().await?;
         Ok(Some(live.machine.clone()))
     }
 
@@ -159,6 +159,16 @@ impl Ask<'_> {
         self.create(&wanted).await
     }
 
+    /// Lays out the directories. What is left of former ones goes while nobody waits for it.
+    async fn prepare(self) -> Result<(), Error> {
+        let settings = self.settings.clone();
+        let prepared = tokio::task::spawn_blocking(move || seed::prepare(&settings));
+        if let Some(above) = prepared.await.map_err(|_| Error::Closed)?? {
+            self.engine.options.tasks.spawn_blocking(move || seed::drain(&above));
+        }
+        Ok(())
+    }
+
     /// Whether it is live, and its directory still the one that it was proven to see.
     fn is_good(self, live: &Live) -> bool {
         let place = seed::identity(mounts::main_dir(self.settings));
@@ -189,7 +199,7 @@ impl Ask<'_> {
         found: &Found,
         live: Option<&Live>,
     ) -> Result<Machine, Error> {
-        prepare(self.settings).await?;
+        self.prepare().await?;
         if let Some(live) = live
             && self.is_good(live)
         {
@@ -203,7 +213,7 @@ impl Ask<'_> {
         let Self { engine, settings, name, .. } = self;
         let adopted = self.spares.adopt(engine, settings, name).await;
         // After the adoption, which brings the directory along.
-        prepare(settings).await?;
+        self.prepare().await?;
         let machine = if let Some(machine) = adopted {
             machine
         } else {
@@ -297,12 +307,6 @@ pub(crate) async fn check(engine: &Engine, settings: &Settings) -> Result<(), Er
         security::check(&settings, &Ground { homes: &homes, sockets: &sockets, resolve: &resolve })
     });
     checked.await.map_err(|_| Error::Closed)?.map_err(Error::Refused)
-}
-
-async fn prepare(settings: &Settings) -> Result<(), Error> {
-    let settings = settings.clone();
-    let prepared = tokio::task::spawn_blocking(move || seed::prepare(&settings));
-    prepared.await.map_err(|_| Error::Closed)?
 }
 
 async fn entry(engine: &Engine, name: &str) -> Result<Option<SandboxEntry>, Error> {

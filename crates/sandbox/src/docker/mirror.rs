@@ -1,134 +1,118 @@
 //! Copies of skills for sandboxes: made anew each time, whole or not at all.
 //!
-//! Agents and other sandboxes may write where skills lie. So no link is followed, nothing but
-//! directories and regular files is copied, and there is an end to how much.
+//! Agents and other sandboxes may write where skills lie, and a sandbox may write to its copies.
+//! So no link is followed, nothing but directories and regular files is copied, there is an end
+//! to how much, and the former copies go whatever has become of them.
 
 use std::{
-    ffi::OsStr,
-    fs::{self, File, OpenOptions, Permissions},
-    io::{self, Read},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt, fchown},
+    io,
     path::{Path, PathBuf},
 };
 
-use super::{
-    held::Held,
-    seed::{Owner, beside},
-};
+use held::{CopyBounds, Dir, Emptied, Owner, unused_name};
 
-/// How deep the directories of a skill may go.
-const DEPTH_MAX: usize = 32;
-/// Most files and directories of one skill.
-const ENTRIES_MAX: usize = 4_000;
-/// Most bytes of one skill.
-const BYTES_MAX: u64 = 64 << 20;
+/// How much of one skill is copied.
+const BOUNDS: CopyBounds = CopyBounds { depth_max: 32, entries_max: 4_000, bytes_max: 64 << 20 };
+/// Entries of former copies that are removed on a turn's path; the rest goes later.
+const REMOVED_MAX: usize = 1_000;
+/// Tries while a sandbox makes and removes the place of the copies.
+const ATTEMPTS_MAX: usize = 8;
+/// The name of the directory with the copies.
+const SKILLS: &str = "skills";
 
-/// Replaces `skills` in `dir` by copies of these directories. A skill that cannot be copied is
-/// left out with a warning.
+/// Where copies go.
+pub(super) struct Mirror<'a> {
+    /// The directory that gets `skills`; a sandbox may write to it.
+    pub(super) dir: &'a Dir,
+    /// The directory above, where copies are made and trash is kept.
+    pub(super) above: &'a Dir,
+    /// Whom the copies belong to, if not to us.
+    pub(super) owner: Option<Owner>,
+    /// Directories that sandboxes write to.
+    pub(super) exposed: &'a [PathBuf],
+}
+
+/// Replaces `skills` by copies of these directories. A skill that cannot be copied is left out
+/// with a warning.
 ///
-/// The copies are made beside `dir` and then moved in, so that nobody sees half of one.
-pub(super) fn renew(
-    dir: &Path,
-    held: &Held,
-    skills: &[(String, PathBuf)],
-    (owner, exposed): (Option<Owner>, &[PathBuf]),
-) -> io::Result<()> {
-    let target = held.path().join("skills");
-    clear(&target)?;
+/// The copies are made beside the sandbox's directory and then swapped in, so that nobody sees
+/// half of one and a sandbox cannot hinder it.
+pub(super) fn renew(mirror: &Mirror<'_>, skills: &[(String, PathBuf)]) -> io::Result<()> {
     if skills.is_empty() {
+        let taken = mirror.dir.take_away(SKILLS, mirror.above, REMOVED_MAX)?;
+        tell(taken);
         return Ok(());
     }
-    let place = beside(dir)?;
-    let above = Held::open(place.parent().unwrap_or(dir), &[]).map_err(|error| error.why)?;
-    let copies = above.make_dir(place.file_name().unwrap_or_default())?;
-    copies.give(owner)?;
-    for (name, source) in skills {
-        let source = Held::open(source, exposed).map_err(|error| error.why);
-        let done = source.and_then(|source| {
-            let mut left = Left { entries: ENTRIES_MAX, bytes: BYTES_MAX };
-            copy_dir(&source, &copies, plain(name)?, (owner, &mut left, 0))
-        });
-        if let Err(error) = done {
-            tracing::warn!(skill = %name, %error, "skill not copied into the sandbox");
-            if let Ok(name) = plain(name) {
-                fs::remove_dir_all(copies.path().join(name)).ok();
-            }
-        }
-    }
-    #[expect(clippy::disallowed_methods, reason = "the mirror is ours to place")]
-    let placed = fs::rename(&place, &target);
-    if placed.is_err() {
-        fs::remove_dir_all(&place).ok();
+    let place = unused_name(".skills".as_ref());
+    let copies = mirror.above.make_dir(&place, 0o755)?;
+    let placed = fill(mirror, &copies, skills).and_then(|()| swap_in(mirror, &place));
+    // The former copies after a swap, ours after a failure; else nothing.
+    match mirror.above.take_away(&place, mirror.above, REMOVED_MAX) {
+        Ok(taken) => tell(taken),
+        Err(error) => tracing::warn!(?place, %error, "copies of skills stay behind"),
     }
     placed
 }
 
-/// How much more of a skill is copied.
-struct Left {
-    entries: usize,
-    bytes: u64,
-}
-
-fn clear(target: &Path) -> io::Result<()> {
-    match fs::symlink_metadata(target) {
-        Ok(found) if found.is_dir() => fs::remove_dir_all(target),
-        #[expect(clippy::disallowed_methods, reason = "the mirror is ours to clear")]
-        Ok(_) => fs::remove_file(target),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
-fn plain(name: &str) -> io::Result<&OsStr> {
-    if name.is_empty() || name.contains(['/', '\0']) || name == "." || name == ".." {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "no directory name"));
-    }
-    Ok(name.as_ref())
-}
-
-/// Copies a directory to a new one. Sandboxes that share the place may be at work in it, so
-/// each directory is held and each file is new.
-fn copy_dir(
-    source: &Held,
-    into: &Held,
-    name: &OsStr,
-    (owner, left, depth): (Option<Owner>, &mut Left, usize),
-) -> io::Result<()> {
-    if depth > DEPTH_MAX {
-        return Err(io::Error::other("too deep"));
-    }
-    let made = into.make_dir(name)?;
-    made.give(owner)?;
-    for entry in fs::read_dir(source.path())? {
-        let entry = entry?;
-        let (name, kind) = (entry.file_name(), entry.file_type()?);
-        left.entries = left.entries.checked_sub(1).ok_or(io::Error::other("too many files"))?;
-        if kind.is_dir() {
-            copy_dir(&source.dir(&name)?, &made, &name, (owner, left, depth + 1))?;
-        } else if kind.is_file() {
-            copy_file(source.file(&name)?, &made.path().join(&name), (owner, left))?;
-        } else {
-            // A link could lead the copy, or the sandbox, out of the skill.
-            tracing::debug!(?name, "left out of the skill's copy");
+fn fill(mirror: &Mirror<'_>, copies: &Dir, skills: &[(String, PathBuf)]) -> io::Result<()> {
+    mirror.owner.map_or(Ok(()), |owner| copies.give(owner))?;
+    for (name, source) in skills {
+        if let Err(error) = copy(mirror, copies, (name, source)) {
+            tracing::warn!(skill = %name, %error, "skill not copied into the sandbox");
+            // A name that is none was not made, either.
+            copies.take_away(name, mirror.above, REMOVED_MAX).ok();
         }
     }
     Ok(())
 }
 
-fn copy_file(from: File, to: &Path, (owner, left): (Option<Owner>, &mut Left)) -> io::Result<()> {
-    let mode = from.metadata()?.permissions().mode() & 0o777;
-    let mut to = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
-    let copied = io::copy(&mut from.take(left.bytes.saturating_add(1)), &mut to)?;
-    left.bytes = left.bytes.checked_sub(copied).ok_or(io::Error::other("too large"))?;
-    to.set_permissions(Permissions::from_mode(mode))?;
-    owner.map_or(Ok(()), |it| fchown(&to, Some(it.uid), Some(it.gid)))
+fn copy(mirror: &Mirror<'_>, copies: &Dir, (name, source): (&str, &Path)) -> io::Result<()> {
+    let source = Dir::find(source, mirror.exposed).map_err(|error| error.why)?;
+    let outcome = source.copy_to(copies, name, (mirror.owner, BOUNDS))?;
+    if outcome.left_out > 0 {
+        tracing::debug!(skill = name, outcome.left_out, "links and the like are not copied");
+    }
+    Ok(())
+}
+
+/// Puts the copies called `place` at their place, and what was there at theirs.
+fn swap_in(mirror: &Mirror<'_>, place: &std::ffi::OsStr) -> io::Result<()> {
+    let Mirror { dir, above, .. } = mirror;
+    for _ in 0..ATTEMPTS_MAX {
+        match above.move_to(place, dir, SKILLS) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            outcome => return outcome,
+        }
+        if let Ok(there) = dir.dir(SKILLS, held::Links::Refused) {
+            // A directory that changes its parent is itself written to.
+            there.restore(0o700).ok();
+        }
+        if above.swap(place, dir, SKILLS).is_ok() {
+            return Ok(());
+        }
+        // A file system without swaps, or a directory that is not ours to move.
+        match dir.set_aside(SKILLS, above) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Err(io::Error::other("`skills` is made again and again by what runs in the sandbox"))
+}
+
+fn tell(taken: Emptied) {
+    if taken == Emptied::Aside {
+        tracing::info!("what is left of a sandbox's `skills` is in the trash, out of its way");
+    }
 }
 
 #[cfg(test)]
 mod tests {
     #![expect(clippy::disallowed_methods, reason = "tests lay files out")]
 
-    use std::os::unix::fs::symlink;
+    use std::{
+        fs::{self, File, Permissions},
+        os::unix::fs::{PermissionsExt as _, symlink},
+    };
 
     use super::*;
 
@@ -143,7 +127,9 @@ mod tests {
         let dir = root.join("box");
         let skills: Vec<_> =
             skills.iter().map(|(name, at)| ((*name).to_owned(), (*at).to_owned())).collect();
-        renew(&dir, &Held::open(&dir, &[]).unwrap(), &skills, (None, &[])).unwrap();
+        let (held, above) = (Dir::open(&dir).unwrap(), Dir::open(root).unwrap());
+        let mirror = Mirror { dir: &held, above: &above, owner: None, exposed: &[] };
+        renew(&mirror, &skills).unwrap();
     }
 
     #[test]
@@ -195,7 +181,9 @@ mod tests {
         let skills = [("skill".to_owned(), workspace.path().join("skill"))];
         let exposed = [workspace.path().to_owned()];
 
-        renew(&dir, &Held::open(&dir, &[]).unwrap(), &skills, (None, &exposed)).unwrap();
+        let (held, above) = (Dir::open(&dir).unwrap(), Dir::open(root.path()).unwrap());
+        let mirror = Mirror { dir: &held, above: &above, owner: None, exposed: &exposed };
+        renew(&mirror, &skills).unwrap();
 
         assert_eq!(fs::read_dir(dir.join("skills")).unwrap().count(), 0);
     }
@@ -206,13 +194,34 @@ mod tests {
         let (large, many) = (skills.path().join("large"), skills.path().join("many"));
         fs::create_dir(&large).unwrap();
         fs::create_dir(&many).unwrap();
-        File::create(large.join("hole")).unwrap().set_len(BYTES_MAX + 1).unwrap();
-        for at in 0..=ENTRIES_MAX {
+        File::create(large.join("hole")).unwrap().set_len(BOUNDS.bytes_max + 1).unwrap();
+        for at in 0..=BOUNDS.entries_max {
             fs::write(many.join(at.to_string()), "").unwrap();
         }
 
         renewed(root.path(), &[("large", &large), ("many", &many)]);
 
         assert_eq!(fs::read_dir(root.path().join("box/skills")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_deep_or_locked_mirror_frees_its_place() {
+        let (root, skills) = scene();
+        fs::create_dir(skills.path().join("git")).unwrap();
+        fs::write(skills.path().join("git/SKILL.md"), "g").unwrap();
+        let dir = Dir::open(&root.path().join("box")).unwrap();
+        let mut at = dir.make_dir("skills", 0o755).unwrap();
+        for _ in 0..REMOVED_MAX {
+            let below = at.make_dir("d", 0o755).unwrap();
+            std::mem::replace(&mut at, below).protect(0).unwrap();
+        }
+
+        renewed(root.path(), &[("git", &skills.path().join("git"))]);
+
+        assert_eq!(fs::read_to_string(root.path().join("box/skills/git/SKILL.md")).unwrap(), "g");
+        let above = Dir::open(root.path()).unwrap();
+        assert!(above.has_trash());
+        assert!(above.drain_trash(usize::MAX).unwrap());
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
     }
 }

@@ -67,9 +67,11 @@ pub(crate) fn managed(settings: &Settings, main: &Path) -> Vec<Managed> {
         let below = |name: &str| format!("{}/{name}", workdir.trim_end_matches('/'));
         let copies = settings.seed.skills_dir.as_deref();
         mounts.extend(copies.map(|dir| Managed::skills(dir, &below(SKILLS_TARGET))));
-        if settings.seed.guards_skills {
-            mounts.push(Managed::skills(&main.join("skills"), &below("skills")));
-        }
+        let guarded = settings.seed.guarded.iter();
+        mounts
+            .extend(guarded.map(|path| {
+                Managed::skills(&main.join(path), &below(&path.display().to_string()))
+            }));
     }
     mounts
 }
@@ -208,7 +210,7 @@ mod tests {
         let settings = Settings { access: Access::Rw, ..settings() };
         let mut seeded = settings.clone();
         seeded.seed.skills_dir = Some(PathBuf::from("/state/copies"));
-        seeded.seed.guards_skills = true;
+        seeded.seed.guarded = [PathBuf::from("skills")].into();
 
         let managed = managed(&seeded, main_dir(&seeded));
         let binds = ["/mine:/workspace/skills/", "/d:/data"].map(str::to_owned);

@@ -2,7 +2,7 @@
 //! them on our side, must be read at its place by the sandbox.
 //!
 //! The directories are opened before anything is mounted and held until the proof is done
-//! ([`Held`]): whatever is put at their paths in between, the marker is in what was opened, and
+//! ([`Dir`]): whatever is put at their paths in between, the marker is in what was opened, and
 //! a sandbox that was given something else does not see it. Proven are the managed mounts, and
 //! the user's binds whose sources a sandbox could have replaced.
 
@@ -11,9 +11,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use held::{Dir, Spot};
+
 use super::{
     error::Error,
-    held::Held,
     mounts::{self, Managed},
 };
 use crate::{
@@ -26,7 +27,9 @@ const TEXT_BYTES_MAX: u64 = 64;
 /// A directory that a sandbox must see at its place.
 #[derive(Debug)]
 pub(crate) struct Claim {
-    held: Held,
+    held: Dir,
+    /// Whether a sandbox may put something else at its path.
+    is_exposed: bool,
     pub(crate) ours: PathBuf,
     pub(crate) target: String,
     writable: bool,
@@ -65,25 +68,27 @@ fn open(managed: Vec<Managed>, binds: &[String], exposed: &[PathBuf]) -> Result<
     let mut claims = Vec::new();
     let kept = mounts::kept(binds, &managed);
     for Managed { ours, target, writable, .. } in managed {
-        let held = Held::open(&ours, exposed).map_err(|error| directory(&ours, error.why))?;
-        claims.push(Claim { held, ours, target, writable, bind: None });
+        let spot = Spot::find(&ours, exposed).map_err(|error| directory(&ours, error.why))?;
+        let is_exposed = spot.is_exposed;
+        let held = spot.into_dir().map_err(|error| directory(&ours, error))?;
+        claims.push(Claim { held, is_exposed, ours, target, writable, bind: None });
     }
     for (text, bind) in kept {
         let ours = PathBuf::from(&bind.source);
-        let held = match Held::open(&ours, exposed) {
-            Ok(held) if held.is_exposed => held,
+        let spot = match Spot::find(&ours, exposed) {
+            Ok(spot) if spot.is_exposed => spot,
             Err(error) if error.is_exposed => {
                 return Err(refused(text, &format!("its source is {}", error.why)));
             }
             // Nobody but the operator can have changed it; and we may not see it at all.
             Ok(_) | Err(_) => continue,
         };
-        if !held.is_dir() {
+        let Ok(held) = spot.into_dir() else {
             let rule = "in a directory that sandboxes write to, only directories can be bound";
             return Err(refused(text, rule));
-        }
+        };
         let (target, bind) = (bind.target, Some(text.clone()));
-        claims.push(Claim { held, ours, target, writable: true, bind });
+        claims.push(Claim { held, is_exposed: true, ours, target, writable: true, bind });
     }
     Ok(claims)
 }
@@ -94,8 +99,8 @@ pub(crate) async fn prove<'a>(sandbox: &dyn Sandbox, claims: &'a [Claim]) -> Ver
         let Some((name, text)) = marker() else {
             return Verdict::Unreadable { claim, said: "no random bytes".to_owned() };
         };
-        if let Err(error) = claim.held.put(&name, &text) {
-            if claim.writable || claim.held.is_exposed {
+        if let Err(error) = claim.held.create(&name, text.as_bytes(), (0o644, None)) {
+            if claim.writable || claim.is_exposed {
                 return Verdict::Unreadable { claim, said: error.to_string() };
             }
             // A directory that not even we may write to cannot be proven.
@@ -104,7 +109,7 @@ pub(crate) async fn prove<'a>(sandbox: &dyn Sandbox, claims: &'a [Claim]) -> Ver
         }
         let place = format!("{}/{name}", claim.target.trim_end_matches('/'));
         let read = sandbox.read(&place, TEXT_BYTES_MAX).await;
-        if let Err(error) = claim.held.remove(&name) {
+        if let Err(error) = claim.held.remove_file(&name) {
             tracing::warn!(path = %claim.ours.display(), name, %error, "a marker stays behind");
         }
         match read {
@@ -137,7 +142,7 @@ impl Claim {
         if let Some(text) = &self.bind {
             return Some(refused(text, &format!("its source is not what was mounted: {REPLACED}")));
         }
-        match Held::open(&self.ours, exposed) {
+        match Dir::find(&self.ours, exposed) {
             Ok(now) if now.identity() == self.identity() => None,
             Ok(_) => Some(directory(&self.ours, io::Error::other(REPLACED))),
             Err(error) => Some(directory(&self.ours, error.why)),

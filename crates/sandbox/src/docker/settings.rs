@@ -191,8 +191,9 @@ pub struct Seed {
     /// With access `rw`, where copies of the skills lie on our side, since the agent's workspace
     /// is no place for them; `None` when there are none to be shown.
     pub skills_dir: Option<PathBuf>,
-    /// With access `rw`, whether the workspace's own `skills/` can only be read.
-    pub guards_skills: bool,
+    /// With access `rw`, directories of the agent's workspace that a sandbox can only read. They
+    /// are made where they are missing, for what lies in them has authority outside.
+    pub guarded: Arc<[PathBuf]>,
 }
 
 #[cfg(test)]

@@ -6,9 +6,12 @@
 
 use std::{
     collections::HashMap,
+    io,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
+
+use held::Dir;
 
 use super::{
     birth,
@@ -17,11 +20,13 @@ use super::{
     error::Error,
     machine::Machine,
     mounts::{self, Managed},
-    seed::{self, Owner},
+    seed,
     settings::{Access, Settings, Sharing},
 };
 use crate::naming::{self, Hashed, LABEL_OWNER, LABEL_SPARE};
 
+/// Entries of a spare's directory that are removed at once.
+const SPARE_ENTRIES_MAX: usize = 5_000;
 /// Most spares of all kinds together.
 const SPARES_MAX: usize = 8;
 
@@ -218,8 +223,11 @@ async fn make(engine: &Engine, settings: &Settings, kind: &str) -> Result<Spare,
         }
     };
     if let Some(dir) = &dir {
-        let user = settings.container.user.as_deref().and_then(Owner::parse);
-        seed::make_dir(dir, user.filter(|_| rustix::process::geteuid().is_root()))?;
+        let user = settings.container.user.as_deref().and_then(seed::user_of);
+        let owner = user.filter(|_| rustix::process::geteuid().is_root());
+        seed::make_dir(dir, owner, &mounts::exposed(settings))?;
+    } else {
+        seed::guard(settings)?;
     }
     let main = dir.as_deref().unwrap_or(mounts::main_dir(settings));
     let wanted = ensure::wanted(settings, main);
@@ -248,15 +256,20 @@ async fn become_of(
     name: &str,
 ) -> Result<(), Error> {
     if let Some(dir) = &spare.dir {
-        // Takes the place of nothing, or of an empty directory; else it fails, as it must.
-        #[expect(clippy::disallowed_methods, reason = "both directories are sandboxes' own")]
-        let moved = std::fs::rename(dir, &settings.sandbox_dir);
-        moved.map_err(|source| Error::Directory {
+        moved(dir, &settings.sandbox_dir).map_err(|source| Error::Directory {
             path: settings.sandbox_dir.display().to_string(),
             source,
         })?;
     }
     engine.client().await?.rename(&spare.name, name).await
+}
+
+/// Gives a directory its name. It takes the place of nothing, or of an empty directory; else
+/// this fails, as it must.
+fn moved(dir: &Path, to: &Path) -> io::Result<()> {
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_owned();
+    let above = Dir::open(to.parent().unwrap_or(Path::new("/")))?;
+    above.move_over(name(dir), &above, name(to))
 }
 
 async fn discard(engine: &Engine, spare: &Spare) {
@@ -269,11 +282,13 @@ async fn discard(engine: &Engine, spare: &Spare) {
 
 /// Removes a directory that no session ever had.
 async fn clear_dir(dir: Option<&Path>) {
-    if let Some(dir) = dir
-        && let Err(error) = tokio::fs::remove_dir_all(dir).await
-        && error.kind() != std::io::ErrorKind::NotFound
-    {
-        tracing::warn!(dir = %dir.display(), %error, "spare's directory not removed");
+    let Some(dir) = dir.map(ToOwned::to_owned) else { return };
+    let cleared = tokio::task::spawn_blocking(move || {
+        let above = Dir::open(dir.parent().unwrap_or(Path::new("/")))?;
+        above.take_away(dir.file_name().unwrap_or_default(), &above, SPARE_ENTRIES_MAX)
+    });
+    if let Ok(Err(error)) = cleared.await {
+        tracing::warn!(%error, "spare's directory not removed");
     }
 }
 

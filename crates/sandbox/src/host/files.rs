@@ -19,6 +19,7 @@ use std::{
     },
 };
 
+use held::{LINKS_MAX, Links, open_beneath};
 use rustix::{
     fs::{
         Access, AtFlags, FileType, Gid, Mode, OFlags, Uid, accessat, fchmod, fchown, fstat,
@@ -27,7 +28,6 @@ use rustix::{
     io::Errno,
 };
 
-use super::beneath;
 use crate::backend::{FileKind, SandboxError, Stat};
 
 /// Tells apart the temporary files of writes that run at once.
@@ -116,7 +116,7 @@ impl Target {
         let relative = at(fence).or_else(real).ok_or(Errno::XDEV)?;
         let flags_of_root = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = open(&**fence, flags_of_root, Mode::empty())?;
-        beneath::open(root.as_fd(), &relative, flags)
+        open_beneath(root.as_fd(), &relative, flags, Links::Inside)
     }
 
     /// Opens the directory `path`, making it and its parents if need be.
@@ -138,7 +138,7 @@ impl Target {
     /// Finds where a write ends up: links are followed, also those that lead to nothing yet.
     fn landing(&self) -> Result<Landing, Errno> {
         let mut path = self.path.clone();
-        for _ in 0..beneath::LINKS_MAX {
+        for _ in 0..LINKS_MAX {
             let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
                 return Err(Errno::ISDIR);
             };

@@ -21,7 +21,7 @@ fn with_skills(rig: &Rig, settings: &Settings, skills: &[&str]) -> Settings {
     let seed = Seed {
         skills: Some(skills.iter().map(named).collect()),
         skills_dir,
-        guards_skills: true,
+        guarded: ["skills".into()].into(),
         ..Seed::default()
     };
     Settings { seed, ..settings.clone() }

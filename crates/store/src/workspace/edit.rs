@@ -3,17 +3,15 @@
 //! The caller names only files that have a meaning to us. A tool may write in the workspace at the
 //! same time, so nothing is followed that leads out of it.
 
-use std::{
-    fs::{self, DirBuilder},
-    io,
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
-    path::PathBuf,
-};
+use std::{io, path::PathBuf};
 
 use domain::UnixMillis;
 
-use super::{FILE_BYTES_MAX, Workspace};
-use crate::{StoreError, atomic, error::At};
+use super::{FILE_BYTES_MAX, Workspace, found};
+use crate::{StoreError, error::At};
+
+/// Permission bits of a file that a person makes.
+const FILE_MODE: u32 = 0o600;
 
 /// One file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,13 +41,10 @@ impl Workspace {
 
     /// Looks at the file called `name`.
     pub fn file(&self, name: &str) -> WorkspaceFile {
-        let path = self.dir.join(name);
-        let found = self.inside(name).and_then(|path| fs::metadata(path).ok());
-        let found = found.filter(fs::Metadata::is_file).map(|data| FileFacts {
-            size: data.size(),
-            changed: UnixMillis(data.mtime() * 1000 + data.mtime_nsec() / 1_000_000),
-        });
-        WorkspaceFile { name: name.to_owned(), path, found }
+        let spot = self.hold().ok().and_then(|held| found(&held, name));
+        let found = spot
+            .map(|spot| FileFacts { size: spot.size(), changed: UnixMillis(spot.modified_ms()) });
+        WorkspaceFile { name: name.to_owned(), path: self.dir.join(name), found }
     }
 
     /// What the file called `name` says; `None` when it is not there or leads elsewhere.
@@ -58,24 +53,26 @@ impl Workspace {
     ///
     /// [`StoreError`] when it cannot be read or is larger than 4 MiB.
     pub fn text(&self, name: &str) -> Result<Option<String>, StoreError> {
-        let Some(path) = self.inside(name) else { return Ok(None) };
-        let length = fs::metadata(&path).at("read", &path)?.len();
-        if length > FILE_BYTES_MAX {
-            let error = io::Error::other(format!("{length} bytes are too many to edit"));
-            return Err(StoreError::io("read", &path, error));
+        let bytes = self.bytes(name, FILE_BYTES_MAX)?;
+        Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// The bytes of the file at `path` in the workspace; `None` when it is not there or leads
+    /// elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when it cannot be read or is larger than `bytes_max`.
+    pub fn bytes(&self, path: &str, bytes_max: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let Ok(held) = self.hold() else { return Ok(None) };
+        let Some(spot) = found(&held, path) else { return Ok(None) };
+        let place = self.dir.join(path);
+        let read = spot.read(bytes_max).at("read", &place)?;
+        if read.is_cut {
+            let error = io::Error::other(format!("more than {bytes_max} bytes"));
+            return Err(StoreError::io("read", &place, error));
         }
-        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-        let opened = fs::OpenOptions::new()
-            .read(true)
-            .custom_flags(i32::try_from(flags.bits()).unwrap_or_default())
-            .open(&path);
-        let bytes = opened.and_then(|mut file| {
-            let mut bytes = Vec::new();
-            io::Read::read_to_end(&mut file, &mut bytes)?;
-            Ok(bytes)
-        });
-        let bytes = bytes.at("read", &path)?;
-        Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+        Ok(Some(read.bytes))
     }
 
     /// Replaces the file called `name`, made with its workspace when absent. A link is followed
@@ -85,30 +82,21 @@ impl Workspace {
     ///
     /// [`StoreError`] when it cannot be written.
     pub fn set_text(&self, name: &str, text: &str) -> Result<(), StoreError> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.dir)
-            .at("make directory", &self.dir)?;
-        let path = self.inside(name).unwrap_or_else(|| self.dir.join(name));
-        let mode = fs::metadata(&path).ok().map(|data| data.permissions().mode() & 0o777);
-        atomic::write(&path, text.as_bytes())?;
-        if let Some(mode) = mode {
-            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).at("protect", &path)?;
-        }
-        Ok(())
-    }
-
-    /// The real path of a file that is there and within the workspace.
-    fn inside(&self, name: &str) -> Option<PathBuf> {
-        let real = fs::canonicalize(self.dir.join(name)).ok()?;
-        real.starts_with(fs::canonicalize(&self.dir).ok()?).then_some(real)
+        let held = self.make()?;
+        let landing = held.landing(name).or_else(|_| held.landing_here(name));
+        let written = landing.and_then(|landing| landing.replace(text.as_bytes(), FILE_MODE));
+        written.at("write", &self.dir.join(name))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{os::unix::fs::symlink, path::Path, sync::Arc};
+    use std::{
+        fs,
+        os::unix::fs::{PermissionsExt as _, symlink},
+        path::Path,
+        sync::Arc,
+    };
 
     use super::*;
 

@@ -9,4 +9,5 @@ mod home;
 mod index;
 mod modes;
 mod reference;
+mod swaps;
 mod transcript;

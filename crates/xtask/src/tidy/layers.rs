@@ -7,8 +7,9 @@ use super::Problem;
 use crate::workspace::Tree;
 
 /// Rank of every crate. A crate that is not listed does not belong to the project.
-const RANKS: [(&str, u8); 16] = [
+const RANKS: [(&str, u8); 17] = [
     ("domain", 0),
+    ("held", 0),
     ("config", 1),
     ("protocol", 1),
     ("store", 1),

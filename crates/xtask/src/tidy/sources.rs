@@ -12,9 +12,9 @@ const OPEN_ENDS: [&str; 2] = [concat!("TO", "DO"), concat!("FIX", "ME")];
 /// Endings of type names that name no idea.
 const EMPTY_NAMES: [&str; 4] = ["Manager", "Handler", "Helper", "Utils"];
 
-const OURS: [&str; 13] = [
-    "domain", "config", "protocol", "store", "policy", "models", "sandbox", "client", "tools",
-    "agent", "gateway", "cli", "testkit",
+const OURS: [&str; 14] = [
+    "domain", "held", "config", "protocol", "store", "policy", "models", "sandbox", "client",
+    "tools", "agent", "gateway", "cli", "testkit",
 ];
 
 /// Checks each file by itself.

@@ -69,18 +69,27 @@ pub(super) fn run(program: &Program, args: &Args) -> Result<(), Failure> {
         model: args.model.clone().map(Model::Own),
         ..Wish::default()
     };
-    let loaded = edit(program, |editor, present| {
-        agents::create(editor, present, &agent, (wish, &bound.new))
-    })?;
+    let mut new = None;
+    let edited = edit(program, |editor, present| {
+        let edited = agents::create(editor, present, &agent, (wish, &bound.new))?;
+        new = Some(agents::lay_out(&edited, &program.locations, &agent, false)?);
+        Ok(edited)
+    });
+    let loaded = match (edited, new) {
+        (Ok(loaded), _) => loaded,
+        (Err(failure), new) => {
+            // Neither the agent nor its workspace.
+            if let Some(new) = new {
+                new.undo();
+            }
+            return Err(failure);
+        }
+    };
     let made = loaded.config.as_ref().and_then(|config| config.agents.get(&agent));
     let Some(made) = made else {
         return Err(Failure::new(Kind::Config, "the new agent is not in the config"));
     };
     let of = |error: &dyn std::error::Error| Failure::of(Kind::State, error);
-    if !made.skip_bootstrap {
-        store::seed_workspace(&made.workspace, &agent::WORKSPACE_SEEDS)
-            .map_err(|error| of(&error))?;
-    }
     store::make_private_dir(&made.agent_dir).map_err(|error| of(&error))?;
     let mut shown = json!({
         "agentId": agent,

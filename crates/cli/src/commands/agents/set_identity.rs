@@ -1,9 +1,13 @@
 //! `agents set-identity`: how an agent presents itself, from flags or from its `IDENTITY.md`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use domain::AgentId;
 use gateway::agents::{self, Look, Wish};
+use held::{Dir, Links};
 use serde_json::json;
 
 use super::edit;
@@ -13,6 +17,8 @@ use crate::{
     ui,
 };
 
+/// The identity's file in a workspace.
+const IDENTITY: &str = "IDENTITY.md";
 /// Most bytes of an identity file that are read.
 const FILE_BYTES_MAX: u64 = 64 << 10;
 
@@ -55,11 +61,12 @@ pub(super) fn run(program: &Program, args: &Args) -> Result<(), Failure> {
     let (agent, workspace) = meant(program, args)?;
     let file = match &args.identity_file {
         Some(path) => Some(path.clone()),
-        None => args.from_identity.then(|| workspace.join("IDENTITY.md")),
+        None => args.from_identity.then(|| workspace.join(IDENTITY)),
     };
-    let read = match &file {
-        Some(path) => look_of(&text_of(path)?),
-        None => Look::default(),
+    let read = match (&file, &args.identity_file) {
+        (Some(_), Some(path)) => look_of(&text_of(path)?),
+        (Some(path), None) => look_of(&text_in(program, &workspace, path)?),
+        (None, _) => Look::default(),
     };
     let identity = Look {
         name: args.name.clone().or(read.name),
@@ -124,11 +131,22 @@ fn text_of(path: &Path) -> Result<String, Failure> {
     let mut text = String::new();
     std::fs::File::open(path)
         .and_then(|file| file.take(FILE_BYTES_MAX).read_to_string(&mut text))
-        .map_err(|error| {
-            let message = format!("cannot read `{}`", path.display());
-            Failure::while_doing(Kind::State, message, &error)
-        })?;
+        .map_err(|error| unread(path, &error))?;
     Ok(text)
+}
+
+/// What the identity's file in a workspace says; a tool may have put anything there.
+fn text_in(program: &Program, workspace: &Path, path: &Path) -> Result<String, Failure> {
+    let exposed = program.config()?.agents.exposed();
+    let read = Dir::find(workspace, &exposed)
+        .map_err(|error| error.why)
+        .and_then(|held| held.look(IDENTITY, Links::Inside)?.read(FILE_BYTES_MAX));
+    let read = read.map_err(|error| unread(path, &error))?;
+    Ok(String::from_utf8_lossy(&read.bytes).into_owned())
+}
+
+fn unread(path: &Path, error: &io::Error) -> Failure {
+    Failure::while_doing(Kind::State, format!("cannot read `{}`", path.display()), error)
 }
 
 /// Reads lines such as `- Name: Ada`, bold or not; a blank value says nothing.

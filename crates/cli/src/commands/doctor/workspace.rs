@@ -1,8 +1,9 @@
 //! Have the agents their workspaces, with the files that are read at each turn?
 
-use std::fs;
+use std::{io, path::PathBuf};
 
 use config::Agent;
+use held::{Dir, Links};
 
 use super::{
     finding::{Finding, Outcome},
@@ -17,17 +18,19 @@ const READ: [&str; 6] = ["AGENTS.md", "SOUL.md", "TOOLS.md", "IDENTITY.md", "USE
 pub(super) fn look(scene: &Scene<'_>) -> Outcome {
     let Some(config) = scene.config else { return Outcome::Skipped("the config is invalid") };
     let mut findings = Vec::new();
+    let exposed = config.agents.exposed();
     for agent in &config.agents.list {
-        judge(scene, agent, &mut findings);
+        judge(scene, (agent, &exposed), &mut findings);
     }
     Outcome::Looked(findings)
 }
 
-fn judge(scene: &Scene<'_>, agent: &Agent, findings: &mut Vec<Finding>) {
+fn judge(scene: &Scene<'_>, (agent, exposed): (&Agent, &[PathBuf]), findings: &mut Vec<Finding>) {
     let dir = &agent.workspace;
     let shown = scene.shown(dir);
-    match fs::metadata(dir) {
-        Err(_) => {
+    let held = match Dir::find(dir, exposed) {
+        Ok(held) => held,
+        Err(error) if error.why.kind() == io::ErrorKind::NotFound => {
             findings.push(
                 Finding::note(
                     "workspace.missing",
@@ -38,14 +41,19 @@ fn judge(scene: &Scene<'_>, agent: &Agent, findings: &mut Vec<Finding>) {
             );
             return;
         }
-        Ok(meta) if !meta.is_dir() => {
+        Err(error) if error.why.kind() == io::ErrorKind::NotADirectory => {
             let title = format!("the workspace {shown} of agent {} is no directory", agent.id);
             findings.push(Finding::error("workspace.no-directory", title, "turns fail"));
             return;
         }
-        Ok(_) => {}
-    }
-    let missing: Vec<&str> = WANTED.into_iter().filter(|name| !dir.join(name).exists()).collect();
+        Err(error) => {
+            let title = format!("the workspace {shown} of agent {} cannot be opened", agent.id);
+            findings.push(Finding::error("workspace.unopened", title, error.why.to_string()));
+            return;
+        }
+    };
+    let spot = |name: &str| held.look(name, Links::Inside).ok();
+    let missing: Vec<&str> = WANTED.into_iter().filter(|name| spot(name).is_none()).collect();
     if !missing.is_empty() && !agent.skip_bootstrap {
         findings.push(
             Finding::note(
@@ -58,8 +66,8 @@ fn judge(scene: &Scene<'_>, agent: &Agent, findings: &mut Vec<Finding>) {
     }
     for name in READ {
         let path = dir.join(name);
-        let Ok(meta) = fs::metadata(&path) else { continue };
-        if meta.len() > u64::try_from(agent.bootstrap_chars_max).unwrap_or(u64::MAX) * 4 {
+        let Some(found) = spot(name) else { continue };
+        if found.size() > u64::try_from(agent.bootstrap_chars_max).unwrap_or(u64::MAX) * 4 {
             findings.push(Finding::note(
                 "workspace.long",
                 format!("{} is longer than what is read of it", scene.shown(&path)),
@@ -68,7 +76,7 @@ fn judge(scene: &Scene<'_>, agent: &Agent, findings: &mut Vec<Finding>) {
         }
     }
     let nested = dir.join("openclaw.json");
-    if nested.exists() {
+    if spot("openclaw.json").is_some() {
         findings.push(
             Finding::warn(
                 "workspace.config-inside",

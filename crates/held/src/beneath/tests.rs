@@ -34,6 +34,24 @@ fn links_inside_are_followed_and_links_outside_are_not() {
     }
 }
 
+#[test]
+fn where_no_link_is_followed_none_is() {
+    let tree = Tree::new();
+    let refused = |path: &str| {
+        let (root, path) = (tree.root.as_fd(), Path::new(path));
+        let flags = OFlags::PATH;
+        let kernel = open_beneath(root, path, flags, Links::Refused).map(drop);
+        assert_eq!(walk(root, path, flags, Links::Refused).map(drop), kernel, "{path:?}");
+        kernel
+    };
+
+    assert_eq!(refused("a/file"), Ok(()));
+    assert_eq!(refused("in/file"), Err(Errno::LOOP));
+    assert_eq!(refused("in"), Err(Errno::LOOP));
+    assert_eq!(refused("out"), Err(Errno::LOOP));
+    assert_eq!(refused("a/up/a"), Err(Errno::LOOP));
+}
+
 proptest! {
     #[test]
     fn no_path_leads_outside_and_both_ways_agree(
@@ -87,6 +105,10 @@ impl Tree {
 
     fn both_ways(&self, path: &str) -> [(&'static str, Result<OwnedFd, Errno>); 2] {
         let (root, path) = (self.root.as_fd(), Path::new(path));
-        [("kernel", open(root, path, OFlags::PATH)), ("walk", walk(root, path, OFlags::PATH))]
+        let links = Links::Inside;
+        [
+            ("kernel", open_beneath(root, path, OFlags::PATH, links)),
+            ("walk", walk(root, path, OFlags::PATH, links)),
+        ]
     }
 }

@@ -1,129 +1,85 @@
-//! Places on our side, held open: what was looked at is what is written to and proven, whatever
-//! somebody puts in its place meanwhile.
+//! Places of the operator that may lie within directories that sandboxes write to.
 //!
-//! Sandboxes write to some of our directories, the *exposed* ones. Below these no link is
-//! followed, for a sandbox may have put it there; links above them are the operator's.
+//! The way to such a place is walked from the root, step by step. Links are the operator's and
+//! followed until the way comes into an *exposed* directory; below that none is, for a sandbox
+//! may have put it there.
 
 use std::{
     collections::VecDeque,
     ffi::{OsStr, OsString},
-    fs::{self, File, Permissions},
-    io::{self, Write},
+    fs, io,
     os::{
-        fd::{AsRawFd, OwnedFd},
-        unix::{
-            ffi::OsStrExt,
-            fs::{MetadataExt, PermissionsExt},
-        },
+        fd::OwnedFd,
+        unix::{ffi::OsStrExt, fs::MetadataExt},
     },
     path::{Component, Path, PathBuf},
 };
 
-use rustix::fs::{
-    AtFlags, FileType, Gid, Mode, OFlags, Stat, Uid, chownat, fstat, mkdirat, open, openat,
-    readlinkat, unlinkat,
-};
+use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, open, openat, readlinkat};
 
-use super::seed::Owner;
-
-/// Links that one path may lead over, as in the kernel.
-const LINKS_MAX: usize = 40;
+use crate::{beneath::LINKS_MAX, dir::Dir};
 
 /// How each step of a way is opened: a link is the link itself.
 const STEP: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
-/// A file or directory that stays what it is.
+/// What was found at the end of a way, held.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub struct Spot {
     fd: OwnedFd,
-    is_dir: bool,
-    identity: (u64, u64),
+    stat: Stat,
     /// Whether a sandbox may put something else at its path.
-    pub(crate) is_exposed: bool,
+    pub is_exposed: bool,
 }
 
 /// Why a place cannot be held.
 #[derive(Debug)]
-pub(crate) struct Unheld {
-    pub(crate) why: io::Error,
+pub struct Unheld {
+    /// What the system says, or which rule stands against it.
+    pub why: io::Error,
     /// Whether the way had come into an exposed directory.
-    pub(crate) is_exposed: bool,
+    pub is_exposed: bool,
 }
 
-impl Held {
-    /// Opens what is at `path`.
-    pub(crate) fn open(path: &Path, exposed: &[PathBuf]) -> Result<Self, Unheld> {
+impl Spot {
+    /// Finds what is at `path`, and whether the way leads through one of the `exposed`
+    /// directories.
+    ///
+    /// # Errors
+    ///
+    /// [`Unheld`].
+    pub fn find(path: &Path, exposed: &[PathBuf]) -> Result<Self, Unheld> {
         let mut way = Way { exposed: identities(exposed), is_exposed: false };
         match way.walk(path) {
-            Ok((fd, stat)) => Ok(Self {
-                fd,
-                is_dir: is(&stat, FileType::Directory),
-                identity: (stat.st_dev, stat.st_ino),
-                is_exposed: way.is_exposed,
-            }),
+            Ok((fd, stat)) => Ok(Self { fd, stat, is_exposed: way.is_exposed }),
             Err(why) => Err(Unheld { why, is_exposed: way.is_exposed }),
         }
     }
 
-    pub(crate) fn is_dir(&self) -> bool {
-        self.is_dir
+    /// Whether it is a directory.
+    pub fn is_dir(&self) -> bool {
+        is(&self.stat, FileType::Directory)
     }
 
-    /// Which directory it is: one that took its place has another identity.
-    pub(crate) fn identity(&self) -> (u64, u64) {
-        self.identity
+    /// The directory that it is.
+    ///
+    /// # Errors
+    ///
+    /// It is none.
+    pub fn into_dir(self) -> io::Result<Dir> {
+        Ok(Dir::of(self.fd)?)
     }
+}
 
-    /// A path that leads here for as long as this is held, whatever happens to its name.
-    pub(crate) fn path(&self) -> PathBuf {
-        PathBuf::from(format!("/proc/self/fd/{}", self.fd.as_raw_fd()))
-    }
-
-    /// Puts a new file of this name here, for everybody to read.
-    pub(crate) fn put(&self, name: &str, text: &str) -> io::Result<()> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let mut file = File::from(openat(&self.fd, name, flags, Mode::from_raw_mode(0o644))?);
-        // Whatever our umask: the sandbox's user is often another one.
-        file.set_permissions(Permissions::from_mode(0o644))?;
-        file.write_all(text.as_bytes())
-    }
-
-    /// Makes a new directory of this name here, and holds it.
-    pub(crate) fn make_dir(&self, name: &OsStr) -> io::Result<Self> {
-        mkdirat(&self.fd, name, Mode::from_raw_mode(0o755))?;
-        self.dir(name)
-    }
-
-    /// Holds the directory of this name here, which is no link.
-    pub(crate) fn dir(&self, name: &OsStr) -> io::Result<Self> {
-        let fd = openat(&self.fd, name, STEP | OFlags::DIRECTORY, Mode::empty())?;
-        let stat = fstat(&fd)?;
-        let identity = (stat.st_dev, stat.st_ino);
-        Ok(Self { fd, is_dir: true, identity, is_exposed: self.is_exposed })
-    }
-
-    /// Opens the file of this name here, to read. It is a regular one and no link; a pipe in its
-    /// place would have us wait for a writer.
-    pub(crate) fn file(&self, name: &OsStr) -> io::Result<File> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let fd = openat(&self.fd, name, flags | OFlags::NOCTTY, Mode::empty())?;
-        if is(&fstat(&fd)?, FileType::RegularFile) {
-            Ok(File::from(fd))
-        } else {
-            Err(io::Error::new(io::ErrorKind::InvalidInput, "no regular file"))
-        }
-    }
-
-    /// Removes the file of this name.
-    pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
-        Ok(unlinkat(&self.fd, name, AtFlags::empty())?)
-    }
-
-    /// Gives it to a user.
-    pub(crate) fn give(&self, owner: Option<Owner>) -> io::Result<()> {
-        let Some(Owner { uid, gid }) = owner else { return Ok(()) };
-        let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
-        Ok(chownat(&self.fd, "", uid, gid, AtFlags::EMPTY_PATH)?)
+impl Dir {
+    /// Holds the directory at `path`, found as by [`Spot::find`].
+    ///
+    /// # Errors
+    ///
+    /// [`Unheld`]; a link below an exposed directory is refused.
+    pub fn find(path: &Path, exposed: &[PathBuf]) -> Result<Self, Unheld> {
+        let spot = Spot::find(path, exposed)?;
+        let is_exposed = spot.is_exposed;
+        spot.into_dir().map_err(|why| Unheld { why, is_exposed })
     }
 }
 
@@ -209,19 +165,19 @@ mod tests {
         symlink(&real, &link).unwrap();
         let exposed = [link.join("ws")];
 
-        let workspace = Held::open(&link.join("ws"), &exposed).unwrap();
-        let data = Held::open(&link.join("ws/data"), &exposed).unwrap();
+        let workspace = Spot::find(&link.join("ws"), &exposed).unwrap();
+        let data = Spot::find(&link.join("ws/data"), &exposed).unwrap();
         symlink("data", real.join("ws/alias")).unwrap();
-        let alias = Held::open(&link.join("ws/alias"), &exposed).unwrap_err();
-        let up = Held::open(&link.join("ws/data/../data"), &exposed).unwrap_err();
-        let gone = Held::open(&link.join("ws/gone"), &exposed).unwrap_err();
+        let alias = Spot::find(&link.join("ws/alias"), &exposed).unwrap_err();
+        let up = Spot::find(&link.join("ws/data/../data"), &exposed).unwrap_err();
+        let gone = Spot::find(&link.join("ws/gone"), &exposed).unwrap_err();
 
         assert!(!workspace.is_exposed && workspace.is_dir());
         assert!(data.is_exposed && data.is_dir());
         assert!(alias.is_exposed && alias.why.to_string().contains("a link"), "{alias:?}");
         assert!(up.is_exposed && up.why.to_string().contains(".."), "{up:?}");
         assert!(gone.is_exposed && gone.why.kind() == io::ErrorKind::NotFound, "{gone:?}");
-        assert!(!Held::open(&real.join("gone"), &exposed).unwrap_err().is_exposed);
+        assert!(!Spot::find(&real.join("gone"), &exposed).unwrap_err().is_exposed);
     }
 
     #[test]
@@ -230,9 +186,9 @@ mod tests {
         make(&home.path().join("ws/data"));
         symlink(home.path().join("ws/data"), home.path().join("short")).unwrap();
 
-        let held = Held::open(&home.path().join("short"), &[home.path().join("ws")]).unwrap();
+        let found = Spot::find(&home.path().join("short"), &[home.path().join("ws")]).unwrap();
 
-        assert!(held.is_exposed);
+        assert!(found.is_exposed);
     }
 
     #[test]
@@ -241,16 +197,16 @@ mod tests {
         let (ours, theirs) = (home.path().join("ours"), home.path().join("theirs"));
         make(&ours);
         make(&theirs);
-        let held = Held::open(&ours, &[home.path().to_owned()]).unwrap();
+        let held = Dir::find(&ours, &[home.path().to_owned()]).unwrap();
         #[expect(clippy::disallowed_methods, reason = "the test swaps directories")]
         fs::rename(&ours, home.path().join("old")).unwrap();
         symlink(&theirs, &ours).unwrap();
 
-        held.put("marker", "x").unwrap();
+        held.create("marker", b"x", (0o644, None)).unwrap();
 
         assert!(home.path().join("old/marker").exists() && !theirs.join("marker").exists());
         assert!(held.path().join("marker").exists());
-        held.remove("marker").unwrap();
+        held.remove_file("marker").unwrap();
         assert!(!home.path().join("old/marker").exists());
     }
 }

@@ -1,7 +1,7 @@
-//! Opens a path that must not leave a directory, wherever its links lead.
+//! Opens a path that must not leave a directory.
 //!
-//! The kernel does it where it can (`openat2`). The walk is for kernels and container
-//! profiles without that call: it opens one component after the other, following no link by
+//! The kernel does it where it can (`openat2`). The walk is for kernels, emulations and container
+//! profiles without that call: it opens one component after the other and follows no link by
 //! itself, so that nothing swapped in meanwhile can lead it outside.
 
 use std::{
@@ -20,36 +20,59 @@ use rustix::{
 };
 
 /// Links that one path may lead over, as in the kernel.
-pub(super) const LINKS_MAX: usize = 40;
+pub const LINKS_MAX: usize = 40;
 
-/// Tries while other processes rename directories under us.
+/// Tries of the kernel's way while other processes rename directories meanwhile.
 const ATTEMPTS_MAX: usize = 16;
+
+/// Which links in a path are followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Links {
+    /// Relative ones that stay in the directory.
+    Inside,
+    /// None.
+    Refused,
+}
 
 /// Opens `path`, relative to `root`, for what `flags` say.
 ///
 /// # Errors
 ///
-/// `EXDEV` when the path or a link in it leaves `root`; absolute links do, always.
-pub(super) fn open(root: BorrowedFd<'_>, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+/// `EXDEV` when the path or a link in it leaves `root`; absolute links do, always. `ELOOP` for a
+/// link where none is followed.
+pub fn open_beneath(
+    root: BorrowedFd<'_>,
+    path: &Path,
+    flags: OFlags,
+    links: Links,
+) -> Result<OwnedFd, Errno> {
+    let mut resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    if links == Links::Refused {
+        resolve |= ResolveFlags::NO_SYMLINKS;
+    }
     for _ in 0..ATTEMPTS_MAX {
         match openat2(root, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve) {
             Err(Errno::AGAIN) => {}
-            Err(Errno::NOSYS | Errno::PERM) => return walk(root, path, flags),
+            Err(Errno::NOSYS | Errno::PERM) => break,
             outcome => return outcome,
         }
     }
-    Err(Errno::AGAIN)
+    walk(root, path, flags, links)
 }
 
-/// As [`open`], without the kernel's help.
-fn walk(root: BorrowedFd<'_>, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+/// As [`open_beneath`], without the kernel's help.
+pub(crate) fn walk(
+    root: BorrowedFd<'_>,
+    path: &Path,
+    flags: OFlags,
+    links: Links,
+) -> Result<OwnedFd, Errno> {
     let mut todo = components(path)?;
     let bytes = path.as_os_str().as_bytes();
     let names_a_dir = bytes.ends_with(b"/") || bytes.ends_with(b"/.");
     let flags = if names_a_dir { flags | OFlags::DIRECTORY } else { flags };
     let mut dirs: Vec<OwnedFd> = Vec::new();
-    let mut links = 0;
+    let mut followed = 0;
     while let Some(name) = todo.pop_front() {
         if name == ".." {
             dirs.pop().ok_or(Errno::XDEV)?;
@@ -61,8 +84,8 @@ fn walk(root: BorrowedFd<'_>, path: &Path, flags: OFlags) -> Result<OwnedFd, Err
         let kind = FileType::from_raw_mode(fstat(&here)?.st_mode);
         let is_last = todo.is_empty();
         if kind == FileType::Symlink && !(is_last && flags.contains(OFlags::NOFOLLOW)) {
-            links += 1;
-            if links > LINKS_MAX {
+            followed += 1;
+            if followed > LINKS_MAX || links == Links::Refused {
                 return Err(Errno::LOOP);
             }
             let target = readlinkat(&here, "", Vec::new())?;
