@@ -5,6 +5,7 @@
 
 use std::{
     fs,
+    io::Write as _,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -101,10 +102,14 @@ impl Unit {
             Failure::while_doing(Kind::State, format!("cannot write {path}"), error)
         };
         if let Some(dir) = self.path.parent() {
-            fs::create_dir_all(dir).map_err(|error| of(&error))?;
+            held::make_dirs(dir, 0o700).map_err(|error| of(&error))?;
         }
         let text = text(program, about, args)?;
-        fs::write(&self.path, text).map_err(|error| of(&error))?;
+        // Whoever can write it has commands run as this user.
+        let mut options = fs::OpenOptions::new();
+        store::open_private(&self.path, options.write(true).truncate(true))
+            .and_then(|mut file| file.write_all(text.as_bytes()))
+            .map_err(|error| of(&error))?;
         systemctl(&["daemon-reload"])?;
         systemctl(&["enable", &self.name])?;
         // One that ran with an older file takes up the new one.

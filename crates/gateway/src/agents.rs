@@ -38,7 +38,10 @@ pub enum AgentError {
     #[error("the only agent cannot be deleted")]
     OnlyOne,
     /// Clients make workspaces only where the config has some.
-    #[error("workspace \"{0}\" is outside of the state directory and the configured workspaces")]
+    #[error(
+        "workspace \"{0}\" is outside of the state directory and the configured workspaces; \
+         `openclaw agents add --workspace` on the machine itself takes any"
+    )]
     Outside(String),
     /// The workspace cannot be made.
     #[error("cannot make the agent's workspace")]

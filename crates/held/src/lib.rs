@@ -27,7 +27,7 @@ pub use copy::{Copied, CopyBounds};
 pub use dir::{Dir, Entry, Kind, Owner, unused_name};
 pub use files::{FileSpot, Landing, Read, Stamp};
 pub use remove::{Emptied, TRASH};
-pub use spot::{Spot, Unheld};
+pub use spot::{Spot, Unheld, make_dirs};
 
 use std::io;
 

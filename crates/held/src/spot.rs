@@ -17,7 +17,10 @@ use std::{
 
 use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, open, openat, readlinkat};
 
-use crate::{beneath::LINKS_MAX, dir::Dir};
+use crate::{
+    beneath::{LINKS_MAX, Links},
+    dir::Dir,
+};
 
 /// How each step of a way is opened: a link is the link itself.
 const STEP: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
@@ -81,6 +84,37 @@ impl Dir {
         let is_exposed = spot.is_exposed;
         spot.into_dir().map_err(|why| Unheld { why, is_exposed })
     }
+}
+
+/// Makes the directory at `path`, which is the operator's, and those above it that are missing,
+/// with exactly these permission bits, whatever our umask.
+///
+/// # Errors
+///
+/// What the system says.
+pub fn make_dirs(path: &Path, mode: u32) -> io::Result<()> {
+    let mut missing = Vec::new();
+    let mut there = Err(io::ErrorKind::NotFound.into());
+    for place in path.ancestors() {
+        there = Dir::open(place);
+        match &there {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                missing.push(place.file_name().ok_or(io::ErrorKind::NotFound)?);
+            }
+            Ok(_) | Err(_) => break,
+        }
+    }
+    let mut held = there?;
+    for name in missing.into_iter().rev() {
+        held = match held.make_dir(name, mode) {
+            // Somebody else was faster; the operator may have a link there, too.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                held.dir(name, Links::Inside)?
+            }
+            outcome => outcome?,
+        };
+    }
+    Ok(())
 }
 
 /// A way from the root to a place.

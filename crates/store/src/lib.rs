@@ -82,7 +82,7 @@ pub use transcript::{
     tail::{Place, Tail, TailMessage},
 };
 pub use trash::set_aside;
-pub use upkeep::{Cleared, clear, make_private_dir, protect, try_writing};
+pub use upkeep::{Cleared, clear, make_private_dir, open_private, protect, try_writing};
 pub use workspace::{
     FileFacts, NewWorkspace, PromptContent, PromptFile, Seeded, Workspace, WorkspaceFile,
     make_workspace, seed as seed_workspace,

@@ -32,6 +32,15 @@ pub fn make_private_dir(path: &Path) -> Result<(), StoreError> {
     crate::private::make_dir(path)
 }
 
+/// Opens `path` as `options` say; where there is no file it is made, for its owner only.
+///
+/// # Errors
+///
+/// What the system says.
+pub fn open_private(path: &Path, options: &mut fs::OpenOptions) -> io::Result<fs::File> {
+    crate::private::open_or_create(path, options)
+}
+
 /// Whether we can make files in `dir`, tried out. Nothing of the trial remains.
 ///
 /// # Errors

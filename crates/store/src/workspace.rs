@@ -6,9 +6,7 @@
 
 use std::{
     collections::HashMap,
-    fs::DirBuilder,
     io,
-    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
@@ -190,11 +188,7 @@ impl Workspace {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             outcome => return outcome.at("open directory", &self.dir),
         }
-        DirBuilder::new()
-            .recursive(true)
-            .mode(DIR_MODE)
-            .create(&self.dir)
-            .at("make directory", &self.dir)?;
+        held::make_dirs(&self.dir, DIR_MODE).at("make directory", &self.dir)?;
         self.hold().at("open directory", &self.dir)
     }
 

@@ -47,6 +47,9 @@ pub(crate) enum Name {
     Powershell,
 }
 
+/// Permission bits of a directory that we make: what shells read is nobody else's to change.
+const DIR_MODE: u32 = 0o700;
+
 const ALL: [Name; 4] = [Name::Zsh, Name::Bash, Name::Fish, Name::Powershell];
 
 pub(crate) fn run(program: &Program, args: &Args) -> Result<(), Failure> {
@@ -98,9 +101,13 @@ fn dir(program: &Program) -> PathBuf {
 
 /// Keeps the scripts of all shells.
 fn keep(dir: &Path) -> Result<(), Failure> {
-    let kept = fs::create_dir_all(dir).and_then(|()| {
-        ALL.iter().try_for_each(|name| fs::write(dir.join(name.file_name()), name.script()))
-    });
+    let write = |name: &Name| {
+        let mut options = fs::OpenOptions::new();
+        let path = dir.join(name.file_name());
+        let mut file = store::open_private(&path, options.write(true).truncate(true))?;
+        file.write_all(&name.script())
+    };
+    let kept = held::make_dirs(dir, DIR_MODE).and_then(|()| ALL.iter().try_for_each(write));
     kept.map_err(|error| {
         Failure::while_doing(Kind::State, format!("cannot write in `{}`", dir.display()), &error)
     })
@@ -113,8 +120,8 @@ fn add_line(file: &Path, line: &str) -> Result<(), Failure> {
         return Ok(());
     }
     let gap = if present.is_empty() || present.ends_with('\n') { "" } else { "\n" };
-    let made = file.parent().map_or(Ok(()), fs::create_dir_all);
-    let opened = made.and_then(|()| fs::OpenOptions::new().append(true).create(true).open(file));
+    let made = file.parent().map_or(Ok(()), |dir| held::make_dirs(dir, DIR_MODE));
+    let opened = made.and_then(|()| store::open_private(file, fs::OpenOptions::new().append(true)));
     opened.and_then(|mut opened| writeln!(opened, "{gap}{line}")).map_err(|error| {
         Failure::while_doing(Kind::State, format!("cannot change `{}`", file.display()), &error)
     })

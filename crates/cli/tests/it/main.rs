@@ -20,6 +20,7 @@ mod hostile;
 mod kept;
 mod limits;
 mod logs;
+mod modes;
 mod node_service;
 mod node_shim;
 mod nodes;

@@ -8,9 +8,7 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    fs::DirBuilder,
     io,
-    os::unix::fs::DirBuilderExt,
     path::{Component, Path, PathBuf},
 };
 
@@ -116,7 +114,7 @@ pub(crate) fn make_dir(
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(failed(error)),
     }
-    DirBuilder::new().recursive(true).mode(DIR_MODE).create(parent).map_err(failed)?;
+    held::make_dirs(parent, DIR_MODE).map_err(failed)?;
     let above = find(parent).map_err(failed)?;
     let made = match above.make_dir(name, DIR_MODE) {
         // Another session of the same scope was faster.

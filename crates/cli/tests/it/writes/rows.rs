@@ -240,7 +240,7 @@ fn histories() -> Vec<(&'static str, Row)> {
 
 fn agents() -> Vec<(&'static str, Row)> {
     let list = || ("agents.list", json!({}));
-    let create = |name: &str| json!({ "name": name, "workspace": format!("~/{name}") });
+    let create = |name: &str| json!({ "name": name, "workspace": format!("~/.openclaw/{name}") });
     let config = || ("config.get", json!({}));
     vec![
         ("agents.create", Row::kept(kept(create("Otto"), list(), &["otto"]))),
