@@ -18,10 +18,10 @@ use std::{
 use config::{Agent, Config, SandboxBackend, SandboxMode, WorkspaceAccess};
 use domain::{Clock, SessionKey};
 use futures_util::{FutureExt as _, future::join_all};
-use policy::explain::{Boxed, Layout, Mount, Report, Subject, report};
+use policy::explain::{Boxed, Layout, Mount, Report, Subject, Wall, report};
 use sandbox::{
     docker::{
-        Backend, Engine, Options, owner_id, planned_binds, planned_mounts,
+        Backend, Engine, Options, Row, owner_id, planned_binds, planned_mounts,
         settings::{
             AGENT_TARGET, Access, Allowed, Container, Prune, Scope, Seed, Settings, Sharing, Ulimit,
         },
@@ -137,11 +137,18 @@ pub async fn explain(
     let mut layout = layout(&settings);
     if boxed.is_some()
         && let Some(backend) = backend_of(engines, agent)
-        && let Some(reach) = backend.reach(&settings).await
     {
-        layout.reach = Some(policy::explain::Reach { by: reach.as_str(), told: reach.describe() });
+        let reach = backend.reach(&settings).await;
+        layout.reach =
+            reach.map(|it| policy::explain::Reach { by: it.as_str(), told: it.describe() });
+        layout.wall = backend.wall(&settings).await.into_iter().map(wall).collect();
     }
     Some(report(config, agent, subject, channel, layout))
+}
+
+fn wall(row: Row) -> Wall {
+    let Row { key, asked, found, verdict } = row;
+    Wall { key, asked, found, verdict: verdict.as_str() }
 }
 
 fn layout(settings: &Settings) -> Layout {
@@ -163,7 +170,7 @@ fn layout(settings: &Settings) -> Layout {
         container_root: bind.target,
         writable: bind.writable,
     });
-    Layout { workspace, mounts: ours.chain(theirs).collect(), reach: None }
+    Layout { workspace, mounts: ours.chain(theirs).collect(), reach: None, wall: Vec::new() }
 }
 
 /// When `program` is to remove a listed box: never, if another engine runs it, for it would

@@ -14,7 +14,7 @@
 //! old connection is never looked at for it, or a file's text could speak for a gateway.
 
 /// Version of this protocol; both sides must have the same.
-pub const VERSION: u16 = 3;
+pub const VERSION: u16 = 4;
 
 /// Most bytes of a frame, with its length.
 pub const FRAME_BYTES_MAX: usize = 256 * 1024;

@@ -17,6 +17,7 @@
 
 mod crowd;
 mod exec;
+mod facts;
 mod failure;
 mod files;
 mod limits;
@@ -38,7 +39,14 @@ use rustix::{
     stdio::{dup2_stdin, dup2_stdout, stdin, stdout},
 };
 
-use crate::{limits::Limits, memory::Memory, server::Server, signals::Signals, wire::Wire};
+use crate::{
+    facts::Facts,
+    limits::Limits,
+    memory::Memory,
+    server::{Server, Start},
+    signals::Signals,
+    wire::Wire,
+};
 
 /// Least number of the link's own descriptors, clear of the standard ones.
 const DESCRIPTOR_MIN: i32 = 3;
@@ -51,8 +59,11 @@ fn main() -> ExitCode {
 }
 
 fn serve() -> rustix::io::Result<()> {
+    if getpid() == Pid::INIT {
+        Signals::ignore_sent_faults()?;
+    }
     let memory = Memory::open(getpid() == Pid::INIT);
-    let limits = Limits::of_start();
+    let (limits, facts) = (Limits::of_start(), Facts::of_start());
     // Nobody in the sandbox may open our descriptors by `/proc` and speak in our name.
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     // Orphans become our children, also when we are not PID 1.
@@ -64,5 +75,5 @@ fn serve() -> rustix::io::Result<()> {
     dup2_stdout(&nowhere)?;
     drop(nowhere);
     let signals = Signals::catch()?;
-    Server::new(Wire::new(input, output)?, signals, memory, limits).run()
+    Server::new(Wire::new(input, output)?, signals, Start { memory, limits, facts }).run()
 }

@@ -31,5 +31,31 @@ pub const PIECE_COST_BYTES: u32 = 256;
 /// Bytes of input that a command has room for at first.
 pub const INPUT_BYTES_MAX: usize = CHUNK_BYTES_MAX;
 
+/// The files that tell what a sandbox is like; not every kernel has all of them. The servant
+/// reads them before anything else runs, those of control groups where its own group is.
+pub const FACTS: [&str; 16] = [
+    "/proc/version",
+    "/proc/meminfo",
+    "/proc/self/status",
+    "/proc/self/limits",
+    "/proc/self/mountinfo",
+    "/proc/self/net/dev",
+    "/proc/self/attr/current",
+    // Control groups of the second version, then of the first.
+    "/sys/fs/cgroup/pids.max",
+    "/sys/fs/cgroup/memory.max",
+    "/sys/fs/cgroup/memory.swap.max",
+    "/sys/fs/cgroup/cpu.max",
+    "/sys/fs/cgroup/pids/pids.max",
+    "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+    "/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes",
+    "/sys/fs/cgroup/cpu/cpu.cfs_quota_us",
+    "/sys/fs/cgroup/cpu/cpu.cfs_period_us",
+];
+
+/// Name of the fact that lists the places of mounts that the sandbox's user may write to, one a
+/// line, as `/proc/self/mountinfo` writes them.
+pub const FACT_WRITABLE: &str = "writable";
+
 #[cfg(test)]
 mod tests;

@@ -20,6 +20,7 @@ use rustix::{
 
 use crate::{
     exec::{Broken, Running},
+    facts::Facts,
     limits::Limits,
     list::List,
     memory::Memory,
@@ -35,6 +36,14 @@ const LOOK_FOR_GATEWAY_MS: u64 = 250;
 /// How long it may take to kill everything.
 const KILL_ALL_MS: u64 = 4500;
 
+/// How things were before anything else ran.
+#[derive(Debug)]
+pub(crate) struct Start {
+    pub(crate) memory: Memory,
+    pub(crate) limits: Limits,
+    pub(crate) facts: Facts,
+}
+
 /// The servant.
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -42,6 +51,7 @@ pub(crate) struct Server {
     signals: Signals,
     memory: Memory,
     limits: Limits,
+    facts: Facts,
     is_pid1: bool,
     phase: Phase,
     commands: BTreeMap<u32, Running>,
@@ -82,12 +92,14 @@ enum Ready {
 }
 
 impl Server {
-    pub(crate) fn new(wire: Wire, signals: Signals, memory: Memory, limits: Limits) -> Self {
+    pub(crate) fn new(wire: Wire, signals: Signals, start: Start) -> Self {
+        let Start { memory, limits, facts } = start;
         Self {
             wire,
             signals,
             memory,
             limits,
+            facts,
             is_pid1: getpid() == Pid::INIT,
             phase: Phase::Searching,
             commands: BTreeMap::new(),

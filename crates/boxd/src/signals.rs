@@ -5,7 +5,10 @@ use std::os::{
     unix::net::UnixStream,
 };
 
-use rustix::io::{Errno, Result};
+use rustix::{
+    io::{Errno, Result},
+    process::{Signal, getpid, kill_process},
+};
 use signal_hook::{
     consts::{SIGCHLD, SIGTERM},
     low_level::pipe,
@@ -19,6 +22,18 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
+    /// Lets SIGSEGV and SIGBUS have their default effect, which PID 1 is spared when a process
+    /// inside sends them; a fault of our own still ends us.
+    ///
+    /// The handler that the standard library sets at the start (`std::sys::stack_overflow`) makes
+    /// way at the first of either that is no overflow of the stack. It runs on a stack of some
+    /// 8 KiB. While a command is started signals are held back, and those that were sent meanwhile
+    /// come at once: their frames did not fit on that stack, and the kernel killed us.
+    pub(crate) fn ignore_sent_faults() -> Result<()> {
+        kill_process(getpid(), Signal::SEGV)?;
+        kill_process(getpid(), Signal::BUS)
+    }
+
     pub(crate) fn catch() -> Result<Self> {
         Ok(Self { child: on(SIGCHLD)?, end: on(SIGTERM)? })
     }

@@ -129,6 +129,21 @@ pub struct Layout {
     pub mounts: Vec<Mount>,
     /// How the inside is reached, where that is known.
     pub reach: Option<Reach>,
+    /// What makes the wall.
+    pub wall: Vec<Wall>,
+}
+
+/// A setting of the wall beside what was found inside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Wall {
+    /// Its key below `sandbox`.
+    pub key: String,
+    /// What it asks for.
+    pub asked: String,
+    /// What was found at the container's first use; `None` before that.
+    pub found: Option<String>,
+    /// `holds`, `unseen`, or `unproven` before the first use.
+    pub verdict: &'static str,
 }
 
 /// How the inside of a sandbox is reached.
@@ -189,6 +204,9 @@ pub struct SandboxReport {
     /// `None` without a sandbox, and where no engine told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reach: Option<Reach>,
+    /// Empty without a sandbox.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub wall: Vec<Wall>,
     /// What `sandbox.browser` asks for and does not get.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub browser_note: Option<&'static str>,
@@ -272,6 +290,7 @@ pub fn report(
 fn sandbox(agent: &Agent, boxed: Option<&Boxed>, layout: Layout) -> SandboxReport {
     let settings = &agent.sandbox_settings;
     let access = settings.workspace_access;
+    let wall = if boxed.is_some() { layout.wall } else { Vec::new() };
     let (root, mounts, workdir, source) = match (boxed, access) {
         (None, _) => {
             let workdir = agent.workspace.display().to_string();
@@ -297,6 +316,7 @@ fn sandbox(agent: &Agent, boxed: Option<&Boxed>, layout: Layout) -> SandboxRepor
         workspace_source: source,
         session_is_sandboxed: boxed.is_some(),
         reach: boxed.and(layout.reach),
+        wall,
         browser_note: browser_note(agent),
         tools: tools(agent),
     }

@@ -30,6 +30,7 @@ mod servant;
 pub mod settings;
 mod spares;
 mod tending;
+mod wall;
 
 use std::{
     path::Path,
@@ -37,6 +38,7 @@ use std::{
     time::Duration,
 };
 
+use store::{SandboxEntry, SandboxKind};
 use tokio::sync::oneshot;
 
 pub use checkup::Checkup;
@@ -48,6 +50,7 @@ pub use machine::Reach;
 pub use recent::Ran;
 pub use settings::Settings;
 pub use tending::Tended;
+pub use wall::{Row, Verdict};
 
 use crate::{
     backend::{Sandbox, SandboxError},
@@ -131,6 +134,21 @@ impl Backend {
         }
     }
 
+    /// The wall that these settings ask for, beside what was found in their container when it
+    /// was made, where there is one.
+    pub async fn wall(&self, settings: &Settings) -> Vec<Row> {
+        let asked = ensure::asked(self.known.options.engine, settings);
+        let list = &self.known.options.registry;
+        let listed = list.entries(SandboxKind::Container).await.unwrap_or_default();
+        let name = Self::name_of(settings);
+        let entry = listed.iter().find(|entry| entry.container_name == name);
+        let found = entry.map(recorded_wall).unwrap_or_default();
+        let found = |row: &Row| {
+            found.iter().find(|it| (&it.key, &it.asked) == (&row.key, &row.asked)).cloned()
+        };
+        asked.into_iter().map(|row| found(&row).unwrap_or(row)).collect()
+    }
+
     /// The container's name for these settings.
     pub fn name_of(settings: &Settings) -> String {
         naming::container_name(&settings.container.container_prefix, &settings.scope)
@@ -194,6 +212,12 @@ impl Backend {
 pub fn planned_mounts(settings: &Settings) -> Vec<naming::HashedMount> {
     let managed = mounts::managed(settings, mounts::main_dir(settings));
     managed.iter().map(mounts::Managed::hashed).collect()
+}
+
+/// The wall of a listed container as it was proven; none of an earlier version's.
+pub fn recorded_wall(entry: &SandboxEntry) -> Vec<Row> {
+    let rows = entry.rest.get(wall::ENTRY).cloned().unwrap_or_default();
+    serde_json::from_value(rows).unwrap_or_default()
 }
 
 /// The user's binds that such a sandbox sees, those that can be read.

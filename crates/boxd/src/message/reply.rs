@@ -1,7 +1,7 @@
 //! What the servant answers, and how it lies in a frame.
 
 use crate::{
-    fields::Fields,
+    fields::{Fields, append_bytes, append_count},
     frame::{Frame, FrameError, append},
 };
 
@@ -16,6 +16,9 @@ pub enum Reply<'a> {
         uid: u32,
         /// Whether it is the sandbox's first process.
         is_pid1: bool,
+        /// What it found when it started: files of [`crate::message::FACTS`] with their
+        /// contents, and [`crate::message::FACT_WRITABLE`].
+        facts: Vec<(&'a [u8], &'a [u8])>,
     },
     /// The command runs.
     Started {
@@ -160,10 +163,15 @@ impl<'a> Reply<'a> {
     /// [`FrameError::TooLong`], and then `out` is as it was.
     pub fn append(&self, id: u32, out: &mut Vec<u8>) -> Result<(), FrameError> {
         append(out, self.kind(), id, |out| match self {
-            Self::Hello { version, uid, is_pid1 } => {
+            Self::Hello { version, uid, is_pid1, facts } => {
                 out.extend_from_slice(&version.to_le_bytes());
                 out.extend_from_slice(&uid.to_le_bytes());
                 out.push(u8::from(*is_pid1));
+                append_count(out, facts.len());
+                for (name, text) in facts {
+                    append_bytes(out, name);
+                    append_bytes(out, text);
+                }
             }
             Self::Started { pid: number } | Self::StdinRoom(number) => {
                 out.extend_from_slice(&number.to_le_bytes());
@@ -215,9 +223,12 @@ impl<'a> Reply<'a> {
     fn take(kind: u8, fields: &mut Fields<'a>) -> Option<Self> {
         let some = |bytes: &'a [u8]| Some(bytes).filter(|bytes| !bytes.is_empty());
         Some(match kind {
-            1 => {
-                Self::Hello { version: fields.u16()?, uid: fields.u32()?, is_pid1: fields.bool()? }
-            }
+            1 => Self::Hello {
+                version: fields.u16()?,
+                uid: fields.u32()?,
+                is_pid1: fields.bool()?,
+                facts: fields.list(|fields| Some((fields.bytes()?, fields.bytes()?)))?,
+            },
             2 => Self::Started { pid: fields.u32()? },
             3 => {
                 let stream = match fields.u8()? {

@@ -98,7 +98,12 @@ fn replies(it: &Stuff) -> Vec<Reply<'_>> {
         Failure::Other { errno: it.sign.saturating_abs() },
     ];
     let mut replies = vec![
-        Reply::Hello { version: 3, uid: it.size, is_pid1: it.flags.0 },
+        Reply::Hello {
+            version: 3,
+            uid: it.size,
+            is_pid1: it.flags.0,
+            facts: vec![(bytes, bytes), (bytes, b"")],
+        },
         Reply::Started { pid: it.size },
         Reply::Output { stream: Stream::Out, bytes },
         Reply::Output { stream: Stream::Err, bytes },

@@ -107,9 +107,8 @@ impl Server {
     fn greet(&mut self, nonce: [u8; 16]) {
         self.wire.say_bytes(&PREAMBLE);
         self.wire.say_bytes(&nonce);
-        let hello =
-            Reply::Hello { version: VERSION, uid: getuid().as_raw(), is_pid1: self.is_pid1 };
-        self.wire.say(0, &hello);
+        let (uid, is_pid1, facts) = (getuid().as_raw(), self.is_pid1, self.facts.pairs());
+        self.wire.say(0, &Reply::Hello { version: VERSION, uid, is_pid1, facts });
         let mut digits = String::new();
         for byte in nonce {
             // Writing to a string cannot fail.

@@ -21,6 +21,7 @@ mod scene;
 mod secrets;
 mod sessions;
 mod token;
+mod walls;
 mod workspace;
 mod writable;
 
@@ -77,7 +78,7 @@ struct Check {
 }
 
 /// All checks, in the order in which they are told.
-const CHECKS: [Check; 17] = [
+const CHECKS: [Check; 18] = [
     Check { id: "config", title: "Config", look: config_file::look },
     Check { id: "owner", title: "Owner and modes", look: owner::look },
     Check { id: "writable", title: "Writable", look: writable::look },
@@ -92,6 +93,7 @@ const CHECKS: [Check; 17] = [
     Check { id: "engine", title: "Container engine", look: engine::look },
     Check { id: "images", title: "Sandbox images", look: engine::look_at_images },
     Check { id: "sandboxes", title: "Sandboxes", look: boxes::look },
+    Check { id: "walls", title: "Sandbox walls", look: walls::look },
     Check { id: "sessions", title: "Conversations", look: sessions::look },
     Check { id: "workspace", title: "Workspaces", look: workspace::look },
     Check { id: "others", title: "Other gateways", look: others::look },

@@ -99,6 +99,7 @@ fn where_nothing_is_wrong_it_says_so_and_exits_with_0() {
             "engine",
             "images",
             "sandboxes",
+            "walls",
             "sessions",
             "workspace",
             "others"
@@ -521,6 +522,7 @@ fn the_report_is_the_same_text_for_the_same_findings() {
         - Container engine: no agent uses a sandbox
         - Sandbox images: no agent uses a sandbox
         - Sandboxes: no agent uses a sandbox
+        - Sandbox walls: no agent uses a sandbox
         ✓ Conversations
         i Workspaces
             i agent main has no workspace yet (~/.openclaw/workspace)

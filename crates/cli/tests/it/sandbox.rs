@@ -63,7 +63,10 @@ fn a_sandboxed_session_is_explained_without_gateway_and_engine() {
 
     let text = sandbox(&home, &["explain", "--session", "agent:main:telegram:group:1"]).answer();
 
-    insta::with_settings!({filters => vec![("workspace-[0-9a-f]{32}", "workspace-[digest]")]}, {
+    insta::with_settings!({filters => vec![
+        ("workspace-[0-9a-f]{32}", "workspace-[digest]"),
+        (r"docker\.user: \d+:\d+", "docker.user: [user]"),
+    ]}, {
         insta::assert_snapshot!(text, @r"
         Effective sandbox:
           agent: main
@@ -78,6 +81,19 @@ fn a_sandboxed_session_is_explained_without_gateway_and_engine() {
           workspace: ~/.openclaw/sandboxes/workspace-[digest] (sandbox)
           mount: ~/.openclaw/sandboxes/workspace-[digest] at /workspace (ro)
           mount: ~/.openclaw/workspace at /agent (ro)
+
+        Sandbox wall, as asked and as found inside:
+          docker.user: [user] | not looked yet, its first use does (unproven)
+          docker.capDrop: ALL | not looked yet, its first use does (unproven)
+          docker (always): no-new-privileges | not looked yet, its first use does (unproven)
+          docker.seccompProfile: the engine's | not looked yet, its first use does (unproven)
+          docker.network: none | not looked yet, its first use does (unproven)
+          docker.readOnlyRoot: true | not looked yet, its first use does (unproven)
+          docker.tmpfs: /run | not looked yet, its first use does (unproven)
+          docker.tmpfs: /tmp | not looked yet, its first use does (unproven)
+          docker.tmpfs: /var/tmp | not looked yet, its first use does (unproven)
+          workspaceAccess: read-only at /workspace | not looked yet, its first use does (unproven)
+          workspaceAccess: read-only at /agent | not looked yet, its first use does (unproven)
 
         Sandbox tool policy:
           allow (default, tools.sandbox.tools.allow): exec, process, read, write, edit, apply_patch, image, sessions_list, sessions_history, sessions_send, sessions_spawn, session_status, ls, view_image, sessions_search, sessions_yield, subagents

@@ -81,6 +81,45 @@ fn a_sandbox_whose_container_is_gone_is_taken_off_the_list() {
 }
 
 #[test]
+fn the_wall_of_each_sandbox_is_shown_as_asked_and_as_found() {
+    let boxed = Boxed::after_a_turn();
+
+    let report = boxed.doctor(&[]);
+    let explained = boxed.run(&["sandbox", "explain", "--json"]);
+    let text = boxed.run(&["sandbox", "explain"]).answer();
+
+    let findings = report["findings"].as_array().unwrap();
+    let shown = findings.iter().find(|it| it["id"] == "walls.proven").unwrap();
+    let why = shown["why"].as_str().unwrap();
+    for row in
+        ["docker.network none: lo", "docker.capDrop ALL: none left", "readOnlyRoot true: read-only"]
+    {
+        assert!(why.contains(row), "{row}: {why}");
+    }
+    let explained: Value = serde_json::from_str(&explained.stdout).unwrap();
+    let rows = explained["sandbox"]["wall"].as_array().unwrap();
+    assert!(rows.len() >= 9 && rows.iter().all(|row| row["verdict"] == "holds"), "{rows:#?}");
+    assert!(text.contains("docker.network: none | lo (holds)"), "{text}");
+}
+
+#[test]
+fn strangers_who_write_to_the_workspace_of_the_main_session_are_warned_of() {
+    let boxed = Boxed::of(IMAGE);
+    let mixed = |mode: &str, access: &str| {
+        let sandbox = json!({ "mode": mode, "workspaceAccess": access });
+        let patch = json!({ "agents": { "defaults": { "sandbox": sandbox } } });
+        boxed.home.merge_config(&patch).unwrap();
+        fs::set_permissions(boxed.home.config_path(), fs::Permissions::from_mode(0o600)).unwrap();
+        ids(&boxed.doctor(&[])).join(",")
+    };
+
+    assert_eq!(mixed("non-main", "rw"), "walls.shared-workspace");
+    for (mode, access) in [("non-main", "ro"), ("non-main", "none"), ("all", "rw"), ("off", "rw")] {
+        assert_eq!(mixed(mode, access), "", "{mode} {access}");
+    }
+}
+
+#[test]
 fn a_sandbox_of_an_older_image_is_removed_after_a_yes() {
     let boxed = Boxed::after_a_turn();
     let tag = tag_of("newer");

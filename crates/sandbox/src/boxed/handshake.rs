@@ -1,6 +1,6 @@
 //! The beginning of a link: our hello, and its answer in whatever was still on its way.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
 
 use boxd::{FRAME_BYTES_MAX, PREAMBLE, Reply, Request, VERSION, frame};
 use bytes::{Buf, BytesMut};
@@ -55,10 +55,11 @@ pub struct Marker {
 }
 
 /// What the servant says of itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Hello {
     pub(super) uid: u32,
     pub(super) is_pid1: bool,
+    pub(super) facts: BTreeMap<String, String>,
 }
 
 /// Says hello and waits for the answer; also gives back what came after it.
@@ -112,14 +113,16 @@ async fn answer(
     }
     loop {
         if let Some((frame, whole)) = frame::parse(&inbox)? {
-            let Reply::Hello { version, uid, is_pid1 } = Reply::parse(frame)? else {
+            let Reply::Hello { version, uid, is_pid1, facts } = Reply::parse(frame)? else {
                 return Err(LinkError::Rule { rule: "something else than a hello" });
             };
             if version != VERSION {
                 return Err(LinkError::Version { theirs: version });
             }
+            let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+            let facts = facts.into_iter().map(|(name, bytes)| (text(name), text(bytes))).collect();
             inbox.advance(whole);
-            return Ok((Hello { uid, is_pid1 }, inbox));
+            return Ok((Hello { uid, is_pid1, facts }, inbox));
         }
         read_more(reader, &mut inbox).await?;
     }

@@ -129,6 +129,7 @@ pub struct Link {
     answer_max: Duration,
     uid: u32,
     is_pid1: bool,
+    facts: Arc<BTreeMap<String, String>>,
 }
 
 impl Link {
@@ -161,6 +162,7 @@ impl Link {
             answer_max: options.answer_max,
             uid: hello.uid,
             is_pid1: hello.is_pid1,
+            facts: hello.facts.into(),
         };
         if let Some(marker) = options.marker {
             let seen = link.read(&marker.path, MARKER_BYTES_MAX).await;
@@ -181,6 +183,12 @@ impl Link {
     /// Whether the servant says it is the sandbox's first process.
     pub fn is_pid1(&self) -> bool {
         self.is_pid1
+    }
+
+    /// What the servant found when it started, before anything else ran: the files of
+    /// [`boxd::message::FACTS`] that were there, by path.
+    pub fn facts(&self) -> &BTreeMap<String, String> {
+        &self.facts
     }
 
     /// Why the link ended, if it has.

@@ -17,6 +17,7 @@ use super::{
     proof::{self, Claim, Verdict},
     servant::Servant,
     settings::Container,
+    wall::{self, Asked, Facts, Row},
 };
 use crate::{
     backend::{Chunk, Command, Exit, Sandbox, Stdin},
@@ -187,7 +188,7 @@ impl Birth<'_> {
         placed: &[Managed],
         servant: Option<&Servant>,
     ) -> Result<Machine, Setback> {
-        let Self { client, plan, .. } = self;
+        let Self { engine, client, plan, .. } = self;
         let first = match servant {
             Some(servant) => First::Servant { volume: &servant.volume },
             None => First::Sleeper,
@@ -199,6 +200,7 @@ impl Birth<'_> {
             relabel: Engine::relabel(client),
             seccomp: seccomp(plan.container).await.map_err(Setback::Other)?,
             first,
+            engine: engine.options.engine,
         });
         let body = body.map_err(Setback::Other)?;
         let id = client.create(plan.name, body).await.map_err(Setback::of_creation)?;
@@ -267,7 +269,12 @@ impl Birth<'_> {
                 path: docker.env.get("PATH").cloned(),
                 tasks: engine.options.tasks.clone(),
             });
-            return Ok(Machine { sandbox, reach: Reach::EngineExec, way: None, place: None });
+            let facts = sandbox.facts().await.map_err(|error| Error::Servant {
+                name: plan.name.to_owned(),
+                said: format!("nothing can be found out inside ({error})"),
+            })?;
+            let wall = self.compare(&facts)?;
+            return Ok(Machine { sandbox, reach: Reach::EngineExec, way: None, place: None, wall });
         }
         // Before the start, so that nothing the servant says is lost, and because Podman
         // attaches to nothing that runs already.
@@ -276,7 +283,24 @@ impl Birth<'_> {
             client.start(id).await?;
         }
         let before = if how.must_start { Attach::First } else { Attach::Again };
-        link::open(engine, plan.name, docker, attached, before).await
+        let machine = link::open(engine, plan.name, docker, attached, before).await?;
+        let wall = match &machine.way {
+            // As things were at the container's start, whatever has run since.
+            Some(way) => self.compare(way.link.facts())?,
+            None => [].into(),
+        };
+        Ok(Machine { wall, ..machine })
+    }
+
+    /// Looks for the wall that was asked for; without it there is no machine.
+    fn compare(self, facts: &BTreeMap<String, String>) -> Result<Arc<[Row]>, Error> {
+        let Self { client, plan, .. } = self;
+        let asked = Asked { container: plan.container, managed: plan.managed, host: &client.host };
+        let rows = wall::compare(asked, Facts(facts));
+        match wall::failures(&rows) {
+            None => Ok(rows.into()),
+            Some(failed) => Err(Error::Wall { name: plan.name.to_owned(), failed }),
+        }
     }
 }
 

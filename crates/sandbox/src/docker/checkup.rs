@@ -11,6 +11,8 @@ pub struct Checkup {
     pub version: String,
     /// Its time of day, in ISO 8601 as it gave it.
     pub time: Option<String>,
+    /// The runtime of containers that name none.
+    pub default_runtime: Option<String>,
 }
 
 impl Backend {
@@ -26,6 +28,7 @@ impl Backend {
             endpoint: client.endpoint.url.clone(),
             version: about.server_version.unwrap_or_default(),
             time: about.system_time,
+            default_runtime: about.default_runtime,
         })
     }
 

@@ -14,6 +14,7 @@ use super::{
     create::SERVANT_FILE,
     error::{Error, Fault, fault},
     machine::Reach,
+    wall::Host,
 };
 
 /// An engine that answered once.
@@ -23,6 +24,8 @@ pub(crate) struct Client {
     pub(crate) endpoint: Endpoint,
     /// Whether it confines by labels (`SELinux`).
     pub(crate) has_labels: bool,
+    /// The machine that sandboxes run on.
+    pub(crate) host: Host,
 }
 
 /// A container that is there.

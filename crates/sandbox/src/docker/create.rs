@@ -11,9 +11,11 @@ use bollard::models::{
 };
 
 use super::{
+    connect::Engine,
     error::Error,
     limits,
     mounts::{self, Managed, Relabel},
+    seed::user_of,
     settings::Container,
 };
 use crate::security::SERVANT_TARGET;
@@ -35,6 +37,7 @@ pub(crate) struct Plan<'a> {
     /// Text of the seccomp profile's file.
     pub(crate) seccomp: Option<String>,
     pub(crate) first: First<'a>,
+    pub(crate) engine: Engine,
 }
 
 /// What runs first in the container.
@@ -92,7 +95,7 @@ fn host_config(plan: &Plan<'_>, volume: Option<&str>) -> Result<HostConfig, Erro
     let memory = limits::bytes("memory", docker.memory.as_deref())?;
     Ok(HostConfig {
         readonly_rootfs: Some(docker.read_only_root),
-        tmpfs: Some(tmpfs(&docker.tmpfs, memory)),
+        tmpfs: Some(tmpfs(docker, memory, plan.engine)),
         network_mode: Some(docker.network.trim().to_owned()),
         cap_drop: Some(docker.cap_drop.clone()),
         privileged: Some(false),
@@ -101,7 +104,7 @@ fn host_config(plan: &Plan<'_>, volume: Option<&str>) -> Result<HostConfig, Erro
         extra_hosts: not_blank(&docker.extra_hosts),
         pids_limit: docker.pids_limit,
         memory,
-        memory_swap: limits::bytes("memorySwap", docker.memory_swap.as_deref())?,
+        memory_swap: limits::swap(plan.engine, docker.memory_swap.as_deref())?,
         nano_cpus: limits::nano_cpus(docker.cpus)?,
         device_requests: limits::gpus(docker.gpus.as_deref())?,
         ulimits: (!ulimits.is_empty()).then_some(ulimits),
@@ -132,23 +135,41 @@ fn security_opt(plan: &Plan<'_>) -> Vec<String> {
 
 /// The places in memory. What lies in them counts as the sandbox's memory and outlives the
 /// command that filled them, so all together get less than its limit: the next command must
-/// still fit.
-fn tmpfs(entries: &[String], memory: Option<i64>) -> HashMap<String, String> {
+/// still fit. Each takes over the mode of the image's directory, which may be its owner's alone,
+/// so it is given to the sandbox's user unless the entry says whose it is.
+pub(crate) fn tmpfs(
+    docker: &Container,
+    memory: Option<i64>,
+    engine: Engine,
+) -> HashMap<String, String> {
+    let entries = &docker.tmpfs;
+    let owner = docker.user.as_deref().and_then(user_of);
+    let given = owner.map(|owner| match engine {
+        Engine::Docker => format!("uid={},gid={}", owner.uid, owner.gid),
+        Engine::Podman => "U".to_owned(),
+    });
     let unsized_ones = entries.iter().filter(|entry| !entry.contains("size=")).count();
     let each = memory.filter(|&bytes| bytes > 0).zip(i64::try_from(unsized_ones).ok());
     let size = each.and_then(|(bytes, count)| (bytes / 2).checked_div(count));
     let split = |entry: &String| {
         let (target, options) = entry.split_once(':').unwrap_or((entry, ""));
-        let options = match size {
-            Some(size) if !entry.contains("size=") => {
-                let comma = if options.is_empty() { "" } else { "," };
-                format!("{options}{comma}size={size}")
-            }
-            Some(_) | None => options.to_owned(),
-        };
-        (target.to_owned(), options)
+        let mut options: Vec<_> =
+            options.split(',').filter(|it| !it.is_empty()).map(str::to_owned).collect();
+        let has = |name: &str| entry.contains(name);
+        options.extend(given.clone().filter(|_| !says_whose(entry)));
+        options.extend(size.filter(|_| !has("size=")).map(|size| format!("size={size}")));
+        (target.to_owned(), options.join(","))
     };
     entries.iter().map(split).collect()
+}
+
+/// Whether an entry says itself who may write to it.
+pub(crate) fn says_whose(entry: &str) -> bool {
+    let (_, options) = entry.split_once(':').unwrap_or_default();
+    let own = ["mode=", "uid=", "gid="];
+    options
+        .split(',')
+        .any(|it| it == "ro" || it == "U" || own.iter().any(|own| it.starts_with(own)))
 }
 
 fn not_blank(list: &[String]) -> Option<Vec<String>> {
@@ -162,8 +183,10 @@ mod tests {
     use super::*;
 
     fn sizes(entries: &[&str], memory: Option<i64>) -> Vec<(String, String)> {
-        let entries: Vec<_> = entries.iter().map(|it| (*it).to_owned()).collect();
-        let mut sizes: Vec<_> = tmpfs(&entries, memory).into_iter().collect();
+        let tmpfs = entries.iter().map(|it| (*it).to_owned()).collect();
+        let user = Some("7:8".to_owned());
+        let docker = Container { tmpfs, user, ..Container::default() };
+        let mut sizes: Vec<_> = super::tmpfs(&docker, memory, Engine::Docker).into_iter().collect();
         sizes.sort();
         sizes
     }
@@ -176,15 +199,18 @@ mod tests {
     fn places_in_memory_are_as_written_without_a_limit() {
         let shown = sizes(&["/tmp", "/run:mode=755"], None);
 
-        assert_eq!(shown, [row("/run", "mode=755"), row("/tmp", "")]);
+        assert_eq!(shown, [row("/run", "mode=755"), row("/tmp", "uid=7,gid=8")]);
     }
 
     #[test]
     fn with_a_limit_those_without_a_size_share_half_of_it() {
         let shown = sizes(&["/tmp", "/run:mode=755", "/x:size=9m"], Some(400));
 
-        let expected =
-            [row("/run", "mode=755,size=100"), row("/tmp", "size=100"), row("/x", "size=9m")];
+        let expected = [
+            row("/run", "mode=755,size=100"),
+            row("/tmp", "uid=7,gid=8,size=100"),
+            row("/x", "size=9m,uid=7,gid=8"),
+        ];
         assert_eq!(shown, expected);
     }
 }

@@ -20,6 +20,7 @@ use super::{
     mounts::{Managed, Relabel},
     own::{self, OwnMount},
     servant::{self, Servant},
+    wall::Host,
 };
 use crate::naming;
 
@@ -84,8 +85,15 @@ impl Engine {
             let about = docker.info().await.map_err(|error| endpoint.unreachable(&error))?;
             let security = about.security_options.unwrap_or_default();
             let has_labels = security.iter().any(|it| it.contains("selinux"));
+            let program = |(name, it): (String, bollard::models::Runtime)| Some((name, it.path?));
+            let host = Host {
+                engine: self.options.engine,
+                kernel: about.kernel_version,
+                default_runtime: about.default_runtime,
+                runtimes: about.runtimes.into_iter().flatten().filter_map(program).collect(),
+            };
             tracing::debug!(endpoint = %endpoint.url, from = %endpoint.from, "docker answers");
-            Ok(Arc::new(Client { docker, endpoint, has_labels }))
+            Ok(Arc::new(Client { docker, endpoint, has_labels, host }))
         });
         connected.await.cloned()
     }

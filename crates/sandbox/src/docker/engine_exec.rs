@@ -4,13 +4,14 @@
 //! started, so each command carries a marker in its environment by which all its processes
 //! are found and killed inside the container.
 
-use std::{fmt::Write, io, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt::Write, io, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bollard::{
     container::LogOutput,
     exec::{CreateExecOptions, ResizeExecOptions, StartExecOptions, StartExecResults},
 };
+use boxd::message::FACTS;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::{
@@ -71,6 +72,16 @@ const REMOVE: &str = r#"[ -e "$1" ] || [ -L "$1" ] || exit 44
 exec rm -f -- "$1""#;
 const STAT: &str = r#"[ -e "$1" ] || [ -L "$1" ] || exit 44
 LC_ALL=C exec stat -L -c '%s %F' -- "$1""#;
+
+/// Tells the files in `$@` that are there, each after its name, and the mounts that can be
+/// written.
+const LOOK: &str = r#"for file; do
+  if text=$(cat -- "$file" 2>/dev/null); then printf '\001%s\002%s' "$file" "$text"; fi
+done
+printf '\001writable\002'
+while read -r id parent device root place rest; do
+  if [ -w "$place" ]; then printf '%s\n' "$place"; fi
+done </proc/self/mountinfo"#;
 
 /// A running container that is reached by the engine's exec.
 #[derive(Clone, Debug)]
@@ -194,6 +205,14 @@ impl Sandbox for EngineExec {
 }
 
 impl EngineExec {
+    /// What the kernel tells inside; see [`FACTS`].
+    pub(crate) async fn facts(&self) -> io::Result<BTreeMap<String, String>> {
+        let script = Script { text: LOOK, args: FACTS.to_vec(), input: None };
+        let told = self.run(script).await?.text();
+        let parts = told.split('\x01').filter_map(|part| part.split_once('\x02'));
+        Ok(parts.map(|(path, text)| (path.to_owned(), text.to_owned())).collect())
+    }
+
     fn resolve(&self, path: &str) -> String {
         match path.strip_prefix('~') {
             _ if path.is_empty() => self.workdir.clone(),

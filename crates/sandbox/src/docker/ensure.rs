@@ -12,6 +12,7 @@ use store::{SandboxEntry, SandboxKind};
 use super::{
     birth::{self, Plan},
     client::Found,
+    connect,
     engine::Engine,
     error::Error,
     machine::Machine,
@@ -19,6 +20,7 @@ use super::{
     seed,
     settings::{Container, Settings},
     spares::Spares,
+    wall::{self, Asked, Host, Row},
 };
 use crate::{
     naming::{
@@ -103,7 +105,7 @@ impl Ask<'_> {
     /// Says on the list that what is live is in use. Nobody waits for it, as the disk may take
     /// longer than the call; the next one that asks for this container does.
     pub(crate) async fn list(self, live: &mut Live) {
-        match self.touch(&live.hash, None).await {
+        match self.touch(&live.hash, None, &live.machine.wall).await {
             Ok(()) => live.listed_ms = self.engine.now_ms(),
             Err(error) => tracing::warn!(container = self.name, %error, "not listed as used"),
         }
@@ -147,7 +149,7 @@ impl Ask<'_> {
             let hash = hash.unwrap_or_default().to_owned();
             match self.take_up(&wanted, &found, live).await {
                 Ok(machine) => {
-                    self.touch(&hash, Some(&found)).await?;
+                    self.touch(&hash, Some(&found), &machine.wall).await?;
                     return Ok(Live { machine, hash, listed_ms: engine.now_ms() });
                 }
                 Err(error @ Error::Unreachable { .. }) => return Err(error),
@@ -224,7 +226,7 @@ impl Ask<'_> {
             ];
             birth::create(engine, self.plan(wanted, &birth::labels(engine, &own))).await?
         };
-        self.touch(&wanted.hash, None).await?;
+        self.touch(&wanted.hash, None, &machine.wall).await?;
         Ok(Live { machine, hash: wanted.hash.clone(), listed_ms: engine.now_ms() })
     }
 
@@ -255,7 +257,7 @@ impl Ask<'_> {
     }
 
     /// Says on the list that the container is in use.
-    async fn touch(self, hash: &str, found: Option<&Found>) -> Result<(), Error> {
+    async fn touch(self, hash: &str, found: Option<&Found>, wall: &[Row]) -> Result<(), Error> {
         let now = self.engine.now_ms();
         let created = found.and_then(|it| it.label(naming::LABEL_CREATED)?.parse().ok());
         let image = found.map_or(&self.settings.container.image, |it| &it.image);
@@ -266,7 +268,7 @@ impl Ask<'_> {
             last_used_at_ms: now,
             image: image.clone(),
             config_hash: (!hash.is_empty()).then(|| hash.to_owned()),
-            rest: serde_json::Map::new(),
+            rest: [(wall::ENTRY.to_owned(), serde_json::json!(wall))].into_iter().collect(),
         };
         let written = self.engine.options.registry.upsert(SandboxKind::Container, entry).await;
         written.map_err(Error::Registry)
@@ -295,6 +297,13 @@ pub(crate) fn wanted(settings: &Settings, main: &Path) -> Wanted {
     let mounts_hash = naming::mounts_hash(&lasting.map(|(_, it)| it).collect::<Vec<_>>());
     let exposed = mounts::exposed(settings);
     Wanted { container, managed, exposed, hash, mounts_hash }
+}
+
+/// The wall that the settings ask for.
+pub(crate) fn asked(engine: connect::Engine, settings: &Settings) -> Vec<Row> {
+    let Wanted { container, managed, .. } = wanted(settings, mounts::main_dir(settings));
+    let host = Host { engine, kernel: None, default_runtime: None, runtimes: Vec::new() };
+    wall::unproven(Asked { container: &container, managed: &managed, host: &host })
 }
 
 /// Refuses what no sandbox gets. Looks at the disk, so off the async threads.

@@ -105,6 +105,14 @@ pub enum Error {
         /// What we know.
         said: String,
     },
+    /// The engine has not made the wall that the settings ask for; the container is gone again.
+    #[error("nothing was run, for the wall of `{name}` is not as it should be: {failed}")]
+    Wall {
+        /// The container.
+        name: String,
+        /// Each setting that does not hold, what it asks for, and what was found.
+        failed: String,
+    },
     /// The list of sandboxes on disk cannot be read or written.
     #[error("the registry of sandboxes cannot be used")]
     Registry(#[source] store::StoreError),

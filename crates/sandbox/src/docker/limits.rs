@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bollard::models::{DeviceRequest, ResourcesUlimits};
 
-use super::{error::Error, settings::Ulimit};
+use super::{connect::Engine, error::Error, settings::Ulimit};
 
 /// Bytes of `512m`, `1g`, `1.5GiB` or a plain number; blank text is no limit.
 pub(crate) fn bytes(key: &'static str, text: Option<&str>) -> Result<Option<i64>, Error> {
@@ -36,6 +36,14 @@ pub(crate) fn bytes(key: &'static str, text: Option<&str>) -> Result<Option<i64>
     #[expect(clippy::cast_possible_truncation, reason = "checked against the bounds above")]
     let scaled = scaled as i64;
     Ok(Some(scaled))
+}
+
+/// Memory and swap together. Podman's Docker API passes over "-1" and allows twice the memory;
+/// the largest number of whole pages is without limit to every kernel.
+pub(crate) fn swap(engine: Engine, text: Option<&str>) -> Result<Option<i64>, Error> {
+    let swap = bytes("memorySwap", text)?;
+    let is_unlimited = engine == Engine::Podman && swap == Some(-1);
+    Ok(if is_unlimited { Some(i64::MAX - 4095) } else { swap })
 }
 
 /// Billionths of a processor.

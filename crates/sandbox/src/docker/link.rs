@@ -34,5 +34,5 @@ pub(crate) async fn open(
     };
     let sandbox = Arc::new(BoxedSandbox::new(link.clone(), config));
     let way = Way { link, gone: watch.gone };
-    Ok(Machine { sandbox, reach: Reach::Servant, way: Some(way), place: None })
+    Ok(Machine { sandbox, reach: Reach::Servant, way: Some(way), place: None, wall: [].into() })
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::wall::Row;
 use crate::{backend::Sandbox, boxed::Link};
 
 /// How the inside of a container is reached.
@@ -45,6 +46,8 @@ pub(crate) struct Machine {
     pub(crate) way: Option<Way>,
     /// Identity of the directory that was proven to be at the working directory.
     pub(crate) place: Option<(u64, u64)>,
+    /// What was found of the wall when it was taken hold of.
+    pub(crate) wall: Arc<[Row]>,
 }
 
 /// A held pipe to a servant.

@@ -2,13 +2,19 @@
 
 use std::{env, path::PathBuf, time::Instant};
 
-use sandbox::{Exit, docker::Reach};
+use sandbox::{
+    Exit,
+    docker::{Backend, Reach, Settings, Verdict, settings::Container},
+};
 use serde_json::json;
 
 use crate::{
     engine::Own,
     rig::{Rig, out, run, text},
 };
+
+/// A key below `sandbox`, and what sets it.
+type Bound = (&'static str, fn(&mut Container));
 
 /// Calls that are timed; the middle one is shown.
 const ROUNDS: usize = 21;
@@ -20,6 +26,30 @@ fn runsc() -> PathBuf {
     let path = env::var_os("PATH").unwrap_or_default();
     let installed = || env::split_paths(&path).map(|it| it.join("runsc")).find(|it| it.is_file());
     fetched.or_else(installed).expect("no runsc: run scripts/gvisor.sh")
+}
+
+/// With `--ignore-cgroups` nobody bounds anything, whatever the engine says.
+async fn bounds_that_gvisor_is_not_given_are_refused(gateway: &Backend, mut settings: Settings) {
+    let shown = gateway.wall(&settings).await;
+    let runtime = shown.iter().find(|row| row.key == "docker.runtime").unwrap();
+    assert_eq!(runtime.verdict, Verdict::Holds, "{runtime:?}");
+    gateway.remove(&Backend::name_of(&settings)).await.unwrap();
+    settings.container.user = Some("1000:1000".to_owned());
+    let sandbox = gateway.ensure(&settings).await.unwrap();
+    assert_eq!(out(&*sandbox, "touch /run/x && echo made").await, "made");
+    gateway.remove(&Backend::name_of(&settings)).await.unwrap();
+
+    let bounds: [Bound; 3] = [
+        ("docker.memory", |it| it.memory = Some("256m".to_owned())),
+        ("docker.pidsLimit", |it| it.pids_limit = Some(64)),
+        ("docker.cpus", |it| it.cpus = Some(0.5)),
+    ];
+    for (key, bound) in bounds {
+        let mut settings = settings.clone();
+        bound(&mut settings.container);
+        let refused = gateway.ensure(&settings).await.err().expect("nothing runs").to_string();
+        assert!(refused.contains(&format!("`sandbox.{key}` asks for")), "{refused}");
+    }
 }
 
 #[tokio::test]
@@ -58,5 +88,6 @@ async fn a_sandbox_under_gvisor_has_another_kernel_and_works_by_our_servant() {
         took.push(begin.elapsed());
     }
     took.sort();
+    bounds_that_gvisor_is_not_given_are_refused(&own.gateway(&rig), settings).await;
     println!("warm exec under gVisor: {:?}", took[ROUNDS / 2]);
 }

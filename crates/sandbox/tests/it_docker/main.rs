@@ -15,6 +15,7 @@ mod inside;
 mod life;
 mod loss;
 mod podman;
+mod proven;
 mod proxy;
 mod rig;
 mod servant;

@@ -15,7 +15,7 @@ use futures_util::StreamExt;
 use sandbox::{
     Exit, SandboxError,
     docker::{
-        Backend, Engine, Reach,
+        Backend, Engine, Reach, Verdict,
         settings::{DEFAULT_IMAGE, Prune},
     },
 };
@@ -123,6 +123,42 @@ fn podman(dir: &Path) -> Command {
     command.args(["--root", &place("data"), "--runroot", &place("run")]);
     command.args(["--tmpdir", &place("tmp")]);
     command
+}
+
+#[tokio::test]
+async fn podman_makes_the_wall_that_was_asked_for_or_nothing_runs() {
+    let rig = Rig::new().await;
+    let podman = Service::start(&rig).await;
+    let gateway = podman.gateway(&rig);
+    let mut settings = rig.settings("wall");
+    settings.container.user = Some("1000:1000".to_owned());
+    settings.container.memory = Some("256m".to_owned());
+    settings.container.memory_swap = Some("-1".to_owned());
+    settings.container.pids_limit = Some(64);
+    settings.container.cpus = Some(0.5);
+    settings.container.runtime = Some("runc".to_owned());
+
+    let sandbox = gateway.ensure(&settings).await.unwrap();
+
+    let look = "cat /sys/fs/cgroup/memory.swap.max 2>/dev/null || \
+                cat /sys/fs/cgroup/memory/memory.memsw.limit_in_bytes";
+    let swap = out(&*sandbox, look).await;
+    assert!(swap == "max" || swap.parse::<u64>().unwrap() > 1 << 60, "{swap}");
+    assert_eq!(out(&*sandbox, "touch /run/x /tmp/x /var/tmp/x && echo made").await, "made");
+    let rows = gateway.wall(&settings).await;
+    assert!(rows.iter().all(|row| row.verdict == Verdict::Holds), "{rows:?}");
+    gateway.remove(&Backend::name_of(&settings)).await.unwrap();
+
+    for runtime in ["runsc", "crun", "/usr/bin/kata-runtime"] {
+        settings.container.runtime = Some(runtime.to_owned());
+        settings.container.setup_command = Some("touch /workspace/ran".to_owned());
+        let refused = gateway.ensure(&settings).await.err().expect("nothing runs").to_string();
+        let expected =
+            format!("`sandbox.docker.runtime` asks for `{runtime}`, found: `runc`, as Podman's");
+        assert!(refused.contains(&expected), "{refused}");
+        assert!(!settings.sandbox_dir.join("ran").exists());
+        assert_eq!(gateway.list().await.unwrap().len(), 0);
+    }
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use agent::{
     sandboxes::{self, Shelf},
     skills::{Library, Site},
 };
-use policy::explain::{ElevatedReport, ListSource, Report, Subject};
+use policy::explain::{ElevatedReport, ListSource, Report, Subject, Wall};
 
 use crate::{
     conversations,
@@ -92,6 +92,7 @@ fn lines(program: &Program, report: &Report) -> Vec<String> {
         let host = program.locations.shorten(mount.host_root.as_ref());
         lines.push(format!("  mount: {host} at {} ({access})", mount.container_root));
     }
+    lines.extend(wall(&sandbox.wall));
     let tools = &sandbox.tools;
     lines.push(String::new());
     lines.push("Sandbox tool policy:".to_owned());
@@ -110,6 +111,19 @@ fn lines(program: &Program, report: &Report) -> Vec<String> {
     lines.extend(report.fix_it.iter().map(|key| format!("  - {key}")));
     lines.push(String::new());
     lines.push(format!("Docs: {}", report.docs_url));
+    lines
+}
+
+/// What was asked for beside what was found.
+fn wall(rows: &[Wall]) -> Vec<String> {
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![String::new(), "Sandbox wall, as asked and as found inside:".to_owned()];
+    lines.extend(rows.iter().map(|row| {
+        let found = row.found.as_deref().unwrap_or("not looked yet, its first use does");
+        format!("  {}: {} | {found} ({})", row.key, row.asked, row.verdict)
+    }));
     lines
 }
 

@@ -115,7 +115,7 @@ fn processes_that_do_not_die_end_the_link() {
 #[test]
 fn an_answer_of_the_wrong_sort_is_refused() {
     let wrong = [
-        Reply::Hello { version: 1, uid: 0, is_pid1: true },
+        Reply::Hello { version: 1, uid: 0, is_pid1: true, facts: Vec::new() },
         Reply::Started { pid: 1 },
         Reply::Done,
         Reply::Data(b"x"),

@@ -188,7 +188,8 @@ async fn a_servant_of_another_version_is_not_believed() {
         tokio::io::AsyncReadExt::read_exact(&mut their_reader, &mut hello).await.unwrap();
         let nonce = &hello[16 + 11..16 + 27];
         let mut said = [&PREAMBLE, nonce].concat();
-        let reply = boxd::Reply::Hello { version: VERSION + 1, uid: 0, is_pid1: true };
+        let reply =
+            boxd::Reply::Hello { version: VERSION + 1, uid: 0, is_pid1: true, facts: Vec::new() };
         reply.append(0, &mut said).unwrap();
         their_writer.write_all(&said).await.unwrap();
     };

@@ -139,7 +139,7 @@ async fn linked(answer_max: Duration) -> (Link, DuplexStream, TaskTracker) {
         theirs.read_exact(&mut hello).await.unwrap();
         let nonce = &hello[16 + 11..16 + 27];
         let mut said = [&PREAMBLE, nonce].concat();
-        let reply = Reply::Hello { version: VERSION, uid: 0, is_pid1: true };
+        let reply = Reply::Hello { version: VERSION, uid: 0, is_pid1: true, facts: Vec::new() };
         reply.append(0, &mut said).unwrap();
         theirs.write_all(&said).await.unwrap();
     };
