@@ -21,14 +21,14 @@ use futures_util::{FutureExt as _, future::join_all};
 use policy::explain::{Boxed, Layout, Mount, Report, Subject, Wall, report};
 use sandbox::{
     docker::{
-        Backend, Engine, Options, Row, owner_id, planned_binds, planned_mounts,
+        Backend, Engine, Options, Owner, Row, earlier_id, planned_binds, planned_mounts,
         settings::{
             AGENT_TARGET, Access, Allowed, Container, Prune, Scope, Seed, Settings, Sharing, Ulimit,
         },
     },
     naming,
 };
-use store::{SandboxEntry, SandboxRegistry};
+use store::{SandboxEntry, SandboxOwner, SandboxRegistry};
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -36,6 +36,10 @@ use crate::{
     brief,
     skills::{Found, SKILLS_DIR, offer::Offer},
 };
+
+/// Below the workspace root, the directory of the box that all share. It is beside those of
+/// others, so that it shows nothing of theirs.
+const SHARED_DIR: &str = "shared";
 
 /// Who shares the box of `session`, should it have one.
 pub(crate) fn scope(agent: &Agent, session: &SessionKey) -> Scope {
@@ -54,10 +58,11 @@ pub fn settings(config: &Config, agent: &Agent, session: &SessionKey, seed: Seed
     let seed = Seed { guarded: guarded(config, agent), ..seed };
     let sandbox = &agent.sandbox_settings;
     let scope = scope(agent, session);
-    let sandbox_dir = match scope.sharing {
-        Sharing::Shared => sandbox.workspace_root.clone(),
-        Sharing::Session | Sharing::Agent => sandbox.workspace_root.join(naming::slug(&scope.key)),
-    };
+    let sandbox_dir = sandbox.workspace_root.join(match scope.sharing {
+        // No slug: those end with a digest.
+        Sharing::Shared => SHARED_DIR.to_owned(),
+        Sharing::Session | Sharing::Agent => naming::slug(&scope.key),
+    });
     Settings {
         scope,
         access: match sandbox.workspace_access {
@@ -194,8 +199,10 @@ pub struct Ground {
     pub env: BTreeMap<String, String>,
     /// Home directory, whose secrets no bind may show.
     pub home: PathBuf,
-    /// State directory: the list of sandboxes is in it, and it tells ours from others'.
+    /// State directory: the list of sandboxes is in it, and who we are to engines.
     pub state_dir: PathBuf,
+    /// Who that is: what [`store::OwnerFile`] says.
+    pub owner: SandboxOwner,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Where the backends' tasks run.
@@ -206,6 +213,7 @@ pub struct Ground {
 
 /// Handles to all engines there may be. Speaks to none before a session needs one.
 pub fn engines(ground: &Ground) -> Arc<Engines> {
+    let owner = owner(ground);
     let backend = |engine| {
         let options = Options {
             engine,
@@ -214,7 +222,7 @@ pub fn engines(ground: &Ground) -> Arc<Engines> {
             registry: SandboxRegistry::new(&ground.state_dir),
             clock: Arc::clone(&ground.clock),
             servant: None,
-            owner: owner_id(&ground.state_dir),
+            owner: owner.clone(),
             labels: BTreeMap::new(),
             tasks: ground.tasks.clone(),
             stop: ground.stop.clone(),
@@ -222,6 +230,13 @@ pub fn engines(ground: &Ground) -> Arc<Engines> {
         (engine, Backend::new(options))
     };
     [Engine::Docker, Engine::Podman].map(backend).into()
+}
+
+/// Who we are to engines. Only the state directory proves that what earlier versions made is
+/// ours: two gateways may share a workspace.
+fn owner(ground: &Ground) -> Owner {
+    let earlier = Some(earlier_id(&ground.state_dir));
+    Owner { id: ground.owner.id.clone(), earlier, ground: Some(ground.state_dir.clone()) }
 }
 
 /// Prunes sandboxes now and then, by the rules of the config as it is then.
@@ -375,6 +390,28 @@ mod tests {
         let settings = settings(&config, &config.agents.list[1], &session, Seed::default());
 
         assert_eq!(*settings.exposed, [PathBuf::from("/a"), PathBuf::from("/boxes")]);
+    }
+
+    #[test]
+    fn what_all_share_is_a_directory_beside_those_of_others() {
+        let config = config(
+            r#"{ agents: { defaults: { sandbox: { mode: "all", scope: "session",
+                   workspaceRoot: "/boxes" } },
+                 list: [{ id: "a" }, { id: "b", sandbox: { scope: "agent" } },
+                   { id: "c", sandbox: { scope: "shared" } }] } }"#,
+        );
+        let dir = |n: usize, key: &str| {
+            let (agent, key) = (&config.agents.list[n], SessionKey::stored(key));
+            settings(&config, agent, &key, Seed::default()).sandbox_dir
+        };
+
+        let shared = dir(2, "agent:c:main");
+        let others = [dir(0, "agent:a:main"), dir(0, "shared"), dir(1, "agent:b:main")];
+
+        assert_eq!(shared, Path::new("/boxes/shared"));
+        for other in others {
+            assert!(!other.starts_with(&shared) && !shared.starts_with(&other), "{other:?}");
+        }
     }
 
     #[test]

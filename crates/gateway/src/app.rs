@@ -121,7 +121,7 @@ impl App {
         let (sender, receiver) = watch::channel(Arc::clone(&config));
         let models = models(&options, &store);
         let backend = sandbox::Host::new(lifecycle.tasks.clone(), confinement(&config));
-        let sandboxes = engines(&options, &lifecycle, &receiver);
+        let sandboxes = engines(&options, &lifecycle, &receiver)?;
         let port = nodes::Port::default();
         let (approvals, questions) = Approvals::new(Arc::clone(&options.clock));
         let (ports, waited) = ports(&options, &store, &approvals, &port)?;
@@ -386,24 +386,30 @@ fn engines(
     options: &Options,
     lifecycle: &Lifecycle,
     config: &watch::Receiver<Arc<Config>>,
-) -> Arc<sandboxes::Engines> {
-    let engines = sandboxes::engines(&ground(options, lifecycle));
+) -> Result<Arc<sandboxes::Engines>, StartError> {
+    let ground = ground(options, lifecycle).map_err(store::OpenError::from)?;
+    let engines = sandboxes::engines(&ground);
     let (tasks, hard) = (&lifecycle.tasks, &lifecycle.hard);
     tasks.spawn(sandboxes::prune_for_ever(&engines, config));
     let taken_over = sandboxes::take_over(&engines, &config.borrow());
     tasks.spawn(hard.clone().run_until_cancelled_owned(taken_over));
-    engines
+    Ok(engines)
 }
 
-fn ground(options: &Options, lifecycle: &Lifecycle) -> sandboxes::Ground {
-    sandboxes::Ground {
+fn ground(
+    options: &Options,
+    lifecycle: &Lifecycle,
+) -> Result<sandboxes::Ground, store::StoreError> {
+    let owner = store::OwnerFile::new(&options.locations.state_dir);
+    Ok(sandboxes::Ground {
         env: options.loaded.env.vars().clone(),
         home: options.locations.home.clone(),
         state_dir: options.locations.state_dir.clone(),
+        owner: owner.claim(options.clock.now())?,
         clock: Arc::clone(&options.clock),
         tasks: lifecycle.tasks.clone(),
         stop: lifecycle.hard.clone(),
-    }
+    })
 }
 
 fn confinement(config: &Config) -> sandbox::host::Config {

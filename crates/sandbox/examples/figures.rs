@@ -24,7 +24,7 @@ use futures_util::StreamExt;
 use sandbox::{
     Command, Sandbox, Stdin,
     docker::{
-        Backend, Engine, Options, Settings,
+        Backend, Engine, Options, Owner, Settings,
         settings::{Access, Allowed, Container, Scope, Seed, Sharing},
     },
 };
@@ -50,7 +50,7 @@ async fn main() {
     for n in 0..5 {
         let settings = settings(home.path(), &format!("cold{n}"), 0);
         runs.push(first_call(&gateway, &settings).await);
-        names.push(Backend::name_of(&settings));
+        names.push(gateway.name_of(&settings));
     }
     print("first call without a spare", &mut runs);
 
@@ -62,7 +62,7 @@ async fn main() {
         }
         let settings = settings(home.path(), &format!("spare{n}"), 1);
         runs.push(first_call(&gateway, &settings).await);
-        names.push(Backend::name_of(&settings));
+        names.push(gateway.name_of(&settings));
     }
     print("first call with a spare", &mut runs);
     while gateway.spares().is_empty() {
@@ -166,7 +166,7 @@ fn gateway(home: &Path, servant: PathBuf) -> Backend {
         registry: SandboxRegistry::new(home),
         clock: SystemClock::shared(),
         servant: Some(servant),
-        owner: sandbox::docker::owner_id(home),
+        owner: Owner::new(sandbox::docker::earlier_id(home)),
         labels: BTreeMap::new(),
         tasks: TaskTracker::new(),
         stop: CancellationToken::new(),

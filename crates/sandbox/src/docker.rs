@@ -23,6 +23,7 @@ mod machine;
 mod mirror;
 mod mounts;
 mod own;
+mod owner;
 mod proof;
 mod recent;
 mod seed;
@@ -33,7 +34,6 @@ mod tending;
 mod wall;
 
 use std::{
-    path::Path,
     sync::{Arc, atomic::AtomicI64},
     time::Duration,
 };
@@ -47,6 +47,7 @@ pub use engine::Options;
 pub use error::Error;
 pub use listing::{Listed, Stats};
 pub use machine::Reach;
+pub use owner::{Owner, earlier_id};
 pub use recent::Ran;
 pub use settings::Settings;
 pub use tending::Tended;
@@ -66,11 +67,6 @@ use spares::Spares;
 
 /// How long an engine may take to tell how a container is reached.
 const REACH_MAX: Duration = Duration::from_secs(3);
-
-/// Which gateway a container belongs to, by the gateway's state directory.
-pub fn owner_id(state_dir: &Path) -> String {
-    naming::digest(state_dir.as_os_str().as_encoded_bytes())[..16].to_owned()
-}
 
 /// The containers of one engine. Clones are the same backend.
 #[derive(Clone, Debug)]
@@ -119,7 +115,7 @@ impl Backend {
     pub async fn reach(&self, settings: &Settings) -> Option<Reach> {
         let asked = async {
             let client = self.known.client().await?;
-            match client.inspect(&Self::name_of(settings)).await? {
+            match client.inspect(&self.name_of(settings)).await? {
                 Some(found) => Ok(found.reach()),
                 None => self.known.reach(&client, &settings.container.image).await,
             }
@@ -140,7 +136,7 @@ impl Backend {
         let asked = ensure::asked(self.known.options.engine, settings);
         let list = &self.known.options.registry;
         let listed = list.entries(SandboxKind::Container).await.unwrap_or_default();
-        let name = Self::name_of(settings);
+        let name = self.name_of(settings);
         let entry = listed.iter().find(|entry| entry.container_name == name);
         let found = entry.map(recorded_wall).unwrap_or_default();
         let found = |row: &Row| {
@@ -150,8 +146,9 @@ impl Backend {
     }
 
     /// The container's name for these settings.
-    pub fn name_of(settings: &Settings) -> String {
-        naming::container_name(&settings.container.container_prefix, &settings.scope)
+    pub fn name_of(&self, settings: &Settings) -> String {
+        let owner = self.known.options.owner.in_names();
+        naming::container_name(&settings.container.container_prefix, owner, &settings.scope)
     }
 
     async fn lease(&self, settings: &Settings) -> Result<Lease, SandboxError> {
@@ -161,7 +158,7 @@ impl Backend {
     }
 
     async fn machine(&self, settings: &Arc<Settings>) -> Result<Machine, Error> {
-        let name = Self::name_of(settings);
+        let name = self.name_of(settings);
         let (reply, answer) = oneshot::channel();
         let (known, spares) = (Arc::clone(&self.known), Arc::clone(&self.spares));
         let (wanted, slot) = (Arc::clone(settings), name.clone());
@@ -186,9 +183,7 @@ impl Backend {
     async fn thaw(&self, settings: &Settings) {
         let thawed = async {
             let client = self.known.client().await?;
-            let found = client.inspect(&Self::name_of(settings)).await?;
-            let owner = Some(self.known.options.owner.as_str());
-            match found.filter(|it| it.label(naming::LABEL_OWNER) == owner) {
+            match self.known.find_ours(&client, &self.name_of(settings)).await? {
                 Some(found) => client.thaw(&found).await,
                 None => Ok(false),
             }

@@ -24,7 +24,7 @@ pub const LABEL_MOUNT_FORMAT: &str = "openclaw.mountFormatVersion";
 pub const LABEL_EPOCH: &str = "openclaw.createArgsEpoch";
 /// Carries the hash of the managed mounts alone. Ours.
 pub const LABEL_MOUNTS: &str = "openclaw.mountsHash";
-/// Says which state directory made the container. Ours.
+/// Says which state directory made the container, by its id. Ours.
 pub const LABEL_OWNER: &str = "openclaw.owner";
 /// Carries the hash of what a spare can become. Ours.
 pub const LABEL_SPARE: &str = "openclaw.spare";
@@ -86,24 +86,23 @@ pub fn slug(key: &str) -> String {
     format!("{text}-{}", &digest[..8])
 }
 
-/// Name of a scope's container.
-pub fn container_name(prefix: &str, scope: &Scope) -> String {
+/// Name of a scope's container; `owner` is the part of our id that is in names.
+///
+/// It is `<prefix><owner>-<slug>`, and however long the prefix is, the owner and what tells the
+/// scope from others are whole.
+pub fn container_name(prefix: &str, owner: &str, scope: &Scope) -> String {
     let slug = match scope.sharing {
         Sharing::Shared => "shared".to_owned(),
         Sharing::Agent | Sharing::Session => slug(&scope.key),
     };
-    let full = format!("{prefix}{slug}");
+    let slug = slug.strip_prefix("workspace-").unwrap_or(&slug);
+    let full = format!("{prefix}{owner}-{slug}");
     if full.chars().count() <= NAME_CHARS_MAX {
         return full;
     }
-    let digest = &digest(full.as_bytes())[..12];
-    let tail = if slug.starts_with("workspace-") {
-        format!("-{slug}-{digest}")
-    } else {
-        format!("-{digest}")
-    };
-    let head: String = full.chars().take(NAME_CHARS_MAX - tail.len()).collect();
-    format!("{}{tail}", head.trim_end_matches('-'))
+    let tail = format!("{owner}-{}", &digest(full.as_bytes())[..WORKSPACE_DIGEST_CHARS]);
+    let head: String = prefix.chars().take(NAME_CHARS_MAX - tail.len()).collect();
+    format!("{head}{tail}")
 }
 
 /// A mount that we answer for, as the hash sees it.
@@ -258,11 +257,13 @@ mod tests {
             one in "\\PC{0,80}",
             two in "\\PC{0,80}",
         ) {
-            let name = |key: &str| container_name(&prefix, &session(key));
+            let name = |key: &str| container_name(&prefix, "0123456789ab", &session(key));
             let (first, second) = (name(&one), name(&two));
 
             prop_assert!(first.len() <= NAME_CHARS_MAX);
             prop_assert!(first.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)));
+            prop_assert!(first.contains("0123456789ab-"));
+            prop_assert_ne!(&first, &container_name(&prefix, "0123456789ac", &session(&one)));
             let same = |key: &str| match key.trim() { "" => "session".to_owned(), it => it.to_owned() };
             prop_assert_eq!(first == second, same(&one) == same(&two));
         }

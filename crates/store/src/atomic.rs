@@ -3,7 +3,7 @@
 use std::{
     ffi::OsString,
     fs::{self, File},
-    io::Write,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
@@ -16,6 +16,23 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let temp = temp_beside(path);
     let filled = fill(&temp, bytes).and_then(|file| file.sync_data().at("sync", &temp));
     place(&temp, path, filled)?;
+    sync_dir_of(path);
+    Ok(())
+}
+
+/// The same with bytes that depend on the file that they will be in, such as its inode.
+pub(crate) fn write_by(
+    path: &Path,
+    bytes: impl FnOnce(&File) -> io::Result<Vec<u8>>,
+) -> Result<(), StoreError> {
+    let temp = temp_beside(path);
+    let fill = || {
+        let mut file = private::create_new(&temp, fs::OpenOptions::new().write(true))?;
+        let bytes = bytes(&file)?;
+        file.write_all(&bytes)?;
+        file.sync_data()
+    };
+    place(&temp, path, fill().at("write", &temp))?;
     sync_dir_of(path);
     Ok(())
 }

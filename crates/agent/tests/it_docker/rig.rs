@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use agent::{Lookup, Outcome, Parts, Place, Sessions, Submission};
 use domain::{Content, SessionKey, SystemClock, TurnId};
 use sandbox::{
-    docker::{Backend, Engine, Options},
+    docker::{Backend, Engine, Options, Owner},
     host::{Config as HostConfig, Confinement, Host},
 };
 use serde_json::Value;
@@ -54,7 +54,7 @@ impl Rig {
             registry: SandboxRegistry::new(&home.state_dir()),
             clock: SystemClock::shared(),
             servant: Some(servant()),
-            owner: containers.run.clone(),
+            owner: Owner::new(containers.run.clone()),
             labels: BTreeMap::from([containers.label()]),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),

@@ -10,7 +10,9 @@ mod explain;
 mod list;
 mod recreate;
 
-pub(crate) use engines::{listed_names, open as open_engines, remove_by_name, sweep};
+pub(crate) use engines::{
+    listed_names, open as open_engines, open_as as open_engines_as, owner, remove_by_name, sweep,
+};
 
 /// Show and renew the containers that tools run in
 #[derive(Debug, clap::Args)]

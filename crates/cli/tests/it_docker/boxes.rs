@@ -1,6 +1,7 @@
 //! A home whose agent works in sandboxes, and what the engine has of it.
 
 use std::{
+    cell::RefCell,
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
@@ -20,6 +21,8 @@ pub(crate) const IMAGE: &str = "openclaw-sandbox:bookworm-slim";
 /// A home whose agents work in sandboxes of `image`; its containers go with it.
 pub(crate) struct Boxed {
     pub(crate) home: TempHome,
+    /// Who its state was to the engine when it was last asked; that outlives the state.
+    owner: RefCell<Option<String>>,
 }
 
 impl Boxed {
@@ -45,7 +48,7 @@ impl Boxed {
             "logging": { "file": home.path().join("gateway.log") },
         }))
         .unwrap();
-        let boxed = Self { home };
+        let boxed = Self { home, owner: RefCell::default() };
         boxed.set_image(image);
         boxed
     }
@@ -82,11 +85,22 @@ impl Boxed {
 
     /// Names of the containers that belong to this home, on the list or not.
     pub(crate) fn containers(&self) -> Vec<String> {
-        let owner = sandbox::docker::owner_id(&self.home.state_dir());
+        let id = owner_of(&self.home.state_dir());
+        let mut owner = self.owner.borrow_mut();
+        let Some(owner) = id.or(owner.take()).map(|it| owner.insert(it).clone()) else {
+            return Vec::new();
+        };
         let filter = format!("label=openclaw.owner={owner}");
         let names = docker(&["ps", "-a", "--filter", &filter, "--format", "{{.Names}}"]);
         names.answer().lines().map(str::to_owned).collect()
     }
+}
+
+/// Who a state directory is to the engine, if it has an id.
+pub(crate) fn owner_of(state_dir: &Path) -> Option<String> {
+    let file = fs::read(state_dir.join("sandbox/owner.json")).ok()?;
+    let file: Value = serde_json::from_slice(&file).unwrap();
+    Some(file["id"].as_str().unwrap().to_owned())
 }
 
 impl Drop for Boxed {

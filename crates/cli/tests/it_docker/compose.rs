@@ -1,7 +1,7 @@
 //! The shipped compose file: start without a config, health, the command line's container, stop.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
 };
@@ -9,10 +9,11 @@ use std::{
 use crate::rig::{Ran, State, TOKEN, docker, free_port, image, until};
 
 /// A project of its own around the shipped file.
-struct Project {
+pub(crate) struct Project {
     name: String,
-    state: State,
+    pub(crate) state: State,
     port: u16,
+    overlay: Option<PathBuf>,
 }
 
 impl Project {
@@ -20,14 +21,24 @@ impl Project {
         // Made here, so that the end of a test does not begin with making it.
         image();
         let port = free_port();
-        Self { name: format!("openclaw-test-{}-{port}", std::process::id()), state, port }
+        let name = format!("openclaw-test-{}-{port}", std::process::id());
+        Self { name, state, port, overlay: None }
     }
 
-    fn compose(&self, args: &[&str]) -> Ran {
+    /// With a second file over the shipped one.
+    pub(crate) fn with_overlay(state: State, overlay: PathBuf) -> Self {
+        let mut project = Self::new(state);
+        project.overlay = Some(overlay);
+        project
+    }
+
+    pub(crate) fn compose(&self, args: &[&str]) -> Ran {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
         let mut command = Command::new("docker");
         command
             .args(["compose", "-p", &self.name, "--env-file", "/dev/null"])
+            .args(["-f", "docker-compose.yml"])
+            .args(self.overlay.iter().flat_map(|it| [Path::new("-f"), it]))
             .args(args)
             .current_dir(root)
             .env("OPENCLAW_IMAGE", image())
@@ -40,7 +51,7 @@ impl Project {
         Ran::of(&command.output().unwrap())
     }
 
-    fn exec(&self, args: &[&str]) -> Ran {
+    pub(crate) fn exec(&self, args: &[&str]) -> Ran {
         self.compose(&[&["exec", "-T", "openclaw-gateway"][..], args].concat())
     }
 
@@ -52,11 +63,11 @@ impl Project {
         self.exec(&[&["openclaw", "healthz"][..], flags].concat())
     }
 
-    fn until_ready(&self) {
+    pub(crate) fn until_ready(&self) {
         until(|| self.probe(&["--ready"]).code == Some(0), || self.log());
     }
 
-    fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         self.compose(&["logs", "--no-log-prefix"]).stdout
     }
 

@@ -16,5 +16,6 @@ mod life;
 mod owners;
 mod removal;
 mod rig;
+mod tenants;
 mod variants;
 mod workspaces;

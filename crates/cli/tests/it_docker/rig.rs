@@ -162,6 +162,15 @@ impl State {
         state
     }
 
+    /// The same, with sandboxes for everybody, which `sandbox` may say more of.
+    pub(crate) fn with_sandboxes(port: u16, llm: &Llm, sandbox: &Value) -> Self {
+        let state = Self::with_model(port, llm);
+        let mut config: Value = serde_json::from_slice(&fs::read(state.config()).unwrap()).unwrap();
+        config["agents"]["defaults"]["sandbox"] = sandbox.clone();
+        state.write(&config);
+        state
+    }
+
     fn write(&self, config: &Value) {
         fs::write(self.config(), config.to_string()).unwrap();
         self.give_to(1000);

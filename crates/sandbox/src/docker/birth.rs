@@ -51,7 +51,7 @@ pub(crate) fn labels(engine: &Engine, more: &[(&str, &str)]) -> BTreeMap<String,
     let fixed = [
         (LABEL_SANDBOX, "1"),
         (LABEL_CREATED, created.as_str()),
-        (LABEL_OWNER, engine.options.owner.as_str()),
+        (LABEL_OWNER, engine.options.owner.id.as_str()),
         (LABEL_MOUNT_FORMAT, MOUNT_FORMAT),
         (LABEL_EPOCH, CREATE_EPOCH),
     ];

@@ -14,6 +14,7 @@ use super::{
     create::SERVANT_FILE,
     error::{Error, Fault, fault},
     machine::Reach,
+    own::{self, OwnMount},
     wall::Host,
 };
 
@@ -29,7 +30,7 @@ pub(crate) struct Client {
 }
 
 /// A container that is there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) id: String,
     /// And not frozen.
@@ -40,6 +41,7 @@ pub(crate) struct Found {
     pub(crate) labels: HashMap<String, String>,
     /// What it runs first.
     pub(crate) entrypoint: String,
+    pub(crate) mounts: Vec<OwnMount>,
 }
 
 impl Found {
@@ -74,6 +76,7 @@ impl Client {
             image: config.image.unwrap_or_default(),
             labels: config.labels.unwrap_or_default(),
             entrypoint: answer.path.unwrap_or_default(),
+            mounts: own::rows(answer.mounts.unwrap_or_default()),
         }))
     }
 

@@ -19,6 +19,7 @@ use super::{
     machine::Reach,
     mounts::{Managed, Relabel},
     own::{self, OwnMount},
+    owner::Owner,
     servant::{self, Servant},
     wall::Host,
 };
@@ -40,8 +41,8 @@ pub struct Options {
     pub clock: Arc<dyn Clock>,
     /// The servant's program; `None` looks for `openclaw-boxd` beside our own.
     pub servant: Option<PathBuf>,
-    /// Tells this state directory from others on the same engine; see [`super::owner_id`].
-    pub owner: String,
+    /// Tells this state directory from others on the same engine.
+    pub owner: Owner,
     /// Further labels for every container.
     pub labels: BTreeMap<String, String>,
     /// Where tasks run.
@@ -122,7 +123,7 @@ impl Engine {
         };
         let cell = Arc::clone(&self.servant.lock().unwrap_or_else(PoisonError::into_inner));
         let mut labels = self.options.labels.clone();
-        labels.insert(naming::LABEL_OWNER.to_owned(), self.options.owner.clone());
+        labels.insert(naming::LABEL_OWNER.to_owned(), self.options.owner.id.clone());
         labels.insert(naming::LABEL_CREATED.to_owned(), self.now_ms().to_string());
         let filled = cell.get_or_try_init(|| servant::fill(client, program, image, labels)).await?;
         Ok(Some(filled.clone()))

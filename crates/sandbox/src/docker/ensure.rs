@@ -17,15 +17,14 @@ use super::{
     error::Error,
     machine::Machine,
     mounts::{self, Managed},
+    owner::Whose,
     seed,
     settings::{Container, Settings},
     spares::Spares,
     wall::{self, Asked, Host, Row},
 };
 use crate::{
-    naming::{
-        self, Hashed, LABEL_HASH, LABEL_KEY, LABEL_MOUNTS, LABEL_OWNER, LABEL_SANDBOX, LABEL_SPARE,
-    },
+    naming::{self, Hashed, LABEL_HASH, LABEL_KEY, LABEL_MOUNTS, LABEL_SPARE},
     registry::{self, Action, Known},
     security::{self, Ground},
 };
@@ -132,7 +131,7 @@ impl Ask<'_> {
             engine.forget(name).await?;
             return self.create(&wanted).await;
         };
-        self.own(&found, entry.as_ref())?;
+        self.own(engine.whose(&client, &found).await, &found, entry.as_ref())?;
         found.is_running |= client.thaw(&found).await?;
         let listed = entry.as_ref().and_then(|it| it.config_hash.as_deref());
         let hash = found.label(LABEL_HASH).or(listed);
@@ -156,7 +155,7 @@ impl Ask<'_> {
                 Err(error) => tracing::info!(container = name, %error, "made anew"),
             }
         }
-        client.remove(&found.id).await?;
+        engine.remove_ours(&client, &found.id).await?;
         engine.forget(name).await?;
         self.create(&wanted).await
     }
@@ -213,6 +212,7 @@ impl Ask<'_> {
 
     async fn create(self, wanted: &Wanted) -> Result<Live, Error> {
         let Self { engine, settings, name, .. } = self;
+        engine.retire(&*engine.client().await?, &settings.scope.key).await?;
         let adopted = self.spares.adopt(engine, settings, name).await;
         // After the adoption, which brings the directory along.
         self.prepare().await?;
@@ -241,13 +241,12 @@ impl Ask<'_> {
     }
 
     /// Refuses a container of the right name that another program, gateway or scope made.
-    fn own(self, found: &Found, entry: Option<&SandboxEntry>) -> Result<(), Error> {
+    fn own(self, whose: Whose, found: &Found, entry: Option<&SandboxEntry>) -> Result<(), Error> {
         let foreign = |why| Err(Error::Foreign { name: self.name.to_owned(), why });
-        if found.label(LABEL_SANDBOX) != Some("1") {
-            return foreign("it lacks our label");
-        }
-        if found.label(LABEL_OWNER).is_some_and(|owner| owner != self.engine.options.owner) {
-            return foreign("another gateway made it");
+        match whose {
+            Whose::Ours => {}
+            Whose::OursOfOld => return foreign("an earlier version made it"),
+            Whose::Others(why) => return foreign(why),
         }
         let key = found.label(LABEL_KEY).or(entry.map(|it| it.session_key.as_str()));
         if key.is_some_and(|key| key != self.settings.scope.key) {
@@ -319,9 +318,7 @@ pub(crate) async fn check(engine: &Engine, settings: &Settings) -> Result<(), Er
 }
 
 async fn entry(engine: &Engine, name: &str) -> Result<Option<SandboxEntry>, Error> {
-    let entries = engine.options.registry.entries(SandboxKind::Container).await;
-    let mut entries = entries.map_err(Error::Registry)?.into_iter();
-    Ok(entries.find(|it| it.container_name == name))
+    Ok(engine.listed().await?.into_iter().find(|it| it.container_name == name))
 }
 
 impl Engine {

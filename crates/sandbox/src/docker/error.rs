@@ -63,8 +63,8 @@ pub enum Error {
     },
     /// A container of that name is not ours to use.
     #[error(
-        "container `{name}` is there but not ours ({why}): remove it (`docker rm -f {name}`) or \
-         set another `sandbox.docker.containerPrefix`"
+        "container `{name}` is there but not ours ({why}), so it is left alone; set another \
+         `sandbox.docker.containerPrefix` to make one beside it"
     )]
     Foreign {
         /// The container.

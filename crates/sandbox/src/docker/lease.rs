@@ -108,7 +108,7 @@ impl Lease {
         if !outcome.as_ref().is_err_and(is_altered) {
             return self.note(outcome);
         }
-        let container = Backend::name_of(&self.settings);
+        let container = self.backend.name_of(&self.settings);
         tracing::warn!(%container, "a process has changed its servant's limits: started anew");
         self.ended().await;
         let outcome = self.answered(make(self.live().await?)).await;
@@ -140,7 +140,7 @@ impl Sandbox for Lease {
     }
 
     async fn exec(&self, command: Command) -> Result<Running, SandboxError> {
-        let noted = self.backend.recent.begin(&Backend::name_of(&self.settings), &command.line);
+        let noted = self.backend.recent.begin(&self.backend.name_of(&self.settings), &command.line);
         let command = &command;
         let started = self.call(|sandbox| async move { sandbox.exec(command.clone()).await });
         Ok(self.watched(started.await?, noted))

@@ -2,10 +2,10 @@
 
 use bollard::query_parameters::StatsOptionsBuilder;
 use futures_util::StreamExt;
-use store::{SandboxEntry, SandboxKind};
+use store::SandboxEntry;
 
 use super::{Backend, error::Error, recent::Ran};
-use crate::naming::{LABEL_HASH, LABEL_OWNER};
+use crate::naming::{LABEL_HASH, LABEL_SANDBOX};
 
 /// A sandbox on the list.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,8 +49,7 @@ impl Backend {
     ///
     /// [`Error::Registry`]. An engine that does not answer is no error: nothing is running.
     pub async fn list(&self) -> Result<Vec<Listed>, Error> {
-        let entries = self.known.options.registry.entries(SandboxKind::Container).await;
-        let entries = entries.map_err(Error::Registry)?;
+        let entries = self.known.listed().await?;
         let client = match self.known.client().await {
             Ok(client) => Some(client),
             Err(error) => {
@@ -61,7 +60,11 @@ impl Backend {
         let mut listed = Vec::new();
         for mut entry in entries {
             let found = match &client {
-                Some(client) => client.inspect(&entry.container_name).await.unwrap_or_default(),
+                Some(client) => {
+                    let found = self.known.find_ours(client, &entry.container_name).await;
+                    // Another's is none of ours.
+                    found.unwrap_or_default()
+                }
                 None => None,
             };
             let config_hash = entry.config_hash.clone();
@@ -91,22 +94,22 @@ impl Backend {
     /// Why the engine or the list cannot be read.
     pub async fn strays(&self) -> Result<Vec<String>, Error> {
         let client = self.known.client().await?;
-        let owner = format!("{LABEL_OWNER}={}", self.known.options.owner);
-        let listed = self.known.options.registry.entries(SandboxKind::Container).await;
-        let listed = listed.map_err(Error::Registry)?;
+        let listed = self.known.listed().await?;
         let is_listed = |name: &String| listed.iter().any(|entry| entry.container_name == *name);
-        let found = client.with_labels(&[owner]).await?.into_iter().map(|(name, _)| name);
-        Ok(found.filter(|name| !is_listed(name)).collect())
+        let found = self.known.all_ours(&client, LABEL_SANDBOX).await?;
+        Ok(found.into_iter().map(|(name, _)| name).filter(|name| !is_listed(name)).collect())
     }
 
     /// What a container uses now; `None` when it does not run.
     pub async fn stats(&self, name: &str) -> Result<Option<Stats>, Error> {
         let client = self.known.client().await?;
-        if !client.inspect(name).await?.is_some_and(|it| it.is_running) {
-            return Ok(None);
-        }
+        let found = match self.known.find_ours(&client, name).await {
+            Err(Error::Foreign { .. }) => None,
+            found => found?,
+        };
+        let Some(found) = found.filter(|it| it.is_running) else { return Ok(None) };
         let options = StatsOptionsBuilder::default().stream(false).one_shot(true).build();
-        let mut readings = client.docker.stats(name, Some(options));
+        let mut readings = client.docker.stats(&found.id, Some(options));
         let Some(reading) = readings.next().await else { return Ok(None) };
         let reading = reading.map_err(|error| client.fail("measure", name, &error))?;
         let memory = reading.memory_stats.unwrap_or_default();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use bollard::models::{Mount, MountType, MountVolumeOptions};
 
-use super::settings::{AGENT_TARGET, Access, SKILLS_TARGET, Settings, Sharing};
+use super::settings::{AGENT_TARGET, Access, SKILLS_TARGET, Settings};
 use crate::{
     naming::HashedMount,
     security::{Bind, SERVANT_TARGET},
@@ -31,6 +31,11 @@ impl Managed {
     fn new(ours: &Path, target: &str, writable: bool) -> Self {
         let (ours, source) = (ours.to_owned(), ours.to_owned());
         Self { ours, source, target: target.to_owned(), writable, is_skills: false }
+    }
+
+    /// A directory of ours, wherever it is shown.
+    pub(crate) fn plain(ours: &Path) -> Self {
+        Self::new(ours, "/", false)
     }
 
     fn skills(ours: &Path, target: &str) -> Self {
@@ -138,11 +143,10 @@ pub(crate) fn uncovered(managed: &[Managed], user_binds: &[String]) -> Vec<Manag
 /// Directories on our side that sandboxes write to, so that what lies in them may be their
 /// doing: those of these settings and those that other settings expose.
 pub(crate) fn exposed(settings: &Settings) -> Vec<PathBuf> {
-    let own = match (settings.access, settings.scope.sharing) {
-        (Access::Rw, _) => Some(settings.agent_dir.as_path()),
-        (Access::None | Access::Ro, Sharing::Shared) => Some(settings.sandbox_dir.as_path()),
-        // The directories of all sandboxes are in one, which those that share it write to.
-        (Access::None | Access::Ro, _) => settings.sandbox_dir.parent(),
+    let own = match settings.access {
+        Access::Rw => Some(settings.agent_dir.as_path()),
+        // The directories of all sandboxes are in one, which those of earlier versions wrote to.
+        Access::None | Access::Ro => settings.sandbox_dir.parent(),
     };
     own.map(Path::to_owned).into_iter().chain(settings.exposed.iter().cloned()).collect()
 }

@@ -14,7 +14,7 @@ use super::{client::Client, mounts::Managed};
 const CANDIDATES_MAX: usize = 8;
 const ID_CHARS: usize = 64;
 
-/// A mount of the container that we may be in.
+/// A mount of a container, such as the one that we may be in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OwnMount {
     /// Whether it binds a directory of the engine's machine.
@@ -22,6 +22,16 @@ pub(crate) struct OwnMount {
     pub(crate) source: PathBuf,
     pub(crate) destination: PathBuf,
     pub(crate) writable: bool,
+}
+
+/// Whether an engine left its sign that we run in a container.
+pub(crate) async fn has_signs() -> bool {
+    for file in ["/.dockerenv", "/run/.containerenv"] {
+        if tokio::fs::try_exists(file).await.unwrap_or(true) {
+            return true;
+        }
+    }
+    false
 }
 
 /// Ids of the containers that we may be, the likeliest first.
@@ -46,7 +56,11 @@ pub(crate) async fn candidates() -> Vec<String> {
 /// The mounts of a container; none when there is no such container.
 pub(crate) async fn mounts_of(client: &Client, id: &str) -> Vec<OwnMount> {
     let answer = client.docker.inspect_container(id, None::<InspectContainerOptions>).await;
-    let mounts = answer.ok().and_then(|it| it.mounts).unwrap_or_default();
+    rows(answer.ok().and_then(|it| it.mounts).unwrap_or_default())
+}
+
+/// What the engine says of a container's mounts.
+pub(crate) fn rows(mounts: Vec<MountPoint>) -> Vec<OwnMount> {
     mounts.into_iter().filter_map(own_mount).collect()
 }
 

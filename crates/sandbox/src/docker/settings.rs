@@ -23,7 +23,7 @@ pub struct Settings {
     pub scope: Scope,
     /// What of the agent's workspace it may touch.
     pub access: Access,
-    /// Its private directory on our side. For [`Sharing::Shared`] the workspace root itself.
+    /// Its private directory on our side.
     pub sandbox_dir: PathBuf,
     /// The agent's workspace on our side.
     pub agent_dir: PathBuf,

@@ -23,7 +23,7 @@ use super::{
     seed,
     settings::{Access, Settings, Sharing},
 };
-use crate::naming::{self, Hashed, LABEL_OWNER, LABEL_SPARE};
+use crate::naming::{self, Hashed, LABEL_SPARE};
 
 /// Entries of a spare's directory that are removed at once.
 const SPARE_ENTRIES_MAX: usize = 5_000;
@@ -214,7 +214,8 @@ async fn make(engine: &Engine, settings: &Settings, kind: &str) -> Result<Spare,
     let mut seed = [0; 6];
     getrandom::fill(&mut seed).map_err(|_| Error::Closed)?;
     let id = hex::encode(seed);
-    let name = format!("{}spare-{id}", settings.container.container_prefix);
+    let (prefix, owner) = (&settings.container.container_prefix, engine.options.owner.in_names());
+    let name = format!("{prefix}{owner}-spare-{id}");
     let dir = match settings.access {
         Access::Rw => None,
         Access::None | Access::Ro => {
@@ -261,7 +262,12 @@ async fn become_of(
             source,
         })?;
     }
-    engine.client().await?.rename(&spare.name, name).await
+    let client = engine.client().await?;
+    let Some(found) = engine.find_ours(&client, &spare.name).await? else {
+        let (name, said) = (spare.name.clone(), "it is gone".to_owned());
+        return Err(Error::Servant { name, said });
+    };
+    client.rename(&found.id, name).await
 }
 
 /// Gives a directory its name. It takes the place of nothing, or of an empty directory; else
@@ -273,7 +279,11 @@ fn moved(dir: &Path, to: &Path) -> io::Result<()> {
 }
 
 async fn discard(engine: &Engine, spare: &Spare) {
-    let removed = async { engine.client().await?.remove(&spare.name).await }.await;
+    let removed = async {
+        let client = engine.client().await?;
+        engine.remove_ours(&client, &spare.name).await
+    };
+    let removed = removed.await;
     if let Err(error) = removed {
         tracing::warn!(spare = %spare.name, %error, "spare not removed");
     }
@@ -295,17 +305,15 @@ async fn clear_dir(dir: Option<&Path>) {
 /// Removes the spares that an earlier life of this gateway left.
 pub(crate) async fn sweep(engine: &Engine, ready: &[String]) -> Result<Vec<String>, Error> {
     let client = engine.client().await?;
-    let labels = [LABEL_SPARE.to_owned(), format!("{LABEL_OWNER}={}", engine.options.owner)];
-    let listed = engine.options.registry.entries(store::SandboxKind::Container).await;
-    let listed = listed.map_err(Error::Registry)?;
+    let listed = engine.listed().await?;
     let mut removed = Vec::new();
-    for (name, id) in client.with_labels(&labels).await? {
+    for (name, found) in engine.all_ours(&client, LABEL_SPARE).await? {
         // An adopted one carries the label for good, but has a name on the list.
         let is_adopted = listed.iter().any(|entry| entry.container_name == name);
         if is_adopted || ready.contains(&name) {
             continue;
         }
-        client.remove(&id).await?;
+        client.remove(&found.id).await?;
         removed.push(name);
     }
     Ok(removed)

@@ -6,20 +6,16 @@ use std::{
     time::Duration,
 };
 
-use store::{SandboxEntry, SandboxKind};
+use store::SandboxEntry;
 use tokio::sync::oneshot;
 
 use super::{
     Backend, ensure,
     error::Error,
-    servant,
     settings::{Prune, Settings},
     spares,
 };
-use crate::{
-    naming::{LABEL_CREATED, LABEL_HASH, LABEL_KEY, LABEL_OWNER, LABEL_SPARE},
-    registry,
-};
+use crate::registry;
 
 /// How seldom sandboxes are pruned.
 pub(crate) const PRUNE_EVERY: Duration = Duration::from_mins(5);
@@ -50,10 +46,10 @@ impl Backend {
         let now = self.known.now_ms();
         self.last_prune_ms.store(now, Ordering::Relaxed);
         let mut tended = Tended::default();
-        let entries = match self.known.options.registry.entries(SandboxKind::Container).await {
+        let entries = match self.known.listed().await {
             Ok(entries) => entries,
             Err(error) => {
-                tended.failed.push(("the list".to_owned(), Error::Registry(error)));
+                tended.failed.push(("the list".to_owned(), error));
                 return tended;
             }
         };
@@ -68,6 +64,11 @@ impl Backend {
             match self.remove_if(&name, still).await {
                 Ok(true) => tended.removed.push(name),
                 Ok(false) => {}
+                Err(error @ Error::Foreign { .. }) => {
+                    tracing::info!(container = %name, %error, "taken off the list");
+                    let forgotten = self.known.forget(&name).await;
+                    tended.failed.extend(forgotten.err().map(|error| (name, error)));
+                }
                 Err(error) => {
                     tracing::warn!(container = %name, %error, "sandbox not pruned");
                     tended.failed.push((name, error));
@@ -123,42 +124,17 @@ impl Backend {
     }
 
     /// Puts right what an earlier life of this gateway left: its spares and the volumes of
-    /// earlier servants go, and containers of ours that are not on the list are put there.
-    /// Others' are never touched.
+    /// earlier servants go, containers of ours that are not on the list are put there, and those
+    /// of others are taken off it. Others' containers are never touched.
     pub async fn sweep(&self) -> Result<Tended, Error> {
         let client = self.known.client().await?;
         let mut removed = spares::sweep(&self.known, &self.spares.names()).await?;
-        let owner = format!("{LABEL_OWNER}={}", self.known.options.owner);
-        for (name, id) in client.with_labels(&[owner.clone(), servant::LABEL.to_owned()]).await? {
-            client.remove(&id).await?;
+        for (name, found) in self.known.fillers(&client).await? {
+            client.remove(&found.id).await?;
             removed.push(name);
         }
         self.known.prune_servants(&client).await;
-        let registry = &self.known.options.registry;
-        let listed = registry.entries(SandboxKind::Container).await.map_err(Error::Registry)?;
-        for (name, id) in client.with_labels(&[owner, LABEL_KEY.to_owned()]).await? {
-            if listed.iter().any(|entry| entry.container_name == name) {
-                continue;
-            }
-            let Some(found) = client.inspect(&id).await? else { continue };
-            if found.label(LABEL_SPARE).is_some() {
-                continue;
-            }
-            let now = self.known.now_ms();
-            let entry = SandboxEntry {
-                container_name: name,
-                session_key: found.label(LABEL_KEY).unwrap_or_default().to_owned(),
-                created_at_ms: found
-                    .label(LABEL_CREATED)
-                    .and_then(|it| it.parse().ok())
-                    .unwrap_or(now),
-                last_used_at_ms: now,
-                image: found.image.clone(),
-                config_hash: found.label(LABEL_HASH).map(str::to_owned),
-                rest: serde_json::Map::new(),
-            };
-            registry.upsert(SandboxKind::Container, entry).await.map_err(Error::Registry)?;
-        }
+        self.known.reconcile(&client).await?;
         Ok(Tended { removed, failed: Vec::new() })
     }
 
@@ -180,25 +156,13 @@ impl Backend {
         let (known, slot) = (Arc::clone(&self.known), name.to_owned());
         let job = async move |live| {
             let removed = async {
-                let entries = known.options.registry.entries(SandboxKind::Container).await;
-                let entries = entries.map_err(Error::Registry)?;
+                let entries = known.listed().await?;
                 let entry = entries.iter().find(|it| it.container_name == slot);
                 if entry.is_some_and(|entry| !condition(entry)) {
                     return Ok(false);
                 }
                 let client = known.client().await?;
-                if let Some(found) = client.inspect(&slot).await? {
-                    let owner = found.label(LABEL_OWNER);
-                    if owner.is_some_and(|owner| owner != known.options.owner) {
-                        let why = "another gateway made it";
-                        return Err(Error::Foreign { name: slot.clone(), why });
-                    }
-                    if found.label(crate::naming::LABEL_SANDBOX) != Some("1") {
-                        let why = "it lacks our label";
-                        return Err(Error::Foreign { name: slot.clone(), why });
-                    }
-                    client.remove(&found.id).await?;
-                }
+                known.remove_ours(&client, &slot).await?;
                 known.forget(&slot).await?;
                 Ok(true)
             }

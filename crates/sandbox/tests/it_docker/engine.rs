@@ -173,7 +173,7 @@ async fn one_that_is_killed_or_stopped_in_mid_call_fails_it_and_serves_the_next_
         assert_eq!(out(&*sandbox, "cat kept").await, "kept", "{how}");
     }
 
-    gateway.remove(&Backend::name_of(&settings)).await.unwrap();
+    gateway.remove(&rig.name_of(&settings)).await.unwrap();
     let options = None::<RemoveImageOptions>;
     own.docker().remove_image(DEFAULT_IMAGE, options, None).await.unwrap();
     let other = rig.settings("imageless");

@@ -33,11 +33,11 @@ async fn bounds_that_gvisor_is_not_given_are_refused(gateway: &Backend, mut sett
     let shown = gateway.wall(&settings).await;
     let runtime = shown.iter().find(|row| row.key == "docker.runtime").unwrap();
     assert_eq!(runtime.verdict, Verdict::Holds, "{runtime:?}");
-    gateway.remove(&Backend::name_of(&settings)).await.unwrap();
+    gateway.remove(&gateway.name_of(&settings)).await.unwrap();
     settings.container.user = Some("1000:1000".to_owned());
     let sandbox = gateway.ensure(&settings).await.unwrap();
     assert_eq!(out(&*sandbox, "touch /run/x && echo made").await, "made");
-    gateway.remove(&Backend::name_of(&settings)).await.unwrap();
+    gateway.remove(&gateway.name_of(&settings)).await.unwrap();
 
     let bounds: [Bound; 3] = [
         ("docker.memory", |it| it.memory = Some("256m".to_owned())),

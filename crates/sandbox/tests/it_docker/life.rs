@@ -4,10 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use sandbox::{
     Exit, SandboxError,
-    docker::{
-        Backend,
-        settings::{Access, Prune, Seed},
-    },
+    docker::settings::{Access, Prune, Seed},
 };
 
 use crate::rig::{Ran, Rig, out, run, text};
@@ -44,7 +41,7 @@ async fn the_list_tells_the_last_commands_until_their_container_is_removed() {
 
     let told: Vec<_> = listed[0].commands.iter().map(|it| (&*it.line, it.exit)).collect();
     assert_eq!(told, [("exit 7", Some(Exit::Code(7))), ("true", Some(Exit::Code(0)))]);
-    gateway.remove(&Backend::name_of(&settings)).await.unwrap();
+    gateway.remove(&rig.name_of(&settings)).await.unwrap();
     gateway.ensure(&settings).await.unwrap();
     assert_eq!(gateway.list().await.unwrap()[0].commands, []);
 }
@@ -83,7 +80,7 @@ async fn a_session_gets_the_same_container_each_turn_and_others_get_others() {
     let listed = gateway.list().await.unwrap();
     assert!(listed.iter().all(|it| it.exists && it.is_running), "{listed:?}");
     assert_eq!(listed.len(), 2);
-    let stats = gateway.stats(&Backend::name_of(&one)).await.unwrap().unwrap();
+    let stats = gateway.stats(&rig.name_of(&one)).await.unwrap().unwrap();
     assert!(stats.memory_bytes > 0 && stats.pids > 0, "{stats:?}");
 }
 
@@ -160,7 +157,7 @@ async fn changed_mounts_of_a_hot_container_are_an_error_with_the_command() {
 
     let command = format!("openclaw sandbox recreate --session {}", settings.scope.key);
     assert!(refused.contains(&command), "{refused}");
-    gateway.remove(&Backend::name_of(&settings)).await.unwrap();
+    gateway.remove(&rig.name_of(&settings)).await.unwrap();
     gateway.ensure(&settings).await.unwrap();
 }
 
@@ -207,8 +204,8 @@ async fn idle_sandboxes_are_pruned_by_their_own_rules() {
 
     let tended = gateway.prune_if_due(&rules).await.unwrap();
 
-    assert_eq!(tended.removed, [Backend::name_of(&go)]);
-    assert_eq!(rig.names().await, [Backend::name_of(&keep)]);
+    assert_eq!(tended.removed, [rig.name_of(&go)]);
+    assert_eq!(rig.names().await, [rig.name_of(&keep)]);
     assert!(go.sandbox_dir.is_dir(), "workspaces stay");
     assert!(gateway.prune_if_due(&rules).await.is_none(), "once in five minutes");
     gateway.ensure(&go).await.unwrap();

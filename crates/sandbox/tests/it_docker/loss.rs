@@ -35,7 +35,7 @@ async fn a_killed_or_stopped_container_is_back_for_the_next_call() {
     let rig = Rig::new().await;
     let settings = rig.settings("killed");
     let sandbox = rig.gateway().ensure(&settings).await.unwrap();
-    let name = Backend::name_of(&settings);
+    let name = rig.name_of(&settings);
 
     rig.docker.kill_container(&name, None::<KillContainerOptions>).await.unwrap();
     sandbox.stat("/").await.ok();
@@ -149,7 +149,7 @@ async fn a_container_frozen_under_a_live_gateway_is_thawed_by_the_next_call() {
         }
 
         assert_eq!(rig.id(&settings).await, first, "it is the same container");
-        gateway.remove(&Backend::name_of(&settings)).await.unwrap();
+        gateway.remove(&rig.name_of(&settings)).await.unwrap();
     }
 }
 

@@ -147,7 +147,7 @@ async fn podman_makes_the_wall_that_was_asked_for_or_nothing_runs() {
     assert_eq!(out(&*sandbox, "touch /run/x /tmp/x /var/tmp/x && echo made").await, "made");
     let rows = gateway.wall(&settings).await;
     assert!(rows.iter().all(|row| row.verdict == Verdict::Holds), "{rows:?}");
-    gateway.remove(&Backend::name_of(&settings)).await.unwrap();
+    gateway.remove(&gateway.name_of(&settings)).await.unwrap();
 
     for runtime in ["runsc", "crun", "/usr/bin/kata-runtime"] {
         settings.container.runtime = Some(runtime.to_owned());
@@ -187,25 +187,25 @@ async fn podman_walls_in_commands_and_files_as_docker_does_and_its_containers_ar
     let none = "0000000000000000";
     let expected = format!("CapEff:\t{none}\nCapBnd:\t{none}\nNoNewPrivs:\t1\nSeccomp:\t2");
     assert_eq!(caps.await, expected);
-    let seen = podman.inspect(&Backend::name_of(&settings)).await;
+    let seen = podman.inspect(&rig.name_of(&settings)).await;
     let host = seen.host_config.unwrap();
     assert_eq!((host.pids_limit, host.memory), (Some(64), Some(256 << 20)));
 
     // Another life of the gateway goes on with it, and has a spare ready.
-    let id = podman.inspect(&Backend::name_of(&settings)).await.id;
+    let id = podman.inspect(&rig.name_of(&settings)).await.id;
     drop((sandbox, gateway));
     settings.spares = 1;
     let next = podman.gateway(&rig);
     let sandbox = next.ensure(&settings).await.unwrap();
     assert_eq!(out(&*sandbox, "cat a/b").await, "text");
-    assert_eq!(podman.inspect(&Backend::name_of(&settings)).await.id, id);
+    assert_eq!(podman.inspect(&rig.name_of(&settings)).await.id, id);
     until("a spare is ready", || async { !next.spares().is_empty() }).await;
     let spare = podman.inspect(&next.spares()[0]).await.id;
     let mut second = rig.settings("second");
     (second.container, second.spares) = (settings.container.clone(), 1);
     let sandbox = next.ensure(&second).await.unwrap();
     assert_eq!(out(&*sandbox, "echo mine >here; cat here").await, "mine");
-    assert_eq!(podman.inspect(&Backend::name_of(&second)).await.id, spare);
+    assert_eq!(podman.inspect(&rig.name_of(&second)).await.id, spare);
 
     let kept = settings.scope.key.clone();
     rig.clock.advance(Duration::from_hours(25));
@@ -213,8 +213,8 @@ async fn podman_walls_in_commands_and_files_as_docker_does_and_its_containers_ar
         idle_hours: if entry.session_key == kept { 0 } else { 24 },
         max_age_days: 0,
     });
-    assert!(tended.await.removed.contains(&Backend::name_of(&second)));
-    next.remove(&Backend::name_of(&settings)).await.unwrap();
+    assert!(tended.await.removed.contains(&rig.name_of(&second)));
+    next.remove(&rig.name_of(&settings)).await.unwrap();
     assert_eq!(next.list().await.unwrap().len(), 0);
     next.close().await;
 }

@@ -17,7 +17,7 @@ use domain::{Clock, UnixMillis};
 use sandbox::{
     Chunk, Command, Exit, Sandbox, Stdin,
     docker::{
-        Backend, Engine, Options, Settings,
+        Backend, Engine, Options, Owner, Settings,
         settings::{Access, Allowed, Container, Scope, Seed, Sharing},
     },
 };
@@ -87,11 +87,21 @@ impl Rig {
             registry: SandboxRegistry::new(&self.home),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             servant: Some(servant()),
-            owner: self.containers.run.clone(),
+            owner: self.owner(),
             labels: BTreeMap::from([self.containers.label()]),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         }
+    }
+
+    /// Who the state directory is.
+    pub(crate) fn owner(&self) -> Owner {
+        Owner::new(self.containers.run.clone())
+    }
+
+    /// The container's name for these settings.
+    pub(crate) fn name_of(&self, settings: &Settings) -> String {
+        self.gateway().name_of(settings)
     }
 
     pub(crate) fn gateway(&self) -> Backend {
@@ -115,7 +125,7 @@ impl Rig {
     }
 
     pub(crate) async fn inspect(&self, settings: &Settings) -> Option<ContainerInspectResponse> {
-        let name = Backend::name_of(settings);
+        let name = self.name_of(settings);
         self.docker.inspect_container(&name, None::<InspectContainerOptions>).await.ok()
     }
 

@@ -1,6 +1,6 @@
 //! Containers that wait for a session.
 
-use sandbox::docker::{Backend, Settings, settings::Access};
+use sandbox::docker::{Backend, Owner, Settings, settings::Access};
 
 use crate::rig::{Rig, out, text, until};
 
@@ -43,7 +43,7 @@ async fn closing_removes_the_spares_and_their_directories() {
 
     gateway.close().await;
 
-    assert_eq!(rig.names().await, [Backend::name_of(&settings)]);
+    assert_eq!(rig.names().await, [rig.name_of(&settings)]);
     assert_eq!(std::fs::read_dir(rig.home.join("sandboxes")).unwrap().count(), 1);
 }
 
@@ -71,9 +71,9 @@ async fn spares_of_a_former_life_go_and_those_of_others_stay() {
     gateway.ensure(&settings).await.unwrap();
     let spare = spare_of(&gateway).await;
     let mut stranger = rig.options();
-    stranger.owner = "another".to_owned();
+    stranger.owner = Owner::new("another".to_owned());
 
     assert_eq!(Backend::new(stranger).sweep().await.unwrap().removed, Vec::<String>::new());
     assert_eq!(rig.gateway().sweep().await.unwrap().removed, [spare]);
-    assert_eq!(rig.names().await, [Backend::name_of(&settings)]);
+    assert_eq!(rig.names().await, [rig.name_of(&settings)]);
 }

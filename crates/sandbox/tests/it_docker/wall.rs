@@ -2,7 +2,7 @@
 
 use bollard::{models::ContainerCreateBody, query_parameters::CreateContainerOptionsBuilder};
 use sandbox::docker::{
-    Backend, Settings,
+    Backend, Owner, Settings,
     settings::{Allowed, DEFAULT_IMAGE},
 };
 
@@ -61,7 +61,7 @@ async fn a_container_of_that_name_that_is_not_ours_is_left_alone() {
         labels: Some([rig.label()].into()),
         ..ContainerCreateBody::default()
     };
-    let name = Backend::name_of(&settings);
+    let name = rig.name_of(&settings);
     let options = CreateContainerOptionsBuilder::default().name(&name).build();
     let theirs = rig.docker.create_container(Some(options), body).await.unwrap().id;
     let gateway = rig.gateway();
@@ -78,16 +78,19 @@ async fn another_gateway_s_container_is_neither_used_nor_removed() {
     let rig = Rig::new().await;
     let settings = rig.settings("theirs");
     let mut other = rig.options();
-    other.owner = "another".to_owned();
-    Backend::new(other).ensure(&settings).await.unwrap();
-    let theirs = rig.id(&settings).await;
+    other.owner = Owner::new("another".to_owned());
+    let other = Backend::new(other);
+    other.ensure(&settings).await.unwrap();
+    let name = other.name_of(&settings);
+    let theirs = rig.id_of(&name).await;
     let gateway = rig.gateway();
 
-    gateway.ensure(&settings).await.err().expect("it is refused");
-    gateway.remove(&Backend::name_of(&settings)).await.unwrap_err();
+    gateway.ensure(&settings).await.unwrap();
+    gateway.remove(&name).await.unwrap_err();
     gateway.sweep().await.unwrap();
 
-    assert_eq!(rig.id(&settings).await, theirs);
+    assert_ne!(rig.id(&settings).await, theirs);
+    assert_eq!(rig.id_of(&name).await, theirs);
 }
 
 #[tokio::test]

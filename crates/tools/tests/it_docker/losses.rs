@@ -4,7 +4,6 @@ use bollard::query_parameters::{
     KillContainerOptions, RemoveContainerOptionsBuilder, RestartContainerOptionsBuilder,
     StopContainerOptionsBuilder,
 };
-use sandbox::docker::Backend;
 
 use crate::rig::Rig;
 
@@ -12,7 +11,7 @@ use crate::rig::Rig;
 async fn a_container_that_is_gone_or_down_is_back_for_the_next_call() {
     let rig = Rig::new().await;
     let settings = rig.settings("losses");
-    let name = Backend::name_of(&settings);
+    let name = rig.gateway.name_of(&settings);
     let docker = rig.docker.clone();
     let inside = rig.enter(&settings).await;
     inside.exec("echo kept >kept").await;
@@ -45,7 +44,7 @@ async fn a_container_that_is_gone_or_down_is_back_for_the_next_call() {
 async fn a_frozen_container_does_not_hold_up_the_gateway_s_next_life() {
     let rig = Rig::new().await;
     let settings = rig.settings("frozen");
-    let name = Backend::name_of(&settings);
+    let name = rig.gateway.name_of(&settings);
     rig.enter(&settings).await.assert_works("its birth").await;
     rig.docker.pause_container(&name).await.unwrap();
 

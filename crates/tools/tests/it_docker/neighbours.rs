@@ -1,6 +1,5 @@
 //! Other scopes of this gateway, and other gateways at the same engine.
 
-use sandbox::docker::Backend;
 use serde_json::json;
 
 use crate::rig::{Rig, SECRET, shell};
@@ -34,16 +33,17 @@ async fn another_gateway_s_containers_are_neither_used_nor_removed() {
     let settings = rig.settings("contested");
     let other = rig.other_gateway("other");
     let theirs = other.ensure(&settings).await.unwrap();
-    let id = rig.id(&settings).await;
     theirs.write("file", SECRET.as_bytes()).await.unwrap();
+    let mut ours = settings.clone();
+    ours.sandbox_dir = rig.home.join("sandboxes/ours");
 
-    let said = rig.gateway.ensure(&settings).await.err().map(|it| it.to_string());
-    let unremoved = rig.gateway.remove(&Backend::name_of(&settings)).await;
+    let inside = rig.enter(&ours).await;
+    let said = rig.gateway.remove(&other.name_of(&settings)).await.unwrap_err().to_string();
     rig.gateway.sweep().await.unwrap();
 
-    assert!(said.unwrap().contains("another gateway made it"));
-    assert!(unremoved.is_err(), "it is not ours to remove");
-    assert_eq!(rig.id(&settings).await, id);
+    assert!(said.contains("another gateway made it"), "{said}");
+    inside.abuse_by_shell("cat file", "No such file").await;
+    assert_ne!(other.name_of(&settings), rig.gateway.name_of(&settings));
     assert_eq!(theirs.read("file", 99).await.unwrap(), SECRET.as_bytes());
     rig.boxed("own").await.assert_works("the neighbour's container").await;
 }

@@ -12,7 +12,7 @@ use bollard::{Docker, query_parameters::InspectContainerOptions};
 use domain::{Call, CallId, CallResult, Effect, SessionKey, SystemClock};
 use policy::{HostJudgement, Judgement, Permit, Reach, Rules, Subject, judge, judge_host};
 use sandbox::docker::{
-    Backend, Engine, Options, Settings,
+    Backend, Engine, Options, Owner, Settings,
     settings::{Access, Allowed, Container, Scope, Seed, Sharing},
 };
 use serde_json::{Value, json};
@@ -116,7 +116,7 @@ impl Rig {
 
     /// The container's id, if there is one.
     pub(crate) async fn id(&self, settings: &Settings) -> Option<String> {
-        let name = Backend::name_of(settings);
+        let name = self.gateway.name_of(settings);
         let seen = self.docker.inspect_container(&name, None::<InspectContainerOptions>).await;
         seen.ok().and_then(|it| it.id)
     }
@@ -229,7 +229,7 @@ fn options(home: &Path, owner: &str, containers: &Containers) -> Options {
         registry: store::SandboxRegistry::new(home),
         clock: SystemClock::shared(),
         servant: Some(servant()),
-        owner: owner.to_owned(),
+        owner: Owner::new(owner.to_owned()),
         labels: BTreeMap::from([containers.label()]),
         tasks: TaskTracker::new(),
         stop: CancellationToken::new(),

@@ -94,7 +94,7 @@ async fn a_bind_that_became_a_link_is_refused_at_the_next_start() {
     settings.container.binds = vec![format!("{}:/data", source.display())];
     let inside = rig.enter(&settings).await;
     inside.exec(&format!("mv data old; ln -s {} data", rig.home.display())).await;
-    let name = sandbox::docker::Backend::name_of(&settings);
+    let name = rig.gateway.name_of(&settings);
     let kill = None::<bollard::query_parameters::KillContainerOptions>;
     rig.docker.kill_container(&name, kill).await.unwrap();
 
@@ -110,7 +110,7 @@ async fn a_bind_that_became_a_link_is_refused_at_the_next_start() {
 
 #[tokio::test]
 async fn a_sandbox_s_directory_that_became_a_link_is_never_mounted() {
-    // A sandbox that all share works in the directory that holds the others' directories.
+    // One that works in the directory that holds the others', as those that all shared once did.
     let rig = Rig::new().await;
     let settings = rig.settings("victim");
     let root = settings.sandbox_dir.parent().unwrap().to_owned();

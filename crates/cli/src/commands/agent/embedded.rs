@@ -6,7 +6,7 @@ use agent::{Lookup, Outcome, Parts, Sessions, Stop, Submission, Submitted, sandb
 use config::Config;
 use domain::{AgentId, Content, SessionKey, TurnId};
 use sandbox::host::{self, Confinement, Host};
-use store::{OpenError, OpenOptions, Store};
+use store::{OpenError, OpenOptions, OwnerFile, Store};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
@@ -69,14 +69,17 @@ async fn turn(
             .map_err(|error| Failure::of(Kind::State, &error))?;
     }
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-    let engines = sandboxes::engines(&sandboxes::Ground {
+    let owner = OwnerFile::new(&program.locations.state_dir).claim(program.clock.now());
+    let ground = sandboxes::Ground {
         env: program.env().vars().clone(),
         home: program.locations.home.clone(),
         state_dir: program.locations.state_dir.clone(),
+        owner: owner.map_err(|error| Failure::of(Kind::State, &error))?,
         clock: Arc::clone(&program.clock),
         tasks: tasks.clone(),
         stop: stop.clone(),
-    });
+    };
+    let engines = sandboxes::engines(&ground);
     let (sessions, events) = Sessions::start(Parts {
         config: config_reader,
         store: store.clone(),

@@ -15,6 +15,7 @@ pub(super) fn look(scene: &Scene<'_>) -> Outcome {
         return Outcome::Skipped("no agent uses a sandbox");
     }
     let mut findings = Vec::new();
+    findings.extend(owner(scene));
     for facts in scene.engines.iter().filter(|it| it.checkup.is_ok()) {
         for row in &facts.boxes {
             let wanted = &sandboxes::agent_of(config, &row.entry.session_key).sandbox_settings;
@@ -26,6 +27,29 @@ pub(super) fn look(scene: &Scene<'_>) -> Outcome {
         return Outcome::Skipped("the engine does not answer");
     }
     Outcome::Looked(findings)
+}
+
+/// Says that the state directory is a copy, or cannot be told from others.
+fn owner(scene: &Scene<'_>) -> Option<Finding> {
+    let state_dir = scene.shown(&scene.program.locations.state_dir);
+    let owner = match &scene.owner {
+        Ok(owner) => owner,
+        Err(error) => {
+            let title = format!("{error}, which says whose containers are ours");
+            let why = "no sandbox is listed or cleared away before that can be read";
+            return Some(Finding::error("sandboxes.owner", title, why));
+        }
+    };
+    let copied = owner.copied.as_ref()?;
+    let title = format!("{state_dir} is a copy of another state directory, or was moved");
+    let why = "its sandboxes have names and labels of their own and are made anew; those of the \
+               original are left alone";
+    let filter = format!("label=openclaw.owner={}", copied.id);
+    let fix = format!(
+        "if the original is gone, and only then, clear its containers away: \
+         docker rm -f $(docker ps -aq --filter {filter})"
+    );
+    Some(Finding::note("sandboxes.copied", title, why).fix(fix))
 }
 
 /// Containers that nobody knows of. A gateway that runs has its own way with them.

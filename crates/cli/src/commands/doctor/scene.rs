@@ -10,13 +10,14 @@ use domain::{SessionKey, UnixMillis};
 use protocol::handshake::Mode;
 use sandbox::docker::{Checkup, Engine, Error as EngineError, Listed, settings::Seed};
 use serde_json::{Value, json};
+use store::{SandboxOwner, StoreError};
 use tokio::time::timeout;
 
 use crate::{
     args::Rpc,
     commands::{
         gateway::{Listener, listeners_on},
-        sandbox::open_engines,
+        sandbox::{open_engines_as, owner},
     },
     conversations,
     error::{Failure, Kind},
@@ -39,6 +40,8 @@ pub(super) struct Scene<'a> {
     pub(super) in_container: bool,
     pub(super) deep: bool,
     pub(super) gateway: Gateway,
+    /// Who the state directory is to engines.
+    pub(super) owner: Result<SandboxOwner, StoreError>,
     /// One for each engine that some agent's sandboxes need.
     pub(super) engines: Vec<EngineFacts<'a>>,
     /// What time it is for the server of the default agent's model, or why that is not known;
@@ -100,9 +103,9 @@ impl<'a> Scene<'a> {
         let config = program.loaded().config.as_deref();
         let in_container = config::in_container(program.env());
         let (gateway, server_time) = tokio::join!(Gateway::look(program), server_time(program));
-        let mut engines = Vec::new();
+        let (mut engines, owner) = (Vec::new(), owner(program));
         if let Some(config) = config {
-            let opened = open_engines(program);
+            let opened = owner.as_ref().ok().map(|it| open_engines_as(program, it.clone()));
             for engine in [Engine::Docker, Engine::Podman] {
                 let agents: Vec<&Agent> = config
                     .agents
@@ -112,12 +115,18 @@ impl<'a> Scene<'a> {
                     .filter(|it| sandboxes::engine(it) == engine)
                     .collect();
                 if !agents.is_empty() {
-                    let asked = EngineFacts::ask(program, config, &opened, (engine, agents), deep);
+                    let asked = EngineFacts::ask(
+                        program,
+                        config,
+                        opened.as_deref().unwrap_or_default(),
+                        (engine, agents),
+                        deep,
+                    );
                     engines.push(asked.await);
                 }
             }
         }
-        Self { program, config, in_container, deep, gateway, engines, server_time }
+        Self { program, config, in_container, deep, gateway, owner, engines, server_time }
     }
 
     /// How a path is shown.

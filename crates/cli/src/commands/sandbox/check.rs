@@ -21,7 +21,7 @@ pub(super) struct Args {}
 
 pub(super) async fn run(program: &Program) -> Result<(), Failure> {
     let config = program.config()?;
-    let opened = engines::open(program);
+    let opened = engines::open(program)?;
     for (engine, backend) in &*opened {
         let is_its = |it: &&Agent| sandboxes::engine(it) == *engine;
         let agents: Vec<&Agent> = config.agents.list.iter().filter(is_its).collect();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use agent::sandboxes::{self, Engines, Ground, Listed};
 use config::SandboxMode;
 use sandbox::docker::Error;
-use store::{SandboxKind, SandboxRegistry};
+use store::{OwnerFile, SandboxKind, SandboxOwner, SandboxRegistry, StoreError};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
 /// All sandboxes of a kind, with what the engines say of them.
 pub(super) async fn list(program: &Program, kind: SandboxKind) -> Result<Vec<Listed>, Failure> {
     let config = program.config()?;
-    let engines = open(program);
+    let engines = open(program)?;
     if kind == SandboxKind::Container {
         return sandboxes::list(config, &engines).await.map_err(|error| unreadable(&error));
     }
@@ -43,7 +43,7 @@ pub(super) async fn remove(
     row: &Listed,
 ) -> Result<(), Failure> {
     let failed = |error: Error| Failure::of(Kind::Failed, &error);
-    let engines = open(program);
+    let engines = open(program)?;
     sandboxes::remove(program.config()?, &engines, row).await.map_err(failed)?;
     if kind == SandboxKind::Browser {
         let removed = registry(program).remove(kind, &row.entry.container_name).await;
@@ -89,7 +89,7 @@ pub(crate) async fn sweep(program: &Program) -> Result<(), Failure> {
         let boxed = config.agents.list.iter().filter(|it| it.sandbox != SandboxMode::Off);
         boxed.map(sandboxes::engine).any(|it| it == engine)
     };
-    for (engine, backend) in &*open(program) {
+    for (engine, backend) in &*open(program)? {
         if in_use(*engine) {
             backend.sweep().await.map_err(|error| Failure::of(Kind::Failed, &error))?;
         }
@@ -98,13 +98,29 @@ pub(crate) async fn sweep(program: &Program) -> Result<(), Failure> {
 }
 
 /// All engines there may be. Speaks to none of them yet.
-pub(crate) fn open(program: &Program) -> Arc<Engines> {
-    sandboxes::engines(&Ground {
+///
+/// A state directory that has no id yet, or was copied, is given none: that is for who makes
+/// containers, and there are none of ours before.
+pub(crate) fn open(program: &Program) -> Result<Arc<Engines>, Failure> {
+    let owner = owner(program).map_err(|error| Failure::of(Kind::State, &error))?;
+    Ok(open_as(program, owner))
+}
+
+/// Who the state directory is to engines.
+pub(crate) fn owner(program: &Program) -> Result<SandboxOwner, StoreError> {
+    OwnerFile::new(&program.locations.state_dir).look(program.clock.now())
+}
+
+/// The same as [`open`], for who knows that already.
+pub(crate) fn open_as(program: &Program, owner: SandboxOwner) -> Arc<Engines> {
+    let ground = Ground {
         env: program.env().vars().clone(),
         home: program.locations.home.clone(),
         state_dir: program.locations.state_dir.clone(),
         clock: Arc::clone(&program.clock),
+        owner,
         tasks: TaskTracker::new(),
         stop: CancellationToken::new(),
-    })
+    };
+    sandboxes::engines(&ground)
 }

@@ -52,7 +52,7 @@ async fn explain(program: &Program, args: &Args) -> Result<Report, Failure> {
     let channel = conversations::open(program, None).ok().and_then(|store| {
         store.sessions(&subject.agent).get(&subject.key(config))?.last_channel.clone()
     });
-    let engines = super::open_engines(program);
+    let engines = super::open_engines(program)?;
     let site = Site { env: program.env().vars(), state_dir: &program.locations.state_dir };
     let agent = config.agents.get(&subject.agent);
     let found = agent.map(|agent| Library::default().of(config, agent, &site));
