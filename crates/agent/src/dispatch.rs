@@ -43,14 +43,15 @@ pub(crate) async fn all(
     let (provider, model) = reply.map(|it| (&*it.provider, &*it.model)).unwrap_or_default();
     let subject = turn.brief.subject(provider, model);
     for call in calls {
-        let result = if turn.halt.is_reached().is_some() {
-            skipped("not run: the turn was stopped")
+        let (result, end) = if turn.halt.is_reached().is_some() {
+            (skipped("not run: the turn was stopped"), None)
         } else if !turn.inbox.is_empty() {
-            skipped("not run: a new message arrived first")
+            (skipped("not run: a new message arrived first"), None)
         } else if turn.brief.is_of_client(&call.name) {
-            handed_over()
+            (handed_over(), None)
         } else {
-            one(&call, turn, io, &subject).await
+            let end = one(&call, turn, io, &subject).await;
+            (CallResult::clone(&end.result), Some(end))
         };
         let result = ToolResult {
             tool_call_id: call.id,
@@ -61,6 +62,10 @@ pub(crate) async fn all(
             timestamp: io.clock.now(),
         };
         append(&mut turn.transcript, Message::ToolResult(result)).await?;
+        // Whoever hears of a result may count on it, so it is told when it is stored.
+        if let Some(end) = end {
+            turn.emitter.send(EventBody::CallEnded(end)).await;
+        }
     }
     Ok(turn.halt.is_reached())
 }
@@ -128,7 +133,7 @@ impl Reached {
     }
 }
 
-async fn one(call: &Call, turn: &Turn, io: &Io, subject: &Subject) -> CallResult {
+async fn one(call: &Call, turn: &Turn, io: &Io, subject: &Subject) -> CallEnd {
     let arguments = Arc::new(call.arguments.clone());
     let summary = summary(call);
     let (id, name) = (call.id.clone(), call.name.clone());
@@ -139,12 +144,9 @@ async fn one(call: &Call, turn: &Turn, io: &Io, subject: &Subject) -> CallResult
         reached = judged(call, turn.ground(), io, subject) => reached.told(),
         _reason = turn.halt.reached() => (skipped("stopped while it ran"), None),
     };
-    let result = Arc::new(result);
     let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (id, name) = (call.id.clone(), call.name.clone());
-    let end = CallEnd { id, name, summary, result: Arc::clone(&result), refused_by, took_ms };
-    turn.emitter.send(EventBody::CallEnded(end)).await;
-    Arc::unwrap_or_clone(result)
+    CallEnd { id, name, summary, result: Arc::new(result), refused_by, took_ms }
 }
 
 /// Prepares, judges, permits, runs.
