@@ -18,13 +18,14 @@ const WATCHED: [&str; 9] = [
 ];
 
 /// Files there that open something else by name, and what it is.
-const ALLOWED: [(&str, &str); 10] = [
+const ALLOWED: [(&str, &str); 11] = [
     ("crates/agent/src/confine.rs", "judges where a path of a call on the host leads"),
     ("crates/agent/src/skills/library.rs", "looks for programs on the operator's PATH"),
     ("crates/onboard/src/apply.rs", "the config file, which is the operator's"),
     ("crates/sandbox/src/docker/birth.rs", "the operator's seccomp profile"),
     ("crates/sandbox/src/docker/connect.rs", "the engine's settings in the operator's home"),
     ("crates/sandbox/src/docker/own.rs", "the kernel's files about this process"),
+    ("crates/sandbox/src/docker/owner.rs", "the real name of the state directory"),
     ("crates/sandbox/src/docker/servant.rs", "our own program"),
     ("crates/sandbox/src/host/files.rs", "file tools on the host; finds a fence's real path"),
     ("crates/sandbox/src/host/programs.rs", "looks for programs on the host"),
