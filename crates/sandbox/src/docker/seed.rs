@@ -328,11 +328,13 @@ mod tests {
         settings.sandbox_dir = home.path().join("box");
         symlink(victim.path(), &settings.sandbox_dir).unwrap();
 
-        let refused = prepare(&settings).unwrap_err();
+        for sharing in [Sharing::Session, Sharing::Agent, Sharing::Shared] {
+            settings.scope.sharing = sharing;
 
-        assert!(refused.to_string().contains("box"), "{refused}");
-        settings.scope.sharing = Sharing::Shared;
-        prepare(&settings).unwrap();
+            let refused = prepare(&settings).unwrap_err();
+
+            assert!(refused.to_string().contains("box"), "{sharing:?}: {refused}");
+        }
     }
 
     #[test]

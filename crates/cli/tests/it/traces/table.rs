@@ -231,11 +231,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
         "a reset session had no file yet",
     ),
     row("*/connect-node-role", "events", "there are no wake words yet"),
-    row(
-        "v3/connect-node-role",
-        "*.presence[].instanceId",
-        "an entry names an instance when its client did",
-    ),
+    row("v3/*", "*.presence[].instanceId", "an entry names an instance when its client did"),
     row(
         "v3/{update.status,commands.list,tools.catalog,tools.effective,models.authStatus,tasks.list,environments.list,plugins.list,gateway.identity.get}",
         "*.ok",
