@@ -251,7 +251,8 @@ fn assistant<'a>(
     let mut keeps_ids = thinks;
     for part in said {
         if let Said::Thinking { signature, .. } = part {
-            match reasoning(signature).filter(|(_, id)| thinks && !ids.contains(id)) {
+            let is_new = |id: &str| !ids.contains(id) && waiting.iter().all(|it| it.1 != id);
+            match reasoning(signature).filter(|(_, id)| thinks && is_new(id)) {
                 Some(found) => waiting.push(found),
                 None => keeps_ids = false,
             }

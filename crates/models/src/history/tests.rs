@@ -286,6 +286,29 @@ fn calls_of_other_models_get_what_deepseek_and_google_want() {
     assert_eq!(body["messages"][2]["tool_calls"][0]["id"].as_str().map(str::len), Some(9));
 }
 
+#[test]
+fn reasoning_that_came_twice_goes_back_once() {
+    let item = json!({"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "e"});
+    let thought = Part::Thinking {
+        thinking: String::new(),
+        thinking_signature: Some(item.to_string()),
+        redacted: false,
+    };
+    let mut twice = said(vec![thought.clone(), thought, Part::text("hi")], StopReason::Stop);
+    if let Message::Assistant(it) = &mut twice {
+        it.api = "openai-responses".to_owned();
+    }
+
+    let body = encode(
+        Dialect::Responses,
+        model(Dialect::Responses, "m"),
+        vec![user("go"), twice, user("on")],
+    );
+
+    let items = body["input"].as_array().unwrap();
+    assert_eq!(items.iter().filter(|it| it["type"] == "reasoning").count(), 1, "{body:#}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..cases() })]
 
