@@ -39,6 +39,7 @@ test("a list of things is a form for each: one is added, moved, filled in and re
   const list = page.locator(".fold", { has: fold("List") });
   const add = list.getByRole("button", { name: "Add one" });
   await add.click();
+  await page.getByText("This is needed.").first().waitFor();
   await page.keyboard.type("main");
   await page.keyboard.press("Tab");
   await add.click();
@@ -72,7 +73,6 @@ test("entries under names of one's own, and settings of several forms", async ()
   await page.getByLabel("Providers: Name").fill("spare");
   await page.keyboard.press("Enter");
   await fold("spare").click();
-  await page.getByText("This is needed.").first().waitFor();
   await page.getByLabel("Base URL").last().fill("http://127.0.0.1:9/v1");
   await page.getByLabel("Base URL").last().blur();
   const made = (await written()).models.providers.spare;
